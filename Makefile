@@ -1,0 +1,124 @@
+# omnitile: `make demo` installs, builds and runs the benchmark; `make test` installs, builds, tests.
+#
+#   make                 build/release/omnitile and libomnitile.a
+#   make MODE=asan       the same with AddressSanitizer and UBSan, in build/asan (also: MODE=debug)
+#   make test            all tests        make fuzz       every fuzz target for FUZZ_SECONDS (60)
+#   make race            oclgrind         make lint       layers, sizes, format
+#   make install         to PREFIX (/usr/local)
+
+MODE   ?= release
+PREFIX ?= /usr/local
+CC     ?= cc
+B      := build/$(MODE)
+
+PACKAGES := build-essential pkg-config ffmpeg xz-utils clinfo \
+	pocl-opencl-icd ocl-icd-opencl-dev opencl-headers libopenblas-dev libyaml-dev libjansson-dev \
+	libpcre2-dev libutf8proc-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev \
+	libswresample-dev
+TEST_PACKAGES := libcriterion-dev oclgrind
+DATA_PACKAGES := tuxpaint-stamps-default asterisk-core-sounds-en-wav
+
+LIBS := OpenCL openblas yaml-0.1 jansson libpcre2-8 libutf8proc libavformat libavcodec libavutil \
+	libswscale libswresample
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
+FLAGS_release := -O2 -g
+FLAGS_debug   := -O0 -g3
+FLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer
+CFLAGS   ?=
+ALL_CFLAGS = -std=c11 $(WARNINGS) $(FLAGS_$(MODE)) -ffp-contract=off -pthread -MMD -MP \
+	-D_GNU_SOURCE -DCL_TARGET_OPENCL_VERSION=120 -Ihost -I. $(PKG_CFLAGS) $(CFLAGS)
+ALL_LIBS = $(PKG_LIBS) -lm -pthread
+# Asked once, and only when something is built: pkg-config may not be installed yet.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(LIBS)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(LIBS)))$(PKG_LIBS)
+
+CLI_SRC  := $(wildcard host/cli/*.c)
+LIB_SRC  := $(filter-out $(CLI_SRC),$(wildcard host/*/*.c)) $(wildcard bench/*.c)
+LIB_OBJ  := $(LIB_SRC:%.c=$B/%.o) $B/device/kernels.o
+CLI_OBJ  := $(CLI_SRC:%.c=$B/%.o)
+KERNELS  := device/contract.h $(wildcard device/*.cl)
+SUITES   := unit op golden
+FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 60
+
+.PHONY: all test demo fuzz race lint install setup setup-test clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $B/omnitile
+
+$B/omnitile: $(CLI_OBJ) $B/libomnitile.a
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS)
+
+$B/libomnitile.a: $(LIB_OBJ)
+	rm -f $@ && $(AR) rcs $@ $^
+
+$B/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# The kernels' text travels inside the library.
+$B/device/kernels.c: $(KERNELS) device/embed.sh
+	@mkdir -p $(@D)
+	device/embed.sh $(KERNELS) > $@
+
+$B/device/kernels.o: $B/device/kernels.c
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# ---- tests ------------------------------------------------------------------------------------
+
+define SUITE
+$B/test_$(1): $(patsubst %.c,$B/%.o,$(wildcard tests/$(1)/*.c)) $(patsubst %.c,$B/%.o,$(wildcard \
+	tests/*.c)) $B/libomnitile.a
+	$$(CC) $$(ALL_CFLAGS) -o $$@ $$^ -lcriterion $$(ALL_LIBS)
+endef
+$(foreach suite,$(SUITES),$(eval $(call SUITE,$(suite))))
+
+test: setup-test
+	$(MAKE) --no-print-directory run-tests
+
+.PHONY: run-tests
+run-tests: $B/omnitile $(SUITES:%=$B/test_%) $(FUZZERS:%=$B/replay/%) lint
+	tests/run.sh $B $(SUITES)
+
+# A fuzz target replayed over its kept corpus, with any compiler.
+$B/replay/%: $B/tests/fuzz/%.o $B/tests/fuzz/replay/main.o $B/libomnitile.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS)
+
+fuzz:
+	tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZERS)
+
+build/fuzz/%: tests/fuzz/%.c $(LIB_SRC) $B/device/kernels.c
+	@mkdir -p $(@D)
+	clang $(filter-out -MMD -MP,$(ALL_CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -o $@ $^ $(ALL_LIBS)
+
+race: $B/test_op
+	tests/race.sh $B/test_op
+
+lint:
+	tests/check_layers.sh
+
+# ---- running ----------------------------------------------------------------------------------
+
+demo: setup
+	$(MAKE) --no-print-directory all
+	bench/demo.sh $B/omnitile
+
+setup:
+	@.ci/setup.sh $(PACKAGES) $(DATA_PACKAGES)
+
+setup-test:
+	@.ci/setup.sh $(PACKAGES) $(DATA_PACKAGES) $(TEST_PACKAGES)
+
+install: all
+	install -D -m 755 $B/omnitile $(DESTDIR)$(PREFIX)/bin/omnitile
+	install -D -m 644 $B/libomnitile.a $(DESTDIR)$(PREFIX)/lib/libomnitile.a
+	install -D -m 644 host/omnitile.h $(DESTDIR)$(PREFIX)/include/omnitile.h
+	install -D -m 644 host/cli/omnitile.1 $(DESTDIR)$(PREFIX)/share/man/man1/omnitile.1
+
+clean:
+	rm -rf build
+
+-include $(shell find build -name '*.d' 2>/dev/null)

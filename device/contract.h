@@ -1,0 +1,158 @@
+/* contract.h - the ops of omnitile: one list of names, buffers and scalars.
+ *
+ * From these lists come the host's argument structs (host/exec/op.h), the reference's prototypes
+ * (host/exec/ref.h), the signatures of the OpenCL kernels (this file is included by device/ *.cl),
+ * the check of a built program against clGetKernelArgInfo, and the loops of the op tests. An
+ * argument list is never written twice.
+ *
+ * Rules
+ *  - Buffers come first, then 32-bit scalars, at most twelve of them.
+ *  - Matrices are row-major; every leading dimension is an argument, counted in elements; a kernel
+ *    touches no element beyond a row's columns and owns its edges: no caller pads.
+ *  - Sums are accumulated in f32. Their order over K is fixed by the tile configuration and never
+ *    depends on M, on the row's place or on what else is in the batch.
+ *  - Sequences of a batch are packed: cu_seqlens[sequences + 1] are cumulative lengths in rows.
+ *  - A buffer is one tensor and is used from its start. A buffer that an op does not need (its flag
+ *    is off) is still bound: any buffer will do.
+ *  - No output may alias an input but where the op says so.
+ *
+ * B(access, type, name) is a buffer: access IN, OUT or INOUT; type f32, i32 or u8 (raw bytes whose
+ * format a scalar says). S(type, name) is a scalar: i32 or f32. `_` separates. */
+#ifndef OMT_CONTRACT_H
+#define OMT_CONTRACT_H
+
+#define OMT_CONTRACT_VERSION 1
+
+/* Storage of weights and tables. */
+#define OMT_F32 0
+#define OMT_BF16 1 /* upper half of an f32 */
+#define OMT_F16 2  /* IEEE 754 binary16 */
+#define OMT_I8 3   /* times a scale per output row */
+
+/* gemm: activation */
+#define OMT_ACT_NONE 0
+#define OMT_ACT_SILU 1 /* x / (1 + exp(-x)) */
+#define OMT_ACT_GELU 2 /* x * (1 + erf(x / sqrt(2))) / 2 */
+
+/* gemm: which of the optional buffers are in use */
+#define OMT_GEMM_BIAS 1
+#define OMT_GEMM_RESIDUAL 2
+#define OMT_GEMM_SCALE 4
+
+/* pool */
+#define OMT_POOL_MEAN 0
+#define OMT_POOL_LAST 1
+#define OMT_POOL_CLS 2 /* first row */
+
+/* C[M,N] = act(A[M,K] * W[N,K]^T * scale[N] + bias[N]) + residual[M,N].
+ * W as w_dtype says. w_panel 1: rows of ldw elements. w_panel P > 1: as `pack` wrote it, panels of P
+ * rows, element (n, k) at (n / P) * K * P + k * P + n % P; ldw is not used then. residual may be c. */
+#define OMT_GEMM(B, S, _)                                                                     \
+	B(IN, f32, a) _() B(IN, u8, w) _() B(IN, f32, scale) _() B(IN, f32, bias) _()         \
+	B(IN, f32, residual) _() B(OUT, f32, c) _()                                           \
+	S(i32, m) _() S(i32, n) _() S(i32, k) _() S(i32, lda) _() S(i32, ldw) _()             \
+	S(i32, ldr) _() S(i32, ldc) _() S(i32, w_dtype) _() S(i32, w_panel) _() S(i32, act) _() \
+	S(i32, flags)
+
+/* dst = panels of `panel` rows of the row-major src[n, k]; the last panel is filled with zeros. */
+#define OMT_PACK(B, S, _)                                                             \
+	B(IN, u8, src) _() B(OUT, u8, dst) _()                                        \
+	S(i32, n) _() S(i32, k) _() S(i32, lds) _() S(i32, dtype) _() S(i32, panel)
+
+/* out = softmax(scale * q k^T) v for each sequence and head. q, out: [tokens, heads * head_dim];
+ * k, v: [tokens, kv_heads * head_dim]; query head h reads kv head h / (heads / kv_heads).
+ * tokens = cu_seqlens[sequences]; max_len is the longest sequence. causal 1: a token sees itself and
+ * those before it in its sequence. */
+#define OMT_ATTENTION(B, S, _)                                                                \
+	B(IN, f32, q) _() B(IN, f32, k) _() B(IN, f32, v) _() B(IN, i32, cu_seqlens) _()      \
+	B(OUT, f32, out) _()                                                                  \
+	S(i32, sequences) _() S(i32, max_len) _() S(i32, heads) _() S(i32, kv_heads) _()      \
+	S(i32, head_dim) _() S(i32, ldq) _() S(i32, ldkv) _() S(i32, ldo) _()                 \
+	S(i32, causal) _() S(f32, scale)
+
+/* out = x / sqrt(mean(x^2) + eps) * weight, row by row. out may be x. */
+#define OMT_RMSNORM(B, S, _)                                                          \
+	B(IN, f32, x) _() B(IN, f32, weight) _() B(OUT, f32, out) _()                 \
+	S(i32, rows) _() S(i32, cols) _() S(i32, ldx) _() S(i32, ldo) _() S(f32, eps)
+
+/* out = (x - mean(x)) / sqrt(var(x) + eps) * weight + bias, row by row. out may be x. */
+#define OMT_LAYERNORM(B, S, _)                                                        \
+	B(IN, f32, x) _() B(IN, f32, weight) _() B(IN, f32, bias) _()                 \
+	B(OUT, f32, out) _()                                                          \
+	S(i32, rows) _() S(i32, cols) _() S(i32, ldx) _() S(i32, ldo) _() S(f32, eps)
+
+/* Rotates pairs (i, i + head_dim / 2) of every head of x[rows, heads * head_dim] by the row's angles:
+ * a' = a cos - b sin, b' = b cos + a sin. cos, sin: [rows, head_dim / 2], dense. */
+#define OMT_ROTARY(B, S, _)                                                           \
+	B(INOUT, f32, x) _() B(IN, f32, cosines) _() B(IN, f32, sines) _()            \
+	S(i32, rows) _() S(i32, heads) _() S(i32, head_dim) _() S(i32, ldx)
+
+/* out = silu(gate) * up. out may be gate or up. */
+#define OMT_GLU(B, S, _)                                                              \
+	B(IN, f32, gate) _() B(IN, f32, up) _() B(OUT, f32, out) _()                  \
+	S(i32, rows) _() S(i32, cols) _() S(i32, ldg) _() S(i32, ldu) _() S(i32, ldo)
+
+/* dst[dst_index[i], :] = src[src_index[i], :] for i < count. src as src_dtype says (not I8). The
+ * dst rows are distinct. Rows of dst not named stay as they are. */
+#define OMT_ROWS(B, S, _)                                                             \
+	B(IN, u8, src) _() B(IN, i32, src_index) _() B(IN, i32, dst_index) _()        \
+	B(INOUT, f32, dst) _()                                                        \
+	S(i32, count) _() S(i32, cols) _() S(i32, lds) _() S(i32, ldd) _() S(i32, src_dtype)
+
+/* Windows of a 1-D convolution as rows: for output row t of sequence s (at cu_out[s] + t)
+ * out[., c * taps + j] = x[cu_in[s] + t * stride + j - pad, c], 0 outside the sequence, so that
+ * out * W^T with W[out_channels, channels, taps] is the convolution. */
+#define OMT_UNFOLD(B, S, _)                                                           \
+	B(IN, f32, x) _() B(IN, i32, cu_in) _() B(IN, i32, cu_out) _()                \
+	B(OUT, f32, out) _()                                                          \
+	S(i32, sequences) _() S(i32, out_rows) _() S(i32, channels) _() S(i32, taps) _() \
+	S(i32, stride) _() S(i32, pad) _() S(i32, ldx) _() S(i32, ldo)
+
+/* Row t of output sequence s is the mean of rows 2t and 2t + 1 of input sequence s. */
+#define OMT_PAIRS(B, S, _)                                                            \
+	B(IN, f32, x) _() B(IN, i32, cu_in) _() B(IN, i32, cu_out) _()                \
+	B(OUT, f32, out) _()                                                          \
+	S(i32, sequences) _() S(i32, out_rows) _() S(i32, cols) _() S(i32, ldx) _() S(i32, ldo)
+
+/* One row for each sequence: mean of its rows, its last or its first row. */
+#define OMT_POOL(B, S, _)                                                             \
+	B(IN, f32, x) _() B(IN, i32, cu_seqlens) _() B(OUT, f32, out) _()             \
+	S(i32, sequences) _() S(i32, cols) _() S(i32, ldx) _() S(i32, ldo) _() S(i32, mode)
+
+/* out = x / max(|x|, eps), row by row (torch.nn.functional.normalize). out may be x. */
+#define OMT_L2NORM(B, S, _)                                                           \
+	B(IN, f32, x) _() B(OUT, f32, out) _()                                        \
+	S(i32, rows) _() S(i32, cols) _() S(i32, ldx) _() S(i32, ldo) _() S(f32, eps)
+
+/* X(LIST, name): every op. */
+#define OMT_OP_LIST(X)            \
+	X(OMT_PACK, pack)         \
+	X(OMT_GEMM, gemm)         \
+	X(OMT_ATTENTION, attention) \
+	X(OMT_RMSNORM, rmsnorm)   \
+	X(OMT_LAYERNORM, layernorm) \
+	X(OMT_ROTARY, rotary)     \
+	X(OMT_GLU, glu)           \
+	X(OMT_ROWS, rows)         \
+	X(OMT_UNFOLD, unfold)     \
+	X(OMT_PAIRS, pairs)       \
+	X(OMT_POOL, pool)         \
+	X(OMT_L2NORM, l2norm)
+
+#define OMT_COMMA() ,
+#define OMT_NOTHING()
+
+#ifdef __OPENCL_VERSION__
+/* __kernel void gemm(OMT_ARGS(OMT_GEMM)) */
+#define OMT_CL_f32 float
+#define OMT_CL_i32 int
+#define OMT_CL_u8 uchar
+#define OMT_CL_IN const
+#define OMT_CL_OUT
+#define OMT_CL_INOUT
+#define OMT_CL_BUFFER(access, type, name) __global OMT_CL_##access OMT_CL_##type *name
+#define OMT_CL_SCALAR(type, name) const OMT_CL_##type name
+#define OMT_ARGS(LIST) LIST(OMT_CL_BUFFER, OMT_CL_SCALAR, OMT_COMMA)
+#endif
+
+#endif

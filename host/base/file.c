@@ -1,0 +1,159 @@
+#define _GNU_SOURCE
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+omt_status omt_map_open(const char *path, omt_map *map, omt_error *err)
+{
+	struct stat info;
+	omt_status status = OMT_OK;
+	*map = (omt_map){ 0 };
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return OMT_FAIL(err, IO, "%s: %s", path, strerror(errno));
+	if (fstat(fd, &info) != 0) {
+		status = OMT_FAIL(err, IO, "%s: %s", path, strerror(errno));
+	} else if (!S_ISREG(info.st_mode)) {
+		status = OMT_FAIL(err, IO, "%s: not a regular file", path);
+	} else if (info.st_size > 0) {
+		void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+		if (data == MAP_FAILED)
+			status = OMT_FAIL(err, IO, "%s: mmap: %s", path, strerror(errno));
+		else
+			*map = (omt_map){ data, (size_t)info.st_size };
+	}
+	close(fd);
+	return status;
+}
+
+void omt_map_close(omt_map *map)
+{
+	if (map->data)
+		munmap((void *)(uintptr_t)map->data, map->bytes);
+	*map = (omt_map){ 0 };
+}
+
+omt_status omt_file_read(const char *path, size_t limit, char **text, size_t *bytes,
+                         omt_error *err)
+{
+	omt_status status = OMT_OK;
+	char *buffer = NULL;
+	size_t used = 0, room = 0;
+	FILE *file = fopen(path, "rbe");
+	*text = NULL;
+	if (!file)
+		return OMT_FAIL(err, IO, "%s: %s", path, strerror(errno));
+	for (;;) {
+		if (used + 1 >= room) {
+			room = room ? room * 2 : 65536;
+			char *larger = realloc(buffer, room);
+			if (!larger) {
+				status = OMT_FAIL(err, NO_MEMORY, "%s: no memory for %zu bytes", path, room);
+				goto done;
+			}
+			buffer = larger;
+		}
+		size_t got = fread(buffer + used, 1, room - used - 1, file);
+		used += got;
+		if (used > limit) {
+			status = OMT_FAIL(err, LIMIT, "%s: larger than the limit of %zu bytes", path, limit);
+			goto done;
+		}
+		if (got == 0)
+			break;
+	}
+	if (ferror(file)) {
+		status = OMT_FAIL(err, IO, "%s: %s", path, strerror(errno));
+		goto done;
+	}
+	buffer[used] = '\0';
+	*text = buffer;
+	if (bytes)
+		*bytes = used;
+	buffer = NULL;
+done:
+	free(buffer);
+	fclose(file);
+	return status;
+}
+
+bool omt_file_exists(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+char *omt_path_join(const char *dir, const char *name)
+{
+	char *path = NULL;
+	if (!dir || name[0] == '/')
+		return strdup(name);
+	const char *slash = dir[0] && dir[strlen(dir) - 1] == '/' ? "" : "/";
+	return asprintf(&path, "%s%s%s", dir, slash, name) < 0 ? NULL : path;
+}
+
+char *omt_path_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	if (!slash)
+		return strdup(".");
+	return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+}
+
+omt_status omt_output_open(const char *path, omt_output *output, omt_error *err)
+{
+	*output = (omt_output){ 0 };
+	output->path = strdup(path);
+	if (!output->path || asprintf(&output->temporary, "%s.tmp.%ld", path, (long)getpid()) < 0) {
+		output->temporary = NULL;
+		omt_output_close(output, false, NULL);
+		return OMT_FAIL(err, NO_MEMORY, "%s: no memory", path);
+	}
+	output->stream = fopen(output->temporary, "wbe");
+	if (!output->stream) {
+		omt_status status = OMT_FAIL(err, IO, "%s: %s", output->temporary, strerror(errno));
+		omt_output_close(output, false, NULL);
+		return status;
+	}
+	return OMT_OK;
+}
+
+/* The rename is durable only when the folder that holds the name is. */
+static void sync_folder(const char *path)
+{
+	char *folder = omt_path_folder(path);
+	int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (fd >= 0) {
+		(void)fsync(fd);
+		close(fd);
+	}
+	free(folder);
+}
+
+omt_status omt_output_close(omt_output *output, bool commit, omt_error *err)
+{
+	omt_status status = OMT_OK;
+	if (output->stream) {
+		bool whole = !ferror(output->stream) && fflush(output->stream) == 0 &&
+		             (!commit || fsync(fileno(output->stream)) == 0);
+		int reason = errno;
+		whole = fclose(output->stream) == 0 && whole;
+		if (commit && whole && rename(output->temporary, output->path) == 0) {
+			sync_folder(output->path);
+		} else {
+			if (commit)
+				status = OMT_FAIL(err, IO, "%s: not written: %s", output->path,
+				                  strerror(whole ? errno : reason));
+			unlink(output->temporary);
+		}
+	}
+	free(output->path);
+	free(output->temporary);
+	*output = (omt_output){ 0 };
+	return status;
+}

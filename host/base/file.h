@@ -1,0 +1,41 @@
+/* file.h - whole files in, whole files out.
+ *
+ * Reading maps; writing goes to a temporary name beside the target, is synced and renamed, so that
+ * a killed run leaves the old file or the new one. */
+#ifndef OMT_BASE_FILE_H
+#define OMT_BASE_FILE_H
+
+#include <stdio.h>
+
+#include "base/status.h"
+
+/* A read-only mapping. `data` is NULL when the file is empty. */
+typedef struct omt_map {
+	const uint8_t *data;
+	size_t bytes;
+} omt_map;
+
+omt_status omt_map_open(const char *path, omt_map *map, omt_error *err);
+void omt_map_close(omt_map *map);
+
+/* The whole file as a NUL-terminated string (bytes, if not NULL, gets the length without the NUL);
+ * more than `limit` bytes is OMT_LIMIT. Given, free(). */
+omt_status omt_file_read(const char *path, size_t limit, char **text, size_t *bytes,
+                         omt_error *err);
+bool omt_file_exists(const char *path);
+
+/* "dir/name" (or name alone when it is absolute or dir is NULL); given, free(). NULL: no memory. */
+char *omt_path_join(const char *dir, const char *name);
+/* The folder of `path` ("." for a bare name); given, free(). */
+char *omt_path_folder(const char *path);
+
+/* A file being written. commit: sync, rename. Without commit the temporary file is removed. */
+typedef struct omt_output {
+	FILE *stream; /* write here */
+	char *path, *temporary;
+} omt_output;
+
+omt_status omt_output_open(const char *path, omt_output *output, omt_error *err);
+omt_status omt_output_close(omt_output *output, bool commit, omt_error *err);
+
+#endif

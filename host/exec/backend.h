@@ -1,0 +1,82 @@
+/* backend.h - the eleven functions that make a backend.
+ *
+ * A backend owns memory and runs ops on it, in the order given. One thread calls it. Commands may
+ * return before they are done; a mark names a command for wait() and elapsed(). */
+#ifndef OMT_EXEC_BACKEND_H
+#define OMT_EXEC_BACKEND_H
+
+#include <stddef.h>
+
+#include "base/status.h"
+#include "exec/op.h"
+
+typedef struct omt_backend omt_backend;
+
+/* What a buffer is for; where it is best kept and what has to be ordered around it. */
+typedef enum omt_usage {
+	OMT_USAGE_WEIGHT, /* written before the first op, then only read */
+	OMT_USAGE_WORK,   /* only ops write it */
+	OMT_USAGE_SLOT    /* the host writes and reads it while ops on other buffers run */
+} omt_usage;
+
+/* Common head of every backend's buffers. */
+struct omt_buffer {
+	omt_backend *owner;
+	size_t bytes;
+};
+
+/* What a device is and can do. */
+typedef struct omt_backend_info {
+	char backend[16];   /* "opencl" */
+	char device[128];   /* "cpu-... AMD EPYC", or the BLAS and its core name */
+	char platform[128]; /* "Portable Computing Language" */
+	char driver[64], version[128];
+	uint64_t memory_bytes, max_alloc_bytes;
+	int32_t compute_units;
+	int32_t panel; /* rows a panel of packed weights; 1: row-major weights are used as they are */
+} omt_backend_info;
+
+typedef struct omt_backend_options {
+	const char *device; /* number or part of a name; NULL: OMT_DEVICE, else the first */
+	int32_t threads;    /* for ops on the host; 0: all cores */
+} omt_backend_options;
+
+#define OMT_MARKS 64 /* marks remembered; older ones count as done and take 0 s */
+
+typedef struct omt_backend_class {
+	const char *name;
+	omt_status (*open)(const omt_backend_options *options, omt_backend **self, omt_error *err);
+	void (*close)(omt_backend *self);
+	void (*info)(const omt_backend *self, omt_backend_info *info);
+	/* Whether run() can do this op with these scalars (buffers are not looked at). */
+	bool (*supports)(const omt_backend *self, omt_op op, const void *args);
+	/* `borrowed`: content that stays valid and unchanged as long as the buffer; the backend may
+	 * use it in place or copy it; NULL: uninitialised memory. */
+	omt_status (*alloc)(omt_backend *self, size_t bytes, omt_usage usage, const void *borrowed,
+	                    omt_buffer **buffer, omt_error *err);
+	void (*free)(omt_backend *self, omt_buffer *buffer); /* NULL is allowed */
+	/* `data` must stay until the mark is done (or wait(0)). */
+	omt_status (*write)(omt_backend *self, omt_buffer *buffer, size_t offset, const void *data,
+	                    size_t bytes, uint64_t *mark, omt_error *err);
+	omt_status (*read)(omt_backend *self, const omt_buffer *buffer, size_t offset, void *data,
+	                   size_t bytes, uint64_t *mark, omt_error *err);
+	/* args: the op's omt_<op>_args, borrowed during the call. mark may be NULL. */
+	omt_status (*run)(omt_backend *self, omt_op op, const void *args, uint64_t *mark,
+	                  omt_error *err);
+	omt_status (*wait)(omt_backend *self, uint64_t mark, omt_error *err); /* 0: everything */
+	/* Seconds from the start of command `first` to the end of `last`, both done. */
+	double (*elapsed)(omt_backend *self, uint64_t first, uint64_t last);
+} omt_backend_class;
+
+struct omt_backend {
+	const omt_backend_class *class;
+};
+
+extern const omt_backend_class omt_backend_ref;      /* plain C, the definition of right */
+extern const omt_backend_class omt_backend_openblas; /* gemm and attention through OpenBLAS */
+extern const omt_backend_class omt_backend_opencl;
+
+/* ref's and openblas's buffers are host memory; this is where it lies. */
+void *omt_host_buffer_data(const omt_buffer *buffer);
+
+#endif

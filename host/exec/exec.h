@@ -1,0 +1,57 @@
+/* exec.h - a chain of backends as one device.
+ *
+ * The first backend of the chain that can be opened owns all memory. An op that it does not support
+ * runs on the next one that does: the op's buffers are copied to the host and back where the two do
+ * not share memory. `ref` ends every chain and supports all. */
+#ifndef OMT_EXEC_EXEC_H
+#define OMT_EXEC_EXEC_H
+
+#include "exec/backend.h"
+
+typedef struct omt_exec omt_exec;
+
+/* chain: "opencl,openblas,ref", one name for that backend alone before ref; NULL: OMT_BACKEND, else
+ * all three. A chain whose first backend cannot be opened fails when only one is named, otherwise
+ * the next one is taken. OMT_DISABLE_OPS ("gemm,rotary") makes the first backend not support these
+ * ops, to try the fallback. */
+omt_status omt_exec_open(const char *chain, const omt_backend_options *options, omt_exec **exec,
+                         omt_error *err);
+void omt_exec_close(omt_exec *exec);
+void omt_exec_info(const omt_exec *exec, omt_backend_info *info);
+/* Names of the chain as opened, "opencl,openblas,ref". */
+const char *omt_exec_chain(const omt_exec *exec);
+
+/* As the backend's functions (exec/backend.h). */
+omt_status omt_exec_alloc(omt_exec *exec, size_t bytes, omt_usage usage, const void *borrowed,
+                          omt_buffer **buffer, omt_error *err);
+void omt_exec_free(omt_exec *exec, omt_buffer *buffer);
+omt_status omt_exec_write(omt_exec *exec, omt_buffer *buffer, size_t offset, const void *data,
+                          size_t bytes, uint64_t *mark, omt_error *err);
+omt_status omt_exec_read(omt_exec *exec, const omt_buffer *buffer, size_t offset, void *data,
+                         size_t bytes, uint64_t *mark, omt_error *err);
+omt_status omt_exec_wait(omt_exec *exec, uint64_t mark, omt_error *err);
+double omt_exec_elapsed(omt_exec *exec, uint64_t first, uint64_t last);
+omt_status omt_exec_run(omt_exec *exec, omt_op op, const void *args, uint64_t *mark,
+                        omt_error *err);
+
+/* Bytes allocated now, and how many ops ran on a later backend of the chain. */
+size_t omt_exec_bytes(const omt_exec *exec);
+uint64_t omt_exec_fallbacks(const omt_exec *exec);
+
+/* A recorder gets every op instead of a device: the planner walks the real forward code with it.
+ * Buffers of a recorder have sizes but no content. */
+typedef struct omt_recorder {
+	void (*op)(void *user, omt_op op, const void *args);
+	void *user;
+} omt_recorder;
+omt_status omt_exec_open_recorder(const omt_recorder *recorder, const omt_backend_info *info,
+                                  omt_exec **exec, omt_error *err);
+
+/* omt_run(exec, gemm, .a = x, .m = 3, ..., err): an op by name. */
+#define OMT_RUN(exec, op, err, ...) \
+	omt_exec_run((exec), OMT_OP_##op, &(omt_##op##_args){__VA_ARGS__}, NULL, (err))
+
+/* JSON array of OpenCL devices; given. */
+omt_status omt_opencl_devices(char **json, omt_error *err);
+
+#endif

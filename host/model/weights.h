@@ -1,0 +1,39 @@
+/* weights.h - tensors of a checkpoint: safetensors, one file or shards with an index.
+ *
+ * Files are mapped, never copied. Every header is checked before use: length, JSON, dtype, shape,
+ * offsets inside the file and equal to the shape's size, no overlap, no hole (safetensors format
+ * specification). A missing shard, a Git LFS pointer and a truncated file are named as such. */
+#ifndef OMT_MODEL_WEIGHTS_H
+#define OMT_MODEL_WEIGHTS_H
+
+#include "base/status.h"
+
+#define OMT_TENSOR_DIMS 8
+
+typedef struct omt_tensor {
+	const char *name;     /* without "thinker." */
+	const uint8_t *data;  /* borrowed from the mapping */
+	int32_t dtype;        /* OMT_F32, OMT_BF16, OMT_F16 (device/contract.h); -1: another one */
+	int32_t dims;
+	int64_t shape[OMT_TENSOR_DIMS];
+	size_t bytes;
+	const char *file;     /* where it lies, for messages */
+} omt_tensor;
+
+typedef struct omt_weights omt_weights;
+
+/* dir/model.safetensors.index.json and its shards, or dir/model.safetensors. Tensors of the talker,
+ * token2wav and lm_head are skipped. */
+omt_status omt_weights_open(const char *dir, omt_weights **weights, omt_error *err);
+void omt_weights_close(omt_weights *weights);
+
+/* The tensor of this name and shape (dims sizes, -1: any); OMT_BAD_MODEL says what is wrong. */
+omt_status omt_weights_find(const omt_weights *weights, const char *name, int32_t dims,
+                            const int64_t *shape, omt_tensor *tensor, omt_error *err);
+size_t omt_weights_count(const omt_weights *weights);
+size_t omt_weights_bytes(const omt_weights *weights); /* of the tensors kept */
+
+/* Tells the kernel that the mapped pages are not needed any more (they were uploaded). */
+void omt_weights_release(const omt_weights *weights);
+
+#endif

@@ -1,0 +1,287 @@
+/* omnitile.h - the public interface of omnitile, and its manual.
+ *
+ * omnitile turns text, images, audio and video, alone or joined, into vectors of one space with
+ * the Omni-Embed-Nemotron model (arXiv 2510.03458) and finds a query's nearest passages.
+ *
+ *     omt_model  *model;   omt_model_open("checkpoint", &model, &err);
+ *     omt_engine *engine;  omt_engine_open(model, NULL, &engine, &err);
+ *     omt_embed(engine, &source, &sink, &stats, &err);
+ *
+ * Rules that hold for every function here
+ *  - A function that can fail returns omt_status and takes an omt_error, which may be NULL. On
+ *    failure the error's text is one line that names the file or value, the place and the reason.
+ *  - The library never prints, never exits and never aborts on input. Progress goes through
+ *    omt_progress.
+ *  - A pointer is borrowed (the caller keeps it, it must live through the call), taken (the
+ *    library frees it) or given (the caller frees it with the function named).
+ *  - A model is immutable and may be shared by threads. An engine belongs to one thread.
+ */
+#ifndef OMNITILE_H
+#define OMNITILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define OMT_VERSION "0.1.0"
+
+/* ---- statuses --------------------------------------------------------------------------- */
+
+/* One list makes the enum, the names and the texts. */
+#define OMT_STATUS_LIST(X)                                                  \
+	X(OK, "success")                                                    \
+	X(BAD_ARGUMENT, "an argument is out of its range")                  \
+	X(NO_MEMORY, "memory is exhausted")                                 \
+	X(IO, "a file could not be read or written")                        \
+	X(BAD_FORMAT, "a file's content breaks its format")                 \
+	X(BAD_MODEL, "a checkpoint is incomplete or inconsistent")          \
+	X(UNSUPPORTED, "valid, but not supported here")                     \
+	X(LIMIT, "a configured limit was exceeded")                         \
+	X(DEVICE, "the device or its driver reported an error")             \
+	X(MISMATCH, "a result differs from what was expected")              \
+	X(STOPPED, "the caller asked to stop")
+
+#define OMT_STATUS_ENUM(name, text) OMT_##name,
+typedef enum omt_status { OMT_STATUS_LIST(OMT_STATUS_ENUM) OMT_STATUS_COUNT } omt_status;
+#undef OMT_STATUS_ENUM
+
+typedef struct omt_error {
+	omt_status status;
+	char text[508]; /* one line, no newline at its end */
+} omt_error;
+
+const char *omt_status_name(omt_status status); /* "BAD_MODEL"; static */
+const char *omt_status_text(omt_status status); /* the sentence of the list; static */
+const char *omt_version(void);                  /* OMT_VERSION of the library in use; static */
+void omt_free(void *given);                     /* frees strings and arrays given by omnitile */
+
+/* Called from the calling thread of the long function. `total` is 0 when it is not known. */
+typedef struct omt_progress {
+	void (*report)(void *user, const char *what, uint64_t done, uint64_t total);
+	void *user;
+} omt_progress;
+
+/* ---- items: what is embedded -------------------------------------------------------------- */
+
+typedef enum omt_kind { OMT_TEXT, OMT_IMAGE, OMT_VIDEO, OMT_AUDIO, OMT_KIND_COUNT } omt_kind;
+
+/* Whose prefix of config_sentence_transformers.json goes before the first part. */
+typedef enum omt_role { OMT_ROLE_NONE, OMT_ROLE_QUERY, OMT_ROLE_PASSAGE } omt_role;
+
+/* The sound track of a video: left out; a segment of its own after the video (paper, Figure 3b);
+ * interleaved with the frames in 2-second chunks (TMRoPE, Figure 3a). */
+typedef enum omt_fusion { OMT_AUDIO_OFF, OMT_AUDIO_SEPARATE, OMT_AUDIO_INTERLEAVED } omt_fusion;
+
+/* How frames are chosen and resized; goldens/README.md "Video recipes". */
+typedef enum omt_recipe {
+	OMT_RECIPE_CARD,  /* linspace over the clip, resized twice (model card) */
+	OMT_RECIPE_ST,    /* stride over arange, resized once (Sentence-Transformers) */
+	OMT_RECIPE_CAP,   /* as card, `max_frames` at most, resized once */
+	OMT_RECIPE_MTEB16 /* every max(1, total/16)-th frame, the first 16, resized once */
+} omt_recipe;
+
+/* What a file may cost. omt_limits_init() sets the values of the reference's evaluation. */
+typedef struct omt_limits {
+	omt_recipe recipe;
+	double fps;               /* frames sampled a second: 2.0 */
+	int32_t min_frames;       /* 4 */
+	int32_t max_frames;       /* 64, even */
+	int64_t image_min_pixels; /* 0: preprocessor_config.json */
+	int64_t image_max_pixels; /* 0: preprocessor_config.json */
+	int64_t video_min_pixels; /* per frame: 32*14*14 */
+	int64_t video_max_pixels; /* per frame: 64*28*28 */
+	int64_t max_samples;      /* audio at 16 kHz, longer is cut: 2,048,000 */
+	double max_seconds;       /* of a clip that is read; longer is an error; 0: no limit */
+	int64_t max_bytes;        /* of a file or pipe; larger is an error: 4 GiB */
+	int64_t max_source_pixels;/* decoded picture or frame; larger is an error: 178,956,970 */
+	bool apply_exif;          /* turn pictures by EXIF, drop alpha (transformers' loader): false */
+	bool content_fps;         /* frame rate from time stamps, not from the header: false */
+} omt_limits;
+
+void omt_limits_init(omt_limits *limits);
+
+typedef struct omt_part {
+	omt_kind kind;
+	const char *text;  /* OMT_TEXT: UTF-8, borrowed */
+	size_t text_bytes; /* text may hold NUL bytes */
+	const char *path;  /* the other kinds: a file, borrowed; "-" or "pipe:" is standard input */
+	omt_fusion fusion; /* OMT_VIDEO */
+	omt_limits limits;
+} omt_part;
+
+typedef struct omt_item {
+	const char *id; /* borrowed */
+	omt_role role;
+	const omt_part *parts; /* borrowed; at least one */
+	size_t part_count;
+	omt_error failed; /* status != OMT_OK: the source could not make the item, and why */
+} omt_item;
+
+/* A JSON-lines list of items, one object a line; README "Lists" describes the fields. Paths are
+ * relative to the list's folder. `role` and `limits` are what a line does not say. A broken line
+ * comes as an item whose `failed` names file and line, and the list goes on. */
+typedef struct omt_list omt_list;
+omt_status omt_list_open(const char *path, omt_role role, const omt_limits *limits, omt_list **list,
+                         omt_error *err);
+/* False at the end. The item is the list's and lives until the next call or the close. */
+bool omt_list_next(omt_list *list, const omt_item **item);
+void omt_list_close(omt_list *list);
+
+/* Whether a media file is a picture, a clip or sound, by its content. */
+omt_status omt_file_kind(const char *path, omt_kind *kind, omt_error *err);
+
+/* ---- model -------------------------------------------------------------------------------- */
+
+typedef struct omt_model omt_model;
+
+/* Opens a checkpoint folder in the published (Hugging Face) layout; weights are mapped. */
+omt_status omt_model_open(const char *dir, omt_model **model, omt_error *err);
+void omt_model_close(omt_model *model);
+int32_t omt_model_dimension(const omt_model *model);
+char *omt_model_describe(const omt_model *model); /* JSON; given, omt_free() */
+
+/* ---- engine: a model on a chain of backends ------------------------------------------------ */
+
+typedef struct omt_engine omt_engine;
+
+typedef struct omt_engine_options {
+	const char *backend;   /* "opencl", "openblas", "ref" or a chain "opencl,ref"; NULL: OMT_BACKEND,
+	                          else "opencl,openblas,ref" */
+	const char *device;    /* number of `omnitile devices` or part of its name; NULL: OMT_DEVICE,
+	                          else the first */
+	int32_t slots;         /* batches in flight: 2; 1 turns double buffering off */
+	int32_t batch_items;   /* items a batch at most: 8 */
+	int32_t max_tokens;    /* tokens a batch at most, hence of an item too: 8192 */
+	int32_t threads;       /* preparing media: 1 */
+	omt_progress progress; /* weights being loaded */
+} omt_engine_options;
+
+void omt_engine_options_init(omt_engine_options *options);
+
+/* `model` must outlive the engine. `options` NULL: the defaults. */
+omt_status omt_engine_open(const omt_model *model, const omt_engine_options *options,
+                           omt_engine **engine, omt_error *err);
+void omt_engine_close(omt_engine *engine);
+char *omt_engine_describe(const omt_engine *engine); /* JSON: backends, device, memory; given */
+
+/* ---- embedding ------------------------------------------------------------------------------ */
+
+/* Gives item after item; false ends the run. The item must live until the next call. */
+typedef struct omt_source {
+	bool (*next)(void *user, const omt_item **item);
+	void *user;
+} omt_source;
+
+typedef struct omt_result {
+	uint64_t index;      /* of the item in the source, from 0 */
+	const char *id;      /* borrowed during the call */
+	omt_error failed;    /* status != OMT_OK: no vector, and why */
+	const float *vector; /* `dimension` floats of unit length; borrowed during the call */
+	int32_t dimension;
+	int32_t tokens;
+	uint32_t kinds;      /* 1 << omt_kind for each kind of part in it */
+	double prepare_ms;   /* decoding and preprocessing of this item */
+	double latency_ms;   /* from being taken from the source to this call */
+	uint64_t batch;      /* number of the batch it was in */
+	double compute_ms;   /* of that whole batch */
+} omt_result;
+
+/* Takes each result, in the source's order. Another status than OMT_OK stops the run. */
+typedef struct omt_sink {
+	omt_status (*put)(void *user, const omt_result *result, omt_error *err);
+	void *user;
+} omt_sink;
+
+typedef struct omt_embed_stats {
+	uint64_t items, failed, tokens, batches;
+	double wall_s;
+	double prepare_s; /* sum over batches of decode + preprocessing */
+	double compute_s; /* sum over batches of device time */
+	double hidden_s;  /* part of prepare_s during which the device was computing */
+} omt_embed_stats;
+
+/* Embeds all items. A bad item is a failed result and the run goes on; the status is then still
+ * OMT_OK and stats->failed counts them. `stats` may be NULL. */
+omt_status omt_embed(omt_engine *engine, const omt_source *source, const omt_sink *sink,
+                     omt_embed_stats *stats, omt_error *err);
+
+/* Writes results to PATH.npy (float32 [items, dimension], failed items as rows of NaN) and
+ * PATH.ids.jsonl ({"id":...} or {"id":...,"error":...} a line), or JSON lines to standard output
+ * when path is "-". Files appear whole at omt_writer_close(commit = true) or not at all. */
+typedef struct omt_writer omt_writer;
+omt_status omt_writer_open(const char *path, int32_t dimension, omt_writer **writer, omt_error *err);
+omt_status omt_writer_put(omt_writer *writer, const omt_result *result, omt_error *err);
+omt_status omt_writer_close(omt_writer *writer, bool commit, omt_error *err);
+
+/* ---- search ---------------------------------------------------------------------------------- */
+
+/* Exact search over an index file: vectors, ids, checksum and the identity of the model. */
+typedef struct omt_index omt_index;
+typedef struct omt_hit {
+	const char *id; /* borrowed from the index */
+	uint64_t row;
+	float score; /* inner product */
+} omt_hit;
+
+/* Rows of NaN are left out. `model_id` names the model the vectors come from. */
+omt_status omt_index_build(const char *vectors_npy, const char *model_id, const char *out,
+                           omt_error *err);
+omt_status omt_index_open(const char *path, omt_index **index, omt_error *err);
+void omt_index_close(omt_index *index);
+char *omt_index_describe(const omt_index *index); /* JSON; given */
+/* hits[query_count * k], best first, ties by row; found[query_count] how many are set. */
+omt_status omt_index_search(const omt_index *index, const float *queries, size_t query_count,
+                            int32_t dimension, size_t k, omt_hit *hits, size_t *found,
+                            omt_error *err);
+
+/* ---- tools ----------------------------------------------------------------------------------- */
+
+/* JSON array of OpenCL devices and what each can do; given. */
+omt_status omt_devices(char **json, omt_error *err);
+
+/* The tile plan of a model on a device before anything runs: JSON with every op's shape, tiles,
+ * launches, FLOPs, bytes and the memory; given. `device` as in omt_engine_options, or the path of
+ * a configs/devices/ file for a device that is not there. */
+typedef struct omt_plan_options {
+	omt_engine_options engine;
+	int32_t text_tokens;  /* tokens of text an item */
+	int32_t image_pixels; /* side of a square image; 0: none */
+	int32_t video_frames; /* 0: none */
+	double audio_seconds; /* 0: none */
+	int32_t items;        /* of this kind in the batch */
+} omt_plan_options;
+omt_status omt_plan(const omt_model *model, const omt_plan_options *options, char **json,
+                    omt_error *err);
+
+/* Checks an engine against a folder of expected values (layout: tests/golden/README.md). `line`
+ * gets one sentence a check. */
+typedef struct omt_verify_counts {
+	uint64_t passed, failed;
+} omt_verify_counts;
+omt_status omt_verify(omt_engine *engine, const char *expected_dir,
+                      void (*line)(void *user, bool passed, const char *text), void *user,
+                      omt_verify_counts *counts, omt_error *err);
+
+/* Writes a checkpoint with random weights in the published layout. */
+typedef struct omt_synth_options {
+	const char *like;      /* "tiny" or "omni-embed-nemotron-3b", or a config.json */
+	const char *tokenizer; /* folder whose tokenizer and preprocessor files are copied; may be NULL */
+	uint64_t seed;
+	int64_t shard_bytes; /* 0: 5 GB */
+	omt_progress progress;
+} omt_synth_options;
+omt_status omt_synth(const char *dir, const omt_synth_options *options, omt_error *err);
+
+/* Runs a benchmark file (configs/bench/). `record` is one JSON object with all that is needed to
+ * repeat the run; given. */
+omt_status omt_bench(const char *yaml_path, const omt_progress *progress, char **record,
+                     omt_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

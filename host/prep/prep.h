@@ -1,0 +1,79 @@
+/* prep.h - pictures, frames and samples to what the encoders take.
+ *
+ * Follows qwen_omni_utils 0.0.9 and transformers 4.52.4 (goldens/DETAILS.md states the rules). The
+ * steps are public to verify.c and the tests so that each can be compared with its golden. */
+#ifndef OMT_PREP_PREP_H
+#define OMT_PREP_PREP_H
+
+#include "media/media.h"
+
+/* preprocessor_config.json; absent keys have the values of Qwen2VLImageProcessor and
+ * WhisperFeatureExtractor. */
+typedef struct omt_prep_config {
+	float mean[3], deviation[3];
+	int64_t min_pixels, max_pixels;
+	int32_t patch_size, temporal_patch_size, merge_size; /* 14, 2, 2 */
+	int32_t n_fft, hop, mel_bins, rate_hz;               /* 400, 160, 128, 16000 */
+	float *mel_filters; /* [n_fft / 2 + 1, mel_bins], made by load */
+} omt_prep_config;
+
+omt_status omt_prep_config_load(const char *dir, omt_prep_config *config, omt_error *err);
+void omt_prep_config_free(omt_prep_config *config);
+
+/* Pixel rows of one picture or clip: rows[t * h * w, channels * temporal * patch * patch], in merge-
+ * block order (t, h/2, w/2, 2, 2), row layout C, T, patch, patch. */
+typedef struct omt_patches {
+	int32_t t, h, w; /* grid, in patches (grid_thw) */
+	int32_t row;     /* floats a row: 1176 */
+	float *data;     /* [t * h * w, row]; free() */
+	double seconds_per_grid; /* clips: temporal_patch_size / fps asked for */
+} omt_patches;
+
+/* log-mel, time-major: data[frames, mel_bins]. */
+typedef struct omt_mel {
+	int32_t frames;
+	float *data; /* free() */
+} omt_mel;
+
+/* smart_resize of qwen_omni_utils: multiples of `factor`, rounded half to even. processor: as the
+ * image processor of transformers (sides below factor are an error). */
+omt_status omt_smart_resize(int32_t height, int32_t width, int32_t factor, int64_t min_pixels,
+                            int64_t max_pixels, bool processor, int32_t *out_height,
+                            int32_t *out_width, omt_error *err);
+
+/* Which frames a recipe takes; indices: free(). */
+omt_status omt_frame_indices(const omt_limits *limits, const omt_clip_info *info, int32_t **indices,
+                             int32_t *count, omt_error *err);
+
+/* Bicubic (a = -0.5) antialiased resize, interleaved channels.
+ * u8: PIL's: 8-bit fixed-point weights, horizontal pass first, each pass rounded to 8 bits. */
+omt_status omt_resize_pil(const uint8_t *in, int32_t height, int32_t width, int32_t channels,
+                          int32_t out_height, int32_t out_width, uint8_t *out, omt_error *err);
+/* f32: torch's upsample_bicubic2d_aa: float weights, no rounding. */
+omt_status omt_resize_f32(const float *in, int32_t height, int32_t width, int32_t channels,
+                          int32_t out_height, int32_t out_width, float *out, omt_error *err);
+/* torchvision v2's native uint8 bicubic (ATen's upsample_bicubic2d_aa uint8 kernel). */
+omt_status omt_resize_u8(const uint8_t *in, int32_t height, int32_t width, int32_t channels,
+                         int32_t out_height, int32_t out_width, uint8_t *out, omt_error *err);
+
+/* Picture: loader's resize (PIL), processor's resize, patches. */
+omt_status omt_prep_image(const omt_prep_config *config, const omt_limits *limits,
+                          const omt_image *image, omt_patches *patches, omt_error *err);
+/* Decoded frames: the recipe's resizes, patches. The last frame is repeated to a full pair. */
+omt_status omt_prep_clip(const omt_prep_config *config, const omt_limits *limits,
+                         const omt_clip *clip, omt_patches *patches, omt_error *err);
+/* Samples at 16 kHz to log-mel (DETAILS.md "Audio"). Too few samples for one token: an error. */
+omt_status omt_prep_sound(const omt_prep_config *config, const omt_limits *limits,
+                          const omt_sound *sound, omt_mel *mel, omt_error *err);
+
+/* Files: decode and the above. */
+omt_status omt_prep_image_file(const omt_prep_config *config, const omt_limits *limits,
+                               const char *path, omt_patches *patches, omt_error *err);
+/* mel may be NULL; a clip without sound leaves mel->frames 0. */
+omt_status omt_prep_video_file(const omt_prep_config *config, const omt_limits *limits,
+                               const char *path, omt_patches *patches, omt_mel *mel,
+                               omt_error *err);
+omt_status omt_prep_audio_file(const omt_prep_config *config, const omt_limits *limits,
+                               const char *path, omt_mel *mel, omt_error *err);
+
+#endif

@@ -13,7 +13,7 @@ omt_status omt_map_open(const char *path, omt_map *map, omt_error *err)
 {
 	struct stat info;
 	omt_status status = OMT_OK;
-	*map = (omt_map){ 0 };
+	*map = (omt_map){0};
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return OMT_FAIL(err, IO, "%s: %s", path, strerror(errno));
@@ -26,7 +26,7 @@ omt_status omt_map_open(const char *path, omt_map *map, omt_error *err)
 		if (data == MAP_FAILED)
 			status = OMT_FAIL(err, IO, "%s: mmap: %s", path, strerror(errno));
 		else
-			*map = (omt_map){ data, (size_t)info.st_size };
+			*map = (omt_map){data, (size_t)info.st_size};
 	}
 	close(fd);
 	return status;
@@ -36,11 +36,10 @@ void omt_map_close(omt_map *map)
 {
 	if (map->data)
 		munmap((void *)(uintptr_t)map->data, map->bytes);
-	*map = (omt_map){ 0 };
+	*map = (omt_map){0};
 }
 
-omt_status omt_file_read(const char *path, size_t limit, char **text, size_t *bytes,
-                         omt_error *err)
+omt_status omt_file_read(const char *path, size_t limit, char **text, size_t *bytes, omt_error *err)
 {
 	omt_status status = OMT_OK;
 	char *buffer = NULL;
@@ -54,7 +53,8 @@ omt_status omt_file_read(const char *path, size_t limit, char **text, size_t *by
 			room = room ? room * 2 : 65536;
 			char *larger = realloc(buffer, room);
 			if (!larger) {
-				status = OMT_FAIL(err, NO_MEMORY, "%s: no memory for %zu bytes", path, room);
+				status = OMT_FAIL(err, NO_MEMORY, "%s: no memory for %zu bytes",
+				                  path, room);
 				goto done;
 			}
 			buffer = larger;
@@ -62,7 +62,8 @@ omt_status omt_file_read(const char *path, size_t limit, char **text, size_t *by
 		size_t got = fread(buffer + used, 1, room - used - 1, file);
 		used += got;
 		if (used > limit) {
-			status = OMT_FAIL(err, LIMIT, "%s: larger than the limit of %zu bytes", path, limit);
+			status = OMT_FAIL(err, LIMIT, "%s: larger than the limit of %zu bytes",
+			                  path, limit);
 			goto done;
 		}
 		if (got == 0)
@@ -107,7 +108,7 @@ char *omt_path_folder(const char *path)
 
 omt_status omt_output_open(const char *path, omt_output *output, omt_error *err)
 {
-	*output = (omt_output){ 0 };
+	*output = (omt_output){0};
 	output->path = strdup(path);
 	if (!output->path || asprintf(&output->temporary, "%s.tmp.%ld", path, (long)getpid()) < 0) {
 		output->temporary = NULL;
@@ -154,6 +155,6 @@ omt_status omt_output_close(omt_output *output, bool commit, omt_error *err)
 	}
 	free(output->path);
 	free(output->temporary);
-	*output = (omt_output){ 0 };
+	*output = (omt_output){0};
 	return status;
 }

@@ -8,8 +8,8 @@
 
 static const char *type_name(const json_t *value)
 {
-	static const char *const names[] = { "an object", "an array", "a string", "an integer",
-		                             "a number", "true", "false", "null" };
+	static const char *const names[] = {"an object", "an array", "a string", "an integer",
+	                                    "a number",  "true",     "false",    "null"};
 	return names[json_typeof(value)];
 }
 
@@ -58,8 +58,8 @@ omt_status omt_json_int64(omt_json in, const char *key, int64_t low, int64_t hig
 		return wrong(in, key, found, "an integer", err);
 	int64_t number = json_integer_value(found);
 	if (number < low || number > high)
-		return OMT_FAIL(err, BAD_FORMAT, "%s: \"%s\" is %lld, expected %lld to %lld", in.place,
-		                key, (long long)number, (long long)low, (long long)high);
+		return OMT_FAIL(err, BAD_FORMAT, "%s: \"%s\" is %lld, expected %lld to %lld",
+		                in.place, key, (long long)number, (long long)low, (long long)high);
 	*value = number;
 	return OMT_OK;
 }
@@ -84,8 +84,8 @@ omt_status omt_json_real(omt_json in, const char *key, double low, double high, 
 		return wrong(in, key, found, "a number", err);
 	double number = json_number_value(found);
 	if (!(number >= low && number <= high))
-		return OMT_FAIL(err, BAD_FORMAT, "%s: \"%s\" is %g, expected %g to %g", in.place, key,
-		                number, low, high);
+		return OMT_FAIL(err, BAD_FORMAT, "%s: \"%s\" is %g, expected %g to %g", in.place,
+		                key, number, low, high);
 	*value = number;
 	return OMT_OK;
 }
@@ -115,7 +115,7 @@ omt_status omt_json_string(omt_json in, const char *key, const char **value, omt
 omt_status omt_json_member(omt_json in, const char *key, omt_json *member, omt_error *err)
 {
 	const json_t *found = find(in, key);
-	*member = (omt_json){ in.place, NULL };
+	*member = (omt_json){in.place, NULL};
 	if (!found)
 		return OMT_OK;
 	if (!json_is_object(found))
@@ -133,8 +133,9 @@ static omt_status find_array(omt_json in, const char *key, size_t limit, const j
 	if (!json_is_array(*array))
 		return wrong(in, key, *array, "an array", err);
 	if (json_array_size(*array) > limit)
-		return OMT_FAIL(err, BAD_FORMAT, "%s: \"%s\" has %zu entries, at most %zu are allowed",
-		                in.place, key, json_array_size(*array), limit);
+		return OMT_FAIL(err, BAD_FORMAT,
+		                "%s: \"%s\" has %zu entries, at most %zu are allowed", in.place,
+		                key, json_array_size(*array), limit);
 	return OMT_OK;
 }
 
@@ -149,7 +150,8 @@ omt_status omt_json_ints(omt_json in, const char *key, int64_t low, int64_t high
 		const json_t *entry = json_array_get(array, i);
 		if (!json_is_integer(entry) || json_integer_value(entry) < low ||
 		    json_integer_value(entry) > high)
-			return OMT_FAIL(err, BAD_FORMAT, "%s: \"%s\"[%zu] is not an integer of %lld to %lld",
+			return OMT_FAIL(err, BAD_FORMAT,
+			                "%s: \"%s\"[%zu] is not an integer of %lld to %lld",
 			                in.place, key, i, (long long)low, (long long)high);
 		values[i] = (int32_t)json_integer_value(entry);
 	}
@@ -167,8 +169,8 @@ omt_status omt_json_reals(omt_json in, const char *key, double *values, size_t l
 	for (size_t i = 0; i < json_array_size(array); i++) {
 		const json_t *entry = json_array_get(array, i);
 		if (!json_is_number(entry) || !isfinite(json_number_value(entry)))
-			return OMT_FAIL(err, BAD_FORMAT, "%s: \"%s\"[%zu] is not a finite number", in.place,
-			                key, i);
+			return OMT_FAIL(err, BAD_FORMAT, "%s: \"%s\"[%zu] is not a finite number",
+			                in.place, key, i);
 		values[i] = json_number_value(entry);
 	}
 	*count = json_array_size(array);

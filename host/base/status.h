@@ -12,9 +12,9 @@
 #include "omnitile.h"
 
 #if defined(__GNUC__)
-#define OMT_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define OMT_PRINTF(at, first) __attribute__((format(printf, at, first)))
 #else
-#define OMT_PRINTF(format, first)
+#define OMT_PRINTF(at, first)
 #endif
 
 /* Fills *err (if any) with one line: control characters become spaces. Returns `status`. */
@@ -26,18 +26,18 @@ omt_status omt_fail_at(omt_error *err, omt_status status, const char *format, ..
 
 #define OMT_FAIL(err, name, ...) omt_fail((err), OMT_##name, __VA_ARGS__)
 
-#define OMT_TRY(call)                           \
-	do {                                    \
-		omt_status try_ = (call);       \
-		if (try_ != OMT_OK)             \
-			return try_;            \
+#define OMT_TRY(call)                     \
+	do {                              \
+		omt_status try_ = (call); \
+		if (try_ != OMT_OK)       \
+			return try_;      \
 	} while (0)
 
-#define OMT_GOTO(call)                          \
-	do {                                    \
-		status = (call);                \
-		if (status != OMT_OK)           \
-			goto done;              \
+#define OMT_GOTO(call)                \
+	do {                          \
+		status = (call);      \
+		if (status != OMT_OK) \
+			goto done;    \
 	} while (0)
 
 #endif

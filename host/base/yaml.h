@@ -1,7 +1,8 @@
 /* yaml.h - a YAML file (libyaml) as a tree of jansson values.
  *
- * Plain scalars become numbers, booleans and null as in YAML 1.2's core schema, quoted ones strings;
- * aliases, duplicate keys, several documents and nesting beyond 32 are errors with file and line. */
+ * Plain scalars become numbers, booleans and null as in YAML 1.2's core schema, quoted ones
+ * strings; aliases, duplicate keys, several documents and nesting beyond 32 are errors with file
+ * and line. */
 #ifndef OMT_BASE_YAML_H
 #define OMT_BASE_YAML_H
 

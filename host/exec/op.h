@@ -14,7 +14,7 @@ typedef enum omt_op {
 #define OMT_OP_ENUM(LIST, name) OMT_OP_##name,
 	OMT_OP_LIST(OMT_OP_ENUM)
 #undef OMT_OP_ENUM
-	OMT_OP_COUNT
+		OMT_OP_COUNT
 } omt_op;
 
 /* struct omt_gemm_args { omt_buffer *a, *w, ...; int32_t m, n, ...; } and so on: pointers first,
@@ -22,10 +22,10 @@ typedef enum omt_op {
 typedef int32_t omt_scalar_i32;
 typedef float omt_scalar_f32;
 #define OMT_FIELD_BUFFER(access, type, name) omt_buffer *name;
-#define OMT_FIELD_SCALAR(type, name) omt_scalar_##type name;
-#define OMT_ARGS_STRUCT(LIST, op)                                                    \
-	typedef struct omt_##op##_args {                                             \
-		LIST(OMT_FIELD_BUFFER, OMT_FIELD_SCALAR, OMT_NOTHING)                \
+#define OMT_FIELD_SCALAR(type, name)         omt_scalar_##type name;
+#define OMT_ARGS_STRUCT(LIST, op)                                     \
+	typedef struct omt_##op##_args {                              \
+		LIST(OMT_FIELD_BUFFER, OMT_FIELD_SCALAR, OMT_NOTHING) \
 	} omt_##op##_args;
 OMT_OP_LIST(OMT_ARGS_STRUCT)
 #undef OMT_ARGS_STRUCT

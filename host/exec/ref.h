@@ -10,12 +10,12 @@
 
 #define OMT_REF_f32 float
 #define OMT_REF_i32 int32_t
-#define OMT_REF_u8 uint8_t
-#define OMT_REF_IN const
+#define OMT_REF_u8  uint8_t
+#define OMT_REF_IN  const
 #define OMT_REF_OUT
 #define OMT_REF_INOUT
 #define OMT_REF_BUFFER(access, type, name) OMT_REF_##access OMT_REF_##type *name
-#define OMT_REF_SCALAR(type, name) OMT_REF_##type name
+#define OMT_REF_SCALAR(type, name)         OMT_REF_##type name
 /* void ref_gemm(OMT_REF_ARGS(OMT_GEMM)) */
 #define OMT_REF_ARGS(LIST) LIST(OMT_REF_BUFFER, OMT_REF_SCALAR, OMT_COMMA)
 

@@ -11,8 +11,8 @@
 typedef struct omt_qrels omt_qrels; /* judgements: query, document, grade */
 typedef struct omt_run omt_run;     /* answers: query, document, score */
 
-/* TREC qrels ("query 0 document grade", or BEIR's tab-separated with a header line) and runs ("query
- * Q0 document rank score tag"). */
+/* TREC qrels ("query 0 document grade", or BEIR's tab-separated with a header line) and runs
+ * ("query Q0 document rank score tag"). */
 omt_status omt_qrels_load(const char *path, omt_qrels **qrels, omt_error *err);
 void omt_qrels_free(omt_qrels *qrels);
 omt_status omt_run_load(const char *path, omt_run **run, omt_error *err);
@@ -24,8 +24,8 @@ void omt_run_free(omt_run *run);
 #define OMT_METRIC_CUTS 8
 
 typedef struct omt_metrics {
-	size_t queries;         /* averaged over: judged queries */
-	size_t answered;        /* of them in the run */
+	size_t queries;  /* averaged over: judged queries */
+	size_t answered; /* of them in the run */
 	double ndcg[OMT_METRIC_CUTS], recall[OMT_METRIC_CUTS], precision[OMT_METRIC_CUTS];
 	double mrr[OMT_METRIC_CUTS], map;
 } omt_metrics;

@@ -34,9 +34,9 @@ omt_status omt_media_image(const char *path, const omt_limits *limits, omt_image
 
 /* A clip's number of frames and rate, before any frame is decoded. */
 typedef struct omt_clip_info {
-	int32_t total;         /* frames that decoding gives */
-	double header_fps;     /* AVStream.avg_frame_rate */
-	double content_fps;    /* from time stamps: (total) / (last end - first begin) as torchcodec */
+	int32_t total;      /* frames that decoding gives */
+	double header_fps;  /* AVStream.avg_frame_rate */
+	double content_fps; /* from time stamps: (total) / (last end - first begin) as torchcodec */
 	int32_t width, height;
 	bool has_audio;
 } omt_clip_info;

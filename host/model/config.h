@@ -29,7 +29,8 @@ typedef struct omt_vision_config {
 } omt_vision_config;
 
 typedef struct omt_audio_config {
-	int32_t mel_bins, d_model, layers, heads, head_dim, ffn, max_positions, n_window, output_dim;
+	int32_t mel_bins, d_model, layers, heads, head_dim, ffn, max_positions, n_window,
+		output_dim;
 } omt_audio_config;
 
 typedef struct omt_token_ids {
@@ -43,9 +44,9 @@ typedef struct omt_config {
 	omt_audio_config audio;
 	omt_token_ids tokens;
 	int32_t position_id_per_seconds, seconds_per_chunk;
-	int32_t pooling;   /* OMT_POOL_* of device/contract.h */
-	bool normalize;    /* a Normalize module in modules.json, or no modules.json */
-	char *prefix[3];   /* by omt_role; "" for OMT_ROLE_NONE and where the checkpoint has none */
+	int32_t pooling; /* OMT_POOL_* of device/contract.h */
+	bool normalize;  /* a Normalize module in modules.json, or no modules.json */
+	char *prefix[3]; /* by omt_role; "" for OMT_ROLE_NONE and where the checkpoint has none */
 } omt_config;
 
 omt_status omt_config_load(const char *dir, omt_config *config, omt_error *err);

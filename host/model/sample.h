@@ -1,8 +1,8 @@
 /* sample.h - an item made ready for the model: token ids, position ids and encoder inputs.
  *
- * omt_sample_make() decodes and preprocesses files; omt_sample_assemble() starts from media that are
- * already tensors (verify.c compares stages with it). Both run on preparation threads: they use the
- * immutable model only. */
+ * omt_sample_make() decodes and preprocesses files; omt_sample_assemble() starts from media that
+ * are already tensors (verify.c compares stages with it). Both run on preparation threads: they use
+ * the immutable model only. */
 #ifndef OMT_MODEL_SAMPLE_H
 #define OMT_MODEL_SAMPLE_H
 
@@ -10,9 +10,9 @@
 
 /* One media segment in the order of the prompt's placeholders. */
 typedef struct omt_segment {
-	omt_kind kind;       /* OMT_IMAGE, OMT_VIDEO or OMT_AUDIO */
-	omt_patches patches; /* pictures and clips */
-	omt_mel mel;         /* sound; with a clip: interleaved with it */
+	omt_kind kind;                      /* OMT_IMAGE, OMT_VIDEO or OMT_AUDIO */
+	omt_patches patches;                /* pictures and clips */
+	omt_mel mel;                        /* sound; with a clip: interleaved with it */
 	int32_t patch_tokens, audio_tokens; /* what the encoders make of them */
 } omt_segment;
 
@@ -28,8 +28,8 @@ typedef struct omt_sample {
 /* `limit_tokens`: more is OMT_LIMIT (0: none). */
 omt_status omt_sample_make(const omt_model *model, const omt_item *item, int32_t limit_tokens,
                            omt_sample *sample, omt_error *err);
-/* From a rendered prompt (placeholders not expanded) and its segments, whose ownership is taken also
- * on failure; segments: malloc'd array. */
+/* From a rendered prompt (placeholders not expanded) and its segments, whose ownership is taken
+ * also on failure; segments: malloc'd array. */
 omt_status omt_sample_assemble(const omt_model *model, const char *prompt, size_t prompt_bytes,
                                omt_segment *segments, size_t segment_count, int32_t limit_tokens,
                                omt_sample *sample, omt_error *err);

@@ -11,13 +11,13 @@
 #define OMT_TENSOR_DIMS 8
 
 typedef struct omt_tensor {
-	const char *name;     /* without "thinker." */
-	const uint8_t *data;  /* borrowed from the mapping */
-	int32_t dtype;        /* OMT_F32, OMT_BF16, OMT_F16 (device/contract.h); -1: another one */
+	const char *name;    /* without "thinker." */
+	const uint8_t *data; /* borrowed from the mapping */
+	int32_t dtype;       /* OMT_F32, OMT_BF16, OMT_F16 (device/contract.h); -1: another one */
 	int32_t dims;
 	int64_t shape[OMT_TENSOR_DIMS];
 	size_t bytes;
-	const char *file;     /* where it lies, for messages */
+	const char *file; /* where it lies, for messages */
 } omt_tensor;
 
 typedef struct omt_weights omt_weights;

@@ -20,12 +20,12 @@ typedef struct omt_prep_config {
 omt_status omt_prep_config_load(const char *dir, omt_prep_config *config, omt_error *err);
 void omt_prep_config_free(omt_prep_config *config);
 
-/* Pixel rows of one picture or clip: rows[t * h * w, channels * temporal * patch * patch], in merge-
- * block order (t, h/2, w/2, 2, 2), row layout C, T, patch, patch. */
+/* Pixel rows of one picture or clip: rows[t * h * w, channels * temporal * patch * patch], in
+ * merge- block order (t, h/2, w/2, 2, 2), row layout C, T, patch, patch. */
 typedef struct omt_patches {
-	int32_t t, h, w; /* grid, in patches (grid_thw) */
-	int32_t row;     /* floats a row: 1176 */
-	float *data;     /* [t * h * w, row]; free() */
+	int32_t t, h, w;         /* grid, in patches (grid_thw) */
+	int32_t row;             /* floats a row: 1176 */
+	float *data;             /* [t * h * w, row]; free() */
 	double seconds_per_grid; /* clips: temporal_patch_size / fps asked for */
 } omt_patches;
 

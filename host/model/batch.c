@@ -1,0 +1,225 @@
+#include "model/batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/layout.h"
+
+omt_batch_limits omt_batch_limits_of(const omt_config *config, int32_t items, int32_t tokens)
+{
+	size_t merged = (size_t)(config->vision.merge * config->vision.merge);
+	/* Each sound of t tokens has at most 4 t + 2 mel frames, and two marker tokens beside. */
+	return (omt_batch_limits){.items = (size_t)items,
+	                          .tokens = (size_t)tokens,
+	                          .patches = merged * (size_t)tokens,
+	                          .frames = 4 * (size_t)tokens};
+}
+
+static int32_t patch_row_of(const omt_vision_config *vision)
+{
+	return vision->channels * vision->temporal_patch * vision->patch * vision->patch;
+}
+
+omt_status omt_batch_open(const omt_config *config, const omt_batch_limits *limits, omt_exec *exec,
+                          omt_batch *batch, omt_error *err)
+{
+	omt_status status = OMT_OK;
+	size_t text_half = (size_t)config->text.head_dim / 2;
+	size_t vision_half = (size_t)config->vision.head_dim / 2;
+	size_t patch_row = (size_t)patch_row_of(&config->vision);
+	size_t mel_bins = (size_t)config->audio.mel_bins;
+	*batch = (omt_batch){.limits = *limits, .config = config};
+#define OMT_BATCH_NEW(type, name, most)                                                        \
+	batch->host.name = malloc((most) * sizeof *batch->host.name);                          \
+	if (!batch->host.name) {                                                               \
+		status = OMT_FAIL(err, NO_MEMORY, "a batch of %zu tokens", limits->tokens);    \
+		goto done;                                                                     \
+	}                                                                                      \
+	OMT_GOTO(omt_exec_alloc(exec, (most) * sizeof *batch->host.name, OMT_USAGE_SLOT, NULL, \
+	                        &batch->device.name, err));
+	OMT_BATCH_LIST(OMT_BATCH_NEW)
+#undef OMT_BATCH_NEW
+	OMT_GOTO(omt_exec_alloc(exec, limits->items * (size_t)config->text.hidden * sizeof(float),
+	                        OMT_USAGE_SLOT, NULL, &batch->device.vectors, err));
+	batch->scratch = malloc(3 * limits->tokens * sizeof *batch->scratch);
+	if (!batch->scratch)
+		status = OMT_FAIL(err, NO_MEMORY, "a batch of %zu tokens", limits->tokens);
+done:
+	if (status != OMT_OK)
+		omt_batch_close(exec, batch);
+	else
+		omt_batch_clear(batch);
+	return status;
+}
+
+void omt_batch_close(omt_exec *exec, omt_batch *batch)
+{
+#define OMT_BATCH_FREE(type, name, most) \
+	free(batch->host.name);          \
+	omt_exec_free(exec, batch->device.name);
+	OMT_BATCH_LIST(OMT_BATCH_FREE)
+#undef OMT_BATCH_FREE
+	omt_exec_free(exec, batch->device.vectors);
+	free(batch->scratch);
+	*batch = (omt_batch){0};
+}
+
+void omt_batch_clear(omt_batch *batch)
+{
+	omt_batch empty = {.host = batch->host,
+	                   .device = batch->device,
+	                   .limits = batch->limits,
+	                   .config = batch->config,
+	                   .scratch = batch->scratch};
+	*batch = empty;
+	batch->host.cu_items[0] = batch->host.cu_windows[0] = batch->host.cu_frames[0] = 0;
+	batch->host.cu_chunks[0] = batch->host.cu_convolved[0] = 0;
+	batch->host.cu_clips[0] = batch->host.cu_clip_tokens[0] = 0;
+}
+
+bool omt_batch_fits(const omt_batch *batch, const omt_sample *sample)
+{
+	return (size_t)batch->items < batch->limits.items &&
+	       (size_t)batch->tokens + (size_t)sample->tokens <= batch->limits.tokens;
+}
+
+/* Appends the end of a sequence of `length` rows to cumulative lengths. */
+static void append(int32_t *cumulative, int32_t *count, int32_t length, int32_t *longest)
+{
+	cumulative[*count + 1] = cumulative[*count] + length;
+	(*count)++;
+	if (longest && length > *longest)
+		*longest = length;
+}
+
+/* tokens: where the segment's cells stand, in raster order, as indices of this sample. */
+static void add_patches(omt_batch *batch, const omt_patches *patches, const int32_t *tokens)
+{
+	const omt_vision_config *vision = &batch->config->vision;
+	int32_t merged = vision->merge * vision->merge;
+	int32_t rows = patches->t * patches->h * patches->w, cells = rows / merged;
+	size_t half = (size_t)vision->head_dim / 2, first = (size_t)batch->patches;
+	omt_windows windows = {.order = batch->scratch, .ends = batch->scratch + cells};
+
+	memcpy(batch->host.patches + first * (size_t)patches->row, patches->data,
+	       (size_t)rows * (size_t)patches->row * sizeof(float));
+	omt_windows_fill(vision, patches->t, patches->h, patches->w, &windows);
+	omt_rotary_vision(vision, patches->h, patches->w, windows.order, cells,
+	                  batch->host.vision_cosines + first * half,
+	                  batch->host.vision_sines + first * half);
+	for (int32_t i = 0; i < cells; i++) {
+		batch->host.cell_tokens[batch->cells + i] =
+			batch->tokens + tokens[windows.order[i]];
+		for (int32_t patch = 0; patch < merged; patch++)
+			batch->host.patch_order[batch->patches + i * merged + patch] =
+				batch->patches + windows.order[i] * merged + patch;
+	}
+	for (int32_t i = 0; i < windows.count; i++)
+		append(batch->host.cu_windows, &batch->windows,
+		       windows.ends[i] - (i ? windows.ends[i - 1] : 0), &batch->longest_window);
+	for (int32_t frame = 0; frame < patches->t; frame++)
+		append(batch->host.cu_frames, &batch->frames, patches->h * patches->w,
+		       &batch->longest_frame);
+	batch->patches += rows;
+	batch->cells += cells;
+}
+
+static void add_mel(omt_batch *batch, const omt_mel *mel, const int32_t *tokens)
+{
+	const omt_audio_config *audio = &batch->config->audio;
+	int32_t chunk = 2 * audio->n_window, before = batch->convolved;
+	size_t bins = (size_t)audio->mel_bins;
+	memcpy(batch->host.mel + (size_t)batch->mel_frames * bins, mel->data,
+	       (size_t)mel->frames * bins * sizeof(float));
+	for (int32_t at = 0; at < mel->frames; at += chunk) {
+		int32_t length = mel->frames - at < chunk ? mel->frames - at : chunk;
+		int32_t convolved = (length - 1) / 2 + 1, index = batch->chunks;
+		for (int32_t i = 0; i < convolved; i++)
+			batch->host.chunk_places[batch->convolved + i] = i;
+		append(batch->host.cu_convolved, &index, convolved, &batch->longest_chunk);
+		append(batch->host.cu_chunks, &batch->chunks, length, NULL);
+		batch->convolved += convolved;
+	}
+	int32_t count = omt_audio_tokens(mel->frames), index = batch->clips;
+	for (int32_t i = 0; i < count; i++)
+		batch->host.audio_tokens[batch->audio_rows + i] = batch->tokens + tokens[i];
+	append(batch->host.cu_clip_tokens, &index, count, NULL);
+	append(batch->host.cu_clips, &batch->clips, batch->convolved - before, NULL);
+	batch->mel_frames += mel->frames;
+	batch->audio_rows += count;
+}
+
+/* Collects the next `count` places of media token `id` from *at on. */
+static void collect(const omt_sample *sample, int32_t id, int32_t *at, int32_t count,
+                    int32_t *places)
+{
+	for (int32_t found = 0; found < count; (*at)++)
+		if (sample->ids[*at] == id)
+			places[found++] = *at;
+}
+
+void omt_batch_add(omt_batch *batch, const omt_sample *sample)
+{
+	const omt_token_ids *ids = &batch->config->tokens;
+	size_t half = (size_t)batch->config->text.head_dim / 2, first = (size_t)batch->tokens;
+	int32_t image_at = 0, video_at = 0, audio_at = 0;
+	memcpy(batch->host.ids + first, sample->ids, (size_t)sample->tokens * sizeof(int32_t));
+	omt_rotary_text(&batch->config->text, sample->positions, sample->tokens,
+	                batch->host.text_cosines + first * half,
+	                batch->host.text_sines + first * half);
+	for (size_t i = 0; i < sample->segment_count; i++) {
+		const omt_segment *segment = &sample->segments[i];
+		bool video = segment->kind == OMT_VIDEO;
+		int32_t *places = batch->scratch + 2 * batch->limits.tokens;
+		if (segment->patch_tokens) {
+			collect(sample, video ? ids->video : ids->image,
+			        video ? &video_at : &image_at, segment->patch_tokens, places);
+			add_patches(batch, &segment->patches, places);
+		}
+		if (segment->audio_tokens) {
+			collect(sample, ids->audio, &audio_at, segment->audio_tokens, places);
+			add_mel(batch, &segment->mel, places);
+		}
+	}
+	append(batch->host.cu_items, &batch->items, sample->tokens, &batch->longest_item);
+	batch->tokens += sample->tokens;
+}
+
+omt_status omt_batch_upload(omt_exec *exec, const omt_batch *batch, uint64_t *first, omt_error *err)
+{
+	const omt_config *config = batch->config;
+	size_t text_half = (size_t)config->text.head_dim / 2;
+	size_t vision_half = (size_t)config->vision.head_dim / 2;
+	size_t mel_bins = (size_t)config->audio.mel_bins;
+	const struct {
+		omt_buffer *to;
+		const void *from;
+		size_t count; /* of 4-byte elements */
+	} arrays[] = {
+#define OMT_UP(name, count) {batch->device.name, batch->host.name, (size_t)(count)}
+		OMT_UP(ids, batch->tokens),
+		OMT_UP(cu_items, batch->items + 1),
+		OMT_UP(text_cosines, (size_t)batch->tokens * text_half),
+		OMT_UP(text_sines, (size_t)batch->tokens * text_half),
+		OMT_UP(patches, (size_t)batch->patches * (size_t)patch_row_of(&config->vision)),
+		OMT_UP(patch_order, batch->patches),
+		OMT_UP(vision_cosines, (size_t)batch->patches * vision_half),
+		OMT_UP(vision_sines, (size_t)batch->patches * vision_half),
+		OMT_UP(cu_windows, batch->windows ? batch->windows + 1 : 0),
+		OMT_UP(cu_frames, batch->frames ? batch->frames + 1 : 0),
+		OMT_UP(cell_tokens, batch->cells),
+		OMT_UP(mel, (size_t)batch->mel_frames * mel_bins),
+		OMT_UP(cu_chunks, batch->chunks ? batch->chunks + 1 : 0),
+		OMT_UP(cu_convolved, batch->chunks ? batch->chunks + 1 : 0),
+		OMT_UP(chunk_places, batch->convolved),
+		OMT_UP(cu_clips, batch->clips ? batch->clips + 1 : 0),
+		OMT_UP(cu_clip_tokens, batch->clips ? batch->clips + 1 : 0),
+		OMT_UP(audio_tokens, batch->audio_rows),
+#undef OMT_UP
+	};
+	for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+		if (arrays[i].count)
+			OMT_TRY(omt_exec_write(exec, arrays[i].to, 0, arrays[i].from,
+			                       4 * arrays[i].count, i ? NULL : first, err));
+	return OMT_OK;
+}

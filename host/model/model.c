@@ -1,0 +1,121 @@
+#include "model/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/file.h"
+#include "device/contract.h"
+#include "token/prompt.h"
+
+/* The parts of a checkpoint that must agree with each other. */
+static omt_status check(const omt_model *model, omt_error *err)
+{
+	const omt_config *config = &model->config;
+	const omt_prep_config *prep = &model->prep;
+	if (prep->patch_size != config->vision.patch ||
+	    prep->temporal_patch_size != config->vision.temporal_patch ||
+	    prep->merge_size != config->vision.merge)
+		return OMT_FAIL(
+			err, BAD_MODEL,
+			"%s: preprocessor_config.json makes patches of %d x %d x %d merged by "
+			"%d, config.json's vision encoder takes %d x %d x %d merged by %d",
+			model->dir, prep->temporal_patch_size, prep->patch_size, prep->patch_size,
+			prep->merge_size, config->vision.temporal_patch, config->vision.patch,
+			config->vision.patch, config->vision.merge);
+	if (prep->mel_bins != config->audio.mel_bins)
+		return OMT_FAIL(
+			err, BAD_MODEL,
+			"%s: preprocessor_config.json makes %d mel bands, config.json's audio "
+			"encoder takes %d",
+			model->dir, prep->mel_bins, config->audio.mel_bins);
+	static const struct {
+		const char *token;
+		size_t at;
+	} markers[] = {
+		{"<|IMAGE|>", offsetof(omt_token_ids, image)},
+		{"<|VIDEO|>", offsetof(omt_token_ids, video)},
+		{"<|AUDIO|>", offsetof(omt_token_ids, audio)},
+	};
+	for (size_t i = 0; i < sizeof markers / sizeof *markers; i++) {
+		int32_t said, found = omt_tokenizer_token(model->tokenizer, markers[i].token);
+		memcpy(&said, (const char *)&config->tokens + markers[i].at, sizeof said);
+		if (said != found)
+			return OMT_FAIL(
+				err, BAD_MODEL,
+				"%s: config.json says %s is token %d, tokenizer.json says %d",
+				model->dir, markers[i].token, said, found);
+	}
+	return OMT_OK;
+}
+
+omt_status omt_model_open(const char *dir, omt_model **given, omt_error *err)
+{
+	omt_status status = OMT_OK;
+	char *path = NULL;
+	*given = NULL;
+	omt_model *model = calloc(1, sizeof *model);
+	if (!model || !(model->dir = strdup(dir)) ||
+	    !(path = omt_path_join(dir, "tokenizer.json"))) {
+		status = OMT_FAIL(err, NO_MEMORY, "%s", dir);
+		goto done;
+	}
+	OMT_GOTO(omt_config_load(dir, &model->config, err));
+	OMT_GOTO(omt_prep_config_load(dir, &model->prep, err));
+	OMT_GOTO(omt_prompt_check(dir, err));
+	OMT_GOTO(omt_tokenizer_open(path, &model->tokenizer, err));
+	OMT_GOTO(omt_weights_open(dir, &model->weights, err));
+	OMT_GOTO(check(model, err));
+	*given = model;
+	model = NULL;
+done:
+	free(path);
+	omt_model_close(model);
+	return status;
+}
+
+void omt_model_close(omt_model *model)
+{
+	if (!model)
+		return;
+	omt_weights_close(model->weights);
+	omt_tokenizer_close(model->tokenizer);
+	omt_prep_config_free(&model->prep);
+	omt_config_free(&model->config);
+	free(model->dir);
+	free(model);
+}
+
+int32_t omt_model_dimension(const omt_model *model)
+{
+	return model->config.text.hidden;
+}
+
+char *omt_model_describe(const omt_model *model)
+{
+	static const char *const poolings[] = {
+		[OMT_POOL_MEAN] = "mean", [OMT_POOL_LAST] = "last", [OMT_POOL_CLS] = "cls"};
+	const omt_config *c = &model->config;
+	json_t *text =
+		json_pack("{si si si si si si sb}", "layers", c->text.layers, "hidden",
+	                  c->text.hidden, "heads", c->text.heads, "kv_heads", c->text.kv_heads,
+	                  "inter", c->text.inter, "vocab", c->text.vocab, "causal", c->text.causal);
+	json_t *vision =
+		json_pack("{si si si si}", "blocks", c->vision.depth, "hidden", c->vision.hidden,
+	                  "heads", c->vision.heads, "inter", c->vision.inter);
+	json_t *audio = json_pack("{si si si si}", "layers", c->audio.layers, "hidden",
+	                          c->audio.d_model, "heads", c->audio.heads, "inter", c->audio.ffn);
+	json_t *all =
+		json_pack("{ss ss si sI sI ss sb ss ss so so so}", "path", model->dir,
+	                  "architecture", c->architecture, "dimension", c->text.hidden, "tensors",
+	                  (json_int_t)omt_weights_count(model->weights), "weight_bytes",
+	                  (json_int_t)omt_weights_bytes(model->weights), "pooling",
+	                  poolings[c->pooling], "normalize", c->normalize, "query_prefix",
+	                  c->prefix[OMT_ROLE_QUERY], "passage_prefix", c->prefix[OMT_ROLE_PASSAGE],
+	                  "text", text, "vision", vision, "audio", audio);
+	char *described = all ? json_dumps(all, JSON_COMPACT) : NULL;
+	json_decref(all);
+	return described;
+}

@@ -1,0 +1,341 @@
+#include "model/params.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/number.h"
+
+typedef struct omt_loader {
+	const omt_model *model;
+	omt_exec *exec;
+	int32_t panel;
+	const omt_progress *progress;
+	omt_params *params;
+	size_t bytes; /* loaded so far */
+	omt_error *err;
+	omt_status status; /* of the first failure; after it the calls below do nothing */
+} omt_loader;
+
+static const size_t dtype_bytes[] = {[OMT_F32] = 4, [OMT_BF16] = 2, [OMT_F16] = 2};
+
+static bool ok(omt_loader *load, omt_status status)
+{
+	if (load->status == OMT_OK)
+		load->status = status;
+	return load->status == OMT_OK;
+}
+
+static void report(omt_loader *load, size_t bytes)
+{
+	load->bytes += bytes;
+	if (load->progress && load->progress->report)
+		load->progress->report(load->progress->user, "weights", load->bytes,
+		                       omt_weights_bytes(load->model->weights));
+}
+
+/* A buffer of the parameters: freed with them. */
+static omt_buffer *new_buffer(omt_loader *load, size_t bytes, const void *borrowed)
+{
+	omt_params *params = load->params;
+	omt_buffer *buffer = NULL;
+	if (params->owned_count == params->owned_capacity) {
+		size_t capacity = params->owned_capacity ? 2 * params->owned_capacity : 256;
+		omt_buffer **grown = realloc(params->owned, capacity * sizeof(omt_buffer *));
+		if (!grown) {
+			load->status = OMT_FAIL(load->err, NO_MEMORY, "%zu buffers", capacity);
+			return NULL;
+		}
+		params->owned = grown;
+		params->owned_capacity = capacity;
+	}
+	if (!ok(load,
+	        omt_exec_alloc(load->exec, bytes, OMT_USAGE_WEIGHT, borrowed, &buffer, load->err)))
+		return NULL;
+	params->owned[params->owned_count++] = buffer;
+	return buffer;
+}
+
+/* A buffer with content that need not outlive the call. */
+static omt_buffer *new_copy(omt_loader *load, const void *data, size_t bytes)
+{
+	omt_buffer *buffer = new_buffer(load, bytes, NULL);
+	if (buffer && ok(load, omt_exec_write(load->exec, buffer, 0, data, bytes, NULL, load->err)))
+		ok(load, omt_exec_wait(load->exec, 0, load->err));
+	return buffer;
+}
+
+/* The tensor as it lies in the file, in place where the backend can; a file may put a tensor where
+ * its elements are not aligned, then it is copied. */
+static omt_buffer *new_mapped(omt_loader *load, const omt_tensor *tensor)
+{
+	if ((uintptr_t)tensor->data % dtype_bytes[tensor->dtype])
+		return new_copy(load, tensor->data, tensor->bytes);
+	return new_buffer(load, tensor->bytes, tensor->data);
+}
+
+static bool find(omt_loader *load, const char *name, int32_t dims, const int64_t *shape,
+                 omt_tensor *tensor)
+{
+	if (load->status != OMT_OK)
+		return false;
+	if (!ok(load, omt_weights_find(load->model->weights, name, dims, shape, tensor, load->err)))
+		return false;
+	if (tensor->dtype != OMT_F32 && tensor->dtype != OMT_BF16 && tensor->dtype != OMT_F16)
+		load->status = OMT_FAIL(load->err, BAD_MODEL, "%s: %s is not f32, bf16 or f16",
+		                        tensor->file, name);
+	return load->status == OMT_OK;
+}
+
+static float element(const omt_tensor *tensor, size_t i)
+{
+	uint16_t half;
+	float value;
+	if (tensor->dtype == OMT_F32) {
+		memcpy(&value, tensor->data + 4 * i, sizeof value);
+		return value;
+	}
+	memcpy(&half, tensor->data + 2 * i, sizeof half);
+	return tensor->dtype == OMT_BF16 ? omt_f32_from_bf16(half) : omt_f32_from_f16(half);
+}
+
+/* A vector of `size` as f32. */
+static omt_buffer *load_vector(omt_loader *load, const char *name, int32_t size)
+{
+	omt_tensor tensor;
+	if (!find(load, name, 1, (int64_t[]){size}, &tensor))
+		return NULL;
+	float *values = malloc((size_t)size * sizeof *values);
+	if (!values) {
+		load->status = OMT_FAIL(load->err, NO_MEMORY, "%s", name);
+		return NULL;
+	}
+	for (size_t i = 0; i < (size_t)size; i++)
+		values[i] = element(&tensor, i);
+	omt_buffer *buffer = new_copy(load, values, (size_t)size * sizeof *values);
+	free(values);
+	report(load, tensor.bytes);
+	return buffer;
+}
+
+static void load_matrix(omt_loader *load, const omt_tensor *tensor, omt_linear *linear)
+{
+	omt_exec *exec = load->exec;
+	linear->dtype = tensor->dtype;
+	linear->panel = load->panel;
+	if (load->panel == 1) {
+		linear->w = new_mapped(load, tensor);
+		return;
+	}
+	size_t rows = ((size_t)linear->n + (size_t)load->panel - 1) / (size_t)load->panel *
+	              (size_t)load->panel;
+	omt_buffer *source = NULL;
+	linear->w = new_buffer(load, rows * (size_t)linear->k * dtype_bytes[tensor->dtype], NULL);
+	if (!linear->w || !ok(load, omt_exec_alloc(exec, tensor->bytes, OMT_USAGE_WEIGHT,
+	                                           tensor->data, &source, load->err)))
+		return;
+	if (ok(load, OMT_RUN(exec, pack, load->err, .src = source, .dst = linear->w, .n = linear->n,
+	                     .k = linear->k, .lds = linear->k, .dtype = tensor->dtype,
+	                     .panel = load->panel)))
+		ok(load, omt_exec_wait(exec, 0, load->err));
+	omt_exec_free(exec, source);
+}
+
+/* Loads NAME.weight of `shape` as a matrix [n, k], and NAME.bias if it has one. */
+static void load_weight(omt_loader *load, omt_linear *linear, int32_t dims, const int64_t *shape,
+                        bool bias, const char *stem)
+{
+	char name[192];
+	omt_tensor tensor;
+	int64_t k = 1;
+	for (int32_t i = 1; i < dims; i++)
+		k *= shape[i];
+	linear->n = (int32_t)shape[0];
+	linear->k = (int32_t)k;
+	snprintf(name, sizeof name, "%s.weight", stem);
+	if (!find(load, name, dims, shape, &tensor))
+		return;
+	load_matrix(load, &tensor, linear);
+	report(load, tensor.bytes);
+	snprintf(name, sizeof name, "%s.bias", stem);
+	if (bias)
+		linear->bias = load_vector(load, name, linear->n);
+}
+
+/* ---- the loaders the towers below are written with: names are printf formats ---------------- */
+
+enum { NO_BIAS = false, BIAS = true };
+
+OMT_PRINTF(6, 7)
+static void linear(omt_loader *load, omt_linear *into, int32_t n, int32_t k, bool bias,
+                   const char *format, ...)
+{
+	char stem[160];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(stem, sizeof stem, format, args);
+	va_end(args);
+	load_weight(load, into, 2, (int64_t[]){n, k}, bias, stem);
+}
+
+OMT_PRINTF(5, 6)
+static void norm(omt_loader *load, omt_norm *into, int32_t size, bool bias, const char *format, ...)
+{
+	char stem[160], name[192];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(stem, sizeof stem, format, args);
+	va_end(args);
+	snprintf(name, sizeof name, "%s.weight", stem);
+	into->weight = load_vector(load, name, size);
+	snprintf(name, sizeof name, "%s.bias", stem);
+	if (bias)
+		into->bias = load_vector(load, name, size);
+}
+
+static void load_text(omt_loader *load, omt_params *params)
+{
+	const omt_text_config *c = &load->model->config.text;
+	int32_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
+	omt_tensor table;
+	if (find(load, "model.embed_tokens.weight", 2, (int64_t[]){c->vocab, c->hidden}, &table)) {
+		params->embedding = new_mapped(load, &table);
+		params->embedding_dtype = table.dtype;
+		report(load, table.bytes);
+	}
+	for (int32_t i = 0; i < c->layers; i++) {
+		omt_text_layer *to = &params->text[i];
+		norm(load, &to->input_norm, c->hidden, NO_BIAS, "model.layers.%d.input_layernorm",
+		     i);
+		linear(load, &to->q, q, c->hidden, BIAS, "model.layers.%d.self_attn.q_proj", i);
+		linear(load, &to->k, kv, c->hidden, BIAS, "model.layers.%d.self_attn.k_proj", i);
+		linear(load, &to->v, kv, c->hidden, BIAS, "model.layers.%d.self_attn.v_proj", i);
+		linear(load, &to->o, c->hidden, q, NO_BIAS, "model.layers.%d.self_attn.o_proj", i);
+		norm(load, &to->post_norm, c->hidden, NO_BIAS,
+		     "model.layers.%d.post_attention_layernorm", i);
+		linear(load, &to->gate, c->inter, c->hidden, NO_BIAS,
+		       "model.layers.%d.mlp.gate_proj", i);
+		linear(load, &to->up, c->inter, c->hidden, NO_BIAS, "model.layers.%d.mlp.up_proj",
+		       i);
+		linear(load, &to->down, c->hidden, c->inter, NO_BIAS,
+		       "model.layers.%d.mlp.down_proj", i);
+	}
+	norm(load, &params->text_norm, c->hidden, NO_BIAS, "model.norm");
+}
+
+static void load_vision(omt_loader *load, omt_params *params)
+{
+	const omt_vision_config *c = &load->model->config.vision;
+	int32_t wide = c->hidden * c->merge * c->merge;
+	load_weight(load, &params->patch_embed, 5,
+	            (int64_t[]){c->hidden, c->channels, c->temporal_patch, c->patch, c->patch},
+	            NO_BIAS, "visual.patch_embed.proj");
+	for (int32_t i = 0; i < c->depth; i++) {
+		omt_vision_block *to = &params->vision[i];
+		norm(load, &to->norm1, c->hidden, NO_BIAS, "visual.blocks.%d.norm1", i);
+		linear(load, &to->q, c->hidden, c->hidden, BIAS, "visual.blocks.%d.attn.q", i);
+		linear(load, &to->k, c->hidden, c->hidden, BIAS, "visual.blocks.%d.attn.k", i);
+		linear(load, &to->v, c->hidden, c->hidden, BIAS, "visual.blocks.%d.attn.v", i);
+		linear(load, &to->proj, c->hidden, c->hidden, BIAS, "visual.blocks.%d.attn.proj",
+		       i);
+		norm(load, &to->norm2, c->hidden, NO_BIAS, "visual.blocks.%d.norm2", i);
+		linear(load, &to->gate, c->inter, c->hidden, BIAS, "visual.blocks.%d.mlp.gate_proj",
+		       i);
+		linear(load, &to->up, c->inter, c->hidden, BIAS, "visual.blocks.%d.mlp.up_proj", i);
+		linear(load, &to->down, c->hidden, c->inter, BIAS, "visual.blocks.%d.mlp.down_proj",
+		       i);
+	}
+	norm(load, &params->merger_norm, c->hidden, NO_BIAS, "visual.merger.ln_q");
+	linear(load, &params->merger_in, wide, wide, BIAS, "visual.merger.mlp.0");
+	linear(load, &params->merger_out, c->out_hidden, wide, BIAS, "visual.merger.mlp.2");
+}
+
+/* Sinusoids of Whisper's encoder: sin of the lower half of the channels, cos of the upper.
+ * Positions restart in every chunk, hence n_window rows. */
+static omt_buffer *load_sinusoids(omt_loader *load, int32_t rows, int32_t channels)
+{
+	size_t half = (size_t)channels / 2;
+	float *table = malloc((size_t)rows * (size_t)channels * sizeof *table);
+	if (!table) {
+		load->status = OMT_FAIL(load->err, NO_MEMORY, "%d audio positions", rows);
+		return NULL;
+	}
+	float step = (float)(log(10000.0) / (double)(half - 1));
+	for (size_t row = 0; row < (size_t)rows; row++)
+		for (size_t i = 0; i < half; i++) {
+			float angle = (float)row * expf(-step * (float)i);
+			table[row * 2 * half + i] = (float)sin((double)angle);
+			table[row * 2 * half + half + i] = (float)cos((double)angle);
+		}
+	omt_buffer *buffer = new_copy(load, table, (size_t)rows * 2 * half * sizeof *table);
+	free(table);
+	return buffer;
+}
+
+static void load_audio(omt_loader *load, omt_params *params)
+{
+	const omt_audio_config *c = &load->model->config.audio;
+	int32_t d = c->d_model;
+	load_weight(load, &params->conv1, 3, (int64_t[]){d, c->mel_bins, 3}, BIAS,
+	            "audio_tower.conv1");
+	load_weight(load, &params->conv2, 3, (int64_t[]){d, d, 3}, BIAS, "audio_tower.conv2");
+	if (load->status == OMT_OK)
+		params->audio_positions = load_sinusoids(load, c->n_window, d);
+	for (int32_t i = 0; i < c->layers; i++) {
+		omt_audio_layer *to = &params->audio[i];
+		norm(load, &to->attn_norm, d, BIAS, "audio_tower.layers.%d.self_attn_layer_norm",
+		     i);
+		linear(load, &to->q, d, d, BIAS, "audio_tower.layers.%d.self_attn.q_proj", i);
+		linear(load, &to->k, d, d, NO_BIAS, "audio_tower.layers.%d.self_attn.k_proj", i);
+		linear(load, &to->v, d, d, BIAS, "audio_tower.layers.%d.self_attn.v_proj", i);
+		linear(load, &to->out, d, d, BIAS, "audio_tower.layers.%d.self_attn.out_proj", i);
+		norm(load, &to->final_norm, d, BIAS, "audio_tower.layers.%d.final_layer_norm", i);
+		linear(load, &to->fc1, c->ffn, d, BIAS, "audio_tower.layers.%d.fc1", i);
+		linear(load, &to->fc2, d, c->ffn, BIAS, "audio_tower.layers.%d.fc2", i);
+	}
+	norm(load, &params->audio_norm, d, BIAS, "audio_tower.ln_post");
+	linear(load, &params->audio_proj, c->output_dim, d, BIAS, "audio_tower.proj");
+}
+
+omt_status omt_params_load(const omt_model *model, omt_exec *exec, int32_t panel,
+                           const omt_progress *progress, omt_params *params, omt_error *err)
+{
+	const omt_config *config = &model->config;
+	omt_loader load = {.model = model,
+	                   .exec = exec,
+	                   .panel = panel,
+	                   .progress = progress,
+	                   .params = params,
+	                   .err = err};
+	*params = (omt_params){0};
+	params->text = calloc((size_t)config->text.layers, sizeof *params->text);
+	params->vision = calloc((size_t)config->vision.depth, sizeof *params->vision);
+	params->audio = calloc((size_t)config->audio.layers, sizeof *params->audio);
+	if (!params->text || !params->vision || !params->audio)
+		load.status = OMT_FAIL(err, NO_MEMORY, "layers of %s", model->dir);
+	if (load.status == OMT_OK) {
+		load_text(&load, params);
+		load_vision(&load, params);
+		load_audio(&load, params);
+	}
+	if (load.status != OMT_OK) {
+		omt_params_free(exec, params);
+		return load.status;
+	}
+	/* What was packed is resident on the device; the file's pages need not be. */
+	if (panel > 1)
+		omt_weights_release(model->weights);
+	return OMT_OK;
+}
+
+void omt_params_free(omt_exec *exec, omt_params *params)
+{
+	for (size_t i = 0; i < params->owned_count; i++)
+		omt_exec_free(exec, params->owned[i]);
+	free(params->owned);
+	free(params->text);
+	free(params->vision);
+	free(params->audio);
+	*params = (omt_params){0};
+}

@@ -1,0 +1,63 @@
+/* params.h - the weights as the device holds them. Names follow the checkpoint's.
+ *
+ * Large matrices keep their storage format (bf16, f16, f32) and are packed into the backend's
+ * panels where it has any; a backend of host memory uses the mapped file in place. Norms and biases
+ * are small and become f32. */
+#ifndef OMT_MODEL_PARAMS_H
+#define OMT_MODEL_PARAMS_H
+
+#include "exec/exec.h"
+#include "model/model.h"
+
+/* y[n] = W[n, k] x + bias */
+typedef struct omt_linear {
+	omt_buffer *w, *bias; /* bias NULL: none */
+	int32_t n, k, dtype, panel;
+} omt_linear;
+
+typedef struct omt_norm {
+	omt_buffer *weight, *bias; /* bias NULL: RMSNorm */
+} omt_norm;
+
+typedef struct omt_text_layer {
+	omt_norm input_norm, post_norm;
+	omt_linear q, k, v, o, gate, up, down;
+} omt_text_layer;
+
+typedef struct omt_vision_block {
+	omt_norm norm1, norm2;
+	omt_linear q, k, v, proj, gate, up, down;
+} omt_vision_block;
+
+typedef struct omt_audio_layer {
+	omt_norm attn_norm, final_norm;
+	omt_linear q, k, v, out, fc1, fc2;
+} omt_audio_layer;
+
+typedef struct omt_params {
+	omt_buffer *embedding; /* [vocab, hidden], row-major */
+	int32_t embedding_dtype;
+	omt_text_layer *text;
+	omt_norm text_norm;
+
+	omt_linear patch_embed; /* the convolution as a matrix [hidden, channels * t * 14 * 14] */
+	omt_vision_block *vision;
+	omt_norm merger_norm;
+	omt_linear merger_in, merger_out;
+
+	omt_linear conv1, conv2;     /* [d_model, channels * 3] */
+	omt_buffer *audio_positions; /* [n_window, d_model] sinusoids */
+	omt_audio_layer *audio;
+	omt_norm audio_norm;
+	omt_linear audio_proj;
+
+	omt_buffer **owned; /* all buffers above, to free them */
+	size_t owned_count, owned_capacity;
+} omt_params;
+
+/* `panel`: of the backend's info. On failure nothing is held. */
+omt_status omt_params_load(const omt_model *model, omt_exec *exec, int32_t panel,
+                           const omt_progress *progress, omt_params *params, omt_error *err);
+void omt_params_free(omt_exec *exec, omt_params *params);
+
+#endif

@@ -1,0 +1,298 @@
+/* omt_plan(): the real forward code, walked with a recorder in the place of a device. What it
+ * counts is what would be enqueued: no second description of the model can drift from the first. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/yaml.h"
+#include "model/engine_private.h"
+#include "token/prompt.h"
+
+/* Launches of one op with the same scalars are one line of the plan. */
+typedef struct omt_plan_line {
+	omt_op op;
+	omt_scalar_i32 scalars[OMT_OP_MAX_SCALARS]; /* bits */
+	uint64_t launches;
+	omt_op_cost cost; /* of one launch */
+} omt_plan_line;
+
+typedef struct omt_planner {
+	bool recording; /* off while weights are loaded */
+	omt_plan_line *lines;
+	size_t count, capacity;
+	bool failed;
+} omt_planner;
+
+/* What configs/devices/ says of a device beyond omt_backend_info. */
+typedef struct omt_roofline {
+	double peak_gflops, bandwidth_gbs; /* 0: not known */
+} omt_roofline;
+
+static void record(void *user, omt_op op, const void *args)
+{
+	omt_planner *plan = user;
+	if (!plan->recording)
+		return;
+	const void *scalars = omt_op_scalars(op, args);
+	size_t bytes = (size_t)omt_op_infos[op].scalars * sizeof(omt_scalar_i32);
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->lines[i].op == op && !memcmp(plan->lines[i].scalars, scalars, bytes)) {
+			plan->lines[i].launches++;
+			return;
+		}
+	if (plan->count == plan->capacity) {
+		size_t capacity = plan->capacity ? 2 * plan->capacity : 64;
+		omt_plan_line *grown = realloc(plan->lines, capacity * sizeof *grown);
+		if (!grown) {
+			plan->failed = true;
+			return;
+		}
+		plan->lines = grown;
+		plan->capacity = capacity;
+	}
+	omt_plan_line *line = &plan->lines[plan->count++];
+	*line = (omt_plan_line){.op = op, .launches = 1, .cost = omt_op_cost_of(op, args)};
+	memcpy(line->scalars, scalars, bytes);
+}
+
+/* ---- the device
+ * ------------------------------------------------------------------------------------ */
+
+static omt_status device_from_file(const char *path, omt_backend_info *info, omt_roofline *roof,
+                                   omt_error *err)
+{
+	static const char *const keys[] = {
+		"device",        "backend",       "memory_bytes", "max_alloc_bytes", "peak_gflops",
+		"bandwidth_gbs", "compute_units", "panel",        "tile_rows",       NULL};
+	json_t *root = NULL;
+	const char *device = path, *backend = "opencl";
+	int64_t memory = 0, max_alloc = 0;
+	omt_status status = OMT_OK;
+	OMT_TRY(omt_yaml_load(path, &root, err));
+	omt_json in = {path, root};
+	*info = (omt_backend_info){.panel = 1, .compute_units = 1};
+	OMT_GOTO(omt_yaml_only(path, root, "", keys, err));
+	OMT_GOTO(omt_json_string(in, "device", &device, err));
+	OMT_GOTO(omt_json_string(in, "backend", &backend, err));
+	OMT_GOTO(omt_json_int64(in, "memory_bytes", 0, INT64_MAX, &memory, err));
+	OMT_GOTO(omt_json_int64(in, "max_alloc_bytes", 0, INT64_MAX, &max_alloc, err));
+	OMT_GOTO(omt_json_real(in, "peak_gflops", 0, 1e9, &roof->peak_gflops, err));
+	OMT_GOTO(omt_json_real(in, "bandwidth_gbs", 0, 1e9, &roof->bandwidth_gbs, err));
+	OMT_GOTO(omt_json_int(in, "compute_units", 1, 1 << 20, &info->compute_units, err));
+	OMT_GOTO(omt_json_int(in, "panel", 1, 1024, &info->panel, err));
+	OMT_GOTO(omt_json_int(in, "tile_rows", 0, 1024, &info->tile_rows, err));
+	info->memory_bytes = (uint64_t)memory;
+	info->max_alloc_bytes = (uint64_t)max_alloc;
+	snprintf(info->device, sizeof info->device, "%s", device);
+	snprintf(info->backend, sizeof info->backend, "%s", backend);
+done:
+	json_decref(root);
+	return status;
+}
+
+static bool is_device_file(const char *device)
+{
+	size_t length = device ? strlen(device) : 0;
+	return length > 5 && !strcmp(device + length - 5, ".yaml");
+}
+
+static omt_status find_device(const omt_engine_options *options, omt_backend_info *info,
+                              omt_roofline *roof, omt_error *err)
+{
+	omt_exec *exec;
+	*roof = (omt_roofline){0};
+	if (is_device_file(options->device))
+		return device_from_file(options->device, info, roof, err);
+	OMT_TRY(omt_exec_open(options->backend, &(omt_backend_options){.device = options->device},
+	                      &exec, err));
+	omt_exec_info(exec, info);
+	omt_exec_close(exec);
+	return OMT_OK;
+}
+
+/* ---- the sample
+ * ------------------------------------------------------------------------------------- */
+
+static omt_status blank_patches(const omt_model *model, int32_t t, int32_t side,
+                                omt_patches *patches, omt_error *err)
+{
+	const omt_vision_config *c = &model->config.vision;
+	int32_t factor = c->patch * c->merge;
+	int32_t rounded = side < factor ? factor : (side + factor / 2) / factor * factor;
+	*patches = (omt_patches){.t = t,
+	                         .h = rounded / c->patch,
+	                         .w = rounded / c->patch,
+	                         .row = c->channels * c->temporal_patch * c->patch * c->patch,
+	                         .seconds_per_grid = 1.0};
+	patches->data = calloc((size_t)patches->t * (size_t)patches->h * (size_t)patches->w,
+	                       (size_t)patches->row * sizeof(float));
+	return patches->data ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "a picture of side %d", side);
+}
+
+static omt_status blank_mel(const omt_model *model, double seconds, omt_mel *mel, omt_error *err)
+{
+	const omt_prep_config *c = &model->prep;
+	mel->frames = (int32_t)(seconds * c->rate_hz / c->hop);
+	mel->data = calloc((size_t)mel->frames + 1, (size_t)c->mel_bins * sizeof(float));
+	return mel->data ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "%g seconds of sound", seconds);
+}
+
+/* An item of the sizes asked for; the text is that many one-letter words. */
+static omt_status blank_sample(const omt_model *model, const omt_plan_options *options,
+                               omt_sample *sample, omt_error *err)
+{
+	omt_part parts[4] = {0};
+	size_t part_count = 0, segment_count = 0, bytes = 2 * (size_t)options->text_tokens;
+	char *prompt = NULL, *text = malloc(bytes + 1);
+	omt_segment *segments = calloc(3, sizeof *segments);
+	omt_status status = OMT_OK;
+	if (!text || !segments) {
+		status = OMT_FAIL(err, NO_MEMORY, "a text of %d tokens", options->text_tokens);
+		goto done;
+	}
+	for (size_t i = 0; i < bytes; i++)
+		text[i] = i % 2 ? 'a' : ' ';
+	parts[part_count++] = (omt_part){.kind = OMT_TEXT, .text = text, .text_bytes = bytes};
+	if (options->image_pixels) {
+		parts[part_count++].kind = segments[segment_count].kind = OMT_IMAGE;
+		OMT_GOTO(blank_patches(model, 1, options->image_pixels,
+		                       &segments[segment_count++].patches, err));
+	}
+	if (options->video_frames) {
+		int32_t per_grid = model->config.vision.temporal_patch;
+		parts[part_count++].kind = segments[segment_count].kind = OMT_VIDEO;
+		OMT_GOTO(blank_patches(model, (options->video_frames + per_grid - 1) / per_grid,
+		                       224, &segments[segment_count++].patches, err));
+	}
+	if (options->audio_seconds > 0) {
+		parts[part_count++].kind = segments[segment_count].kind = OMT_AUDIO;
+		OMT_GOTO(blank_mel(model, options->audio_seconds, &segments[segment_count++].mel,
+		                   err));
+	}
+	OMT_GOTO(omt_prompt_render("", parts, part_count, &prompt, &bytes, err));
+	status = omt_sample_assemble(model, prompt, bytes, segments, segment_count,
+	                             options->engine.max_tokens, sample, err);
+	segments = NULL; /* taken */
+done:
+	for (size_t i = 0; segments && i < segment_count; i++) {
+		free(segments[i].patches.data);
+		free(segments[i].mel.data);
+	}
+	free(segments);
+	free(prompt);
+	free(text);
+	return status;
+}
+
+/* ---- the plan
+ * ---------------------------------------------------------------------------------------- */
+
+static json_t *line_json(const omt_plan_line *line, const omt_backend_info *info,
+                         const omt_roofline *roof)
+{
+	const omt_op_info *op = &omt_op_infos[line->op];
+	json_t *shape = json_object();
+	for (int32_t i = 0; i < op->scalars; i++) {
+		omt_scalar_f32 real;
+		memcpy(&real, &line->scalars[i], sizeof real);
+		json_object_set_new(shape, op->scalar[i].name,
+		                    op->scalar[i].element == OMT_ELEMENT_f32
+		                            ? json_real((double)real)
+		                            : json_integer(line->scalars[i]));
+	}
+	json_t *json = json_pack("{ss so sI sf sf}", "op", op->name, "shape", shape, "launches",
+	                         (json_int_t)line->launches, "flops",
+	                         line->cost.flops * (double)line->launches, "bytes",
+	                         line->cost.bytes * (double)line->launches);
+	if (line->op == OMT_OP_gemm && info->tile_rows) {
+		int32_t m = line->scalars[0], n = line->scalars[1];
+		json_object_set_new(
+			json, "tiles",
+			json_integer((json_int_t)((m + info->tile_rows - 1) / info->tile_rows) *
+		                     ((n + info->panel - 1) / info->panel)));
+	}
+	if (roof->peak_gflops > 0 && roof->bandwidth_gbs > 0) {
+		double compute = line->cost.flops / roof->peak_gflops * 1e-6;
+		double memory = line->cost.bytes / roof->bandwidth_gbs * 1e-6;
+		json_object_set_new(json, "bound",
+		                    json_string(compute > memory ? "compute" : "memory"));
+		json_object_set_new(
+			json, "roofline_ms",
+			json_real((compute > memory ? compute : memory) * (double)line->launches));
+	}
+	return json;
+}
+
+static char *plan_json(const omt_planner *plan, const omt_engine *engine, const omt_batch *batch,
+                       const omt_backend_info *info, const omt_roofline *roof)
+{
+	json_t *ops = json_array();
+	double flops = 0, bytes = 0, roofline_ms = 0;
+	json_int_t launches = 0;
+	for (size_t i = 0; i < plan->count; i++) {
+		const omt_plan_line *line = &plan->lines[i];
+		json_t *json = line_json(line, info, roof);
+		flops += line->cost.flops * (double)line->launches;
+		bytes += line->cost.bytes * (double)line->launches;
+		launches += (json_int_t)line->launches;
+		roofline_ms += json_real_value(json_object_get(json, "roofline_ms"));
+		json_array_append_new(ops, json);
+	}
+	json_int_t memory = (json_int_t)omt_exec_bytes(engine->exec);
+	json_t *all = json_pack(
+		"{s{ss ss sI sI si si} si si sI sf sf sI sb so}", "device", "name", info->device,
+		"backend", info->backend, "memory_bytes", (json_int_t)info->memory_bytes,
+		"max_alloc_bytes", (json_int_t)info->max_alloc_bytes, "panel", info->panel,
+		"tile_rows", info->tile_rows, "items", batch->items, "tokens", batch->tokens,
+		"launches", launches, "flops", flops, "bytes", bytes, "memory_bytes", memory,
+		"fits", !info->memory_bytes || memory <= (json_int_t)info->memory_bytes, "ops",
+		ops);
+	if (roofline_ms > 0)
+		json_object_set_new(all, "roofline_ms", json_real(roofline_ms));
+	char *text = all ? json_dumps(all, JSON_INDENT(1)) : NULL;
+	json_decref(all);
+	return text;
+}
+
+omt_status omt_plan(const omt_model *model, const omt_plan_options *options, char **json,
+                    omt_error *err)
+{
+	omt_planner plan = {0};
+	omt_backend_info info;
+	omt_roofline roof;
+	omt_exec *exec;
+	omt_engine *engine = NULL;
+	omt_sample sample = {0};
+	omt_engine_options engine_options = options->engine;
+	omt_status status = OMT_OK;
+	*json = NULL;
+	if (options->items < 1 || options->text_tokens < 0 || options->image_pixels < 0 ||
+	    options->video_frames < 0 || !(options->audio_seconds >= 0))
+		return OMT_FAIL(err, BAD_ARGUMENT, "a plan needs items > 0 and sizes >= 0");
+	if (engine_options.batch_items < options->items)
+		engine_options.batch_items = options->items;
+	OMT_TRY(find_device(&options->engine, &info, &roof, err));
+	OMT_TRY(omt_exec_open_recorder(&(omt_recorder){record, &plan}, &info, &exec, err));
+	OMT_GOTO(omt_engine_open_on(model, &engine_options, exec, &engine, err));
+	OMT_GOTO(blank_sample(model, options, &sample, err));
+	omt_slot *slot = &engine->slots[0];
+	for (int32_t i = 0; i < options->items; i++) {
+		if (!omt_batch_fits(&slot->batch, &sample)) {
+			status = OMT_FAIL(err, LIMIT,
+			                  "%d items of %d tokens are beyond max_tokens %d",
+			                  options->items, sample.tokens, engine_options.max_tokens);
+			goto done;
+		}
+		omt_batch_add(&slot->batch, &sample);
+	}
+	plan.recording = true;
+	OMT_GOTO(omt_slot_enqueue(engine, slot, NULL, err));
+	*json = plan.failed ? NULL : plan_json(&plan, engine, &slot->batch, &info, &roof);
+	if (!*json)
+		status = OMT_FAIL(err, NO_MEMORY, "the plan");
+done:
+	omt_sample_free(&sample);
+	omt_engine_close(engine);
+	free(plan.lines);
+	return status;
+}

@@ -1,0 +1,87 @@
+/* The text model: Qwen2.5's decoder layers, attention over the whole item unless the checkpoint is
+ * causal, multimodal rotary positions, then pooling and the L2 norm. */
+#include <math.h>
+
+#include "model/forward.h"
+
+omt_status omt_forward_embed_tokens(const omt_forward *f, omt_error *err)
+{
+	int32_t hidden = f->config->text.hidden;
+	return OMT_RUN(f->exec, rows, err, .src = f->params->embedding,
+	               .src_index = f->batch->device.ids, .dst_index = f->work->iota,
+	               .dst = f->work->text, .count = f->batch->tokens, .cols = hidden,
+	               .lds = hidden, .ldd = hidden, .src_dtype = f->params->embedding_dtype);
+}
+
+static omt_status attend(const omt_forward *f, const omt_text_layer *layer, omt_error *err)
+{
+	const omt_text_config *c = &f->config->text;
+	const omt_workspace *w = f->work;
+	const omt_batch *b = f->batch;
+	int32_t tokens = b->tokens, head = c->head_dim;
+
+	OMT_TRY(omt_apply_norm(f, &layer->input_norm, w->text, tokens, c->hidden, c->rms_eps,
+	                       w->norm, err));
+	OMT_TRY(omt_apply_linear(f, &layer->q, w->norm, tokens, OMT_ACT_NONE, NULL, w->q, err));
+	OMT_TRY(omt_apply_linear(f, &layer->k, w->norm, tokens, OMT_ACT_NONE, NULL, w->k, err));
+	OMT_TRY(omt_apply_linear(f, &layer->v, w->norm, tokens, OMT_ACT_NONE, NULL, w->v, err));
+	OMT_TRY(OMT_RUN(f->exec, rotary, err, .x = w->q, .cosines = b->device.text_cosines,
+	                .sines = b->device.text_sines, .rows = tokens, .heads = c->heads,
+	                .head_dim = head, .ldx = c->heads * head));
+	OMT_TRY(OMT_RUN(f->exec, rotary, err, .x = w->k, .cosines = b->device.text_cosines,
+	                .sines = b->device.text_sines, .rows = tokens, .heads = c->kv_heads,
+	                .head_dim = head, .ldx = c->kv_heads * head));
+	OMT_TRY(OMT_RUN(f->exec, attention, err, .q = w->q, .k = w->k, .v = w->v,
+	                .cu_seqlens = b->device.cu_items, .out = w->att, .sequences = b->items,
+	                .max_len = b->longest_item, .heads = c->heads, .kv_heads = c->kv_heads,
+	                .head_dim = head, .ldq = c->heads * head, .ldkv = c->kv_heads * head,
+	                .ldo = c->heads * head, .causal = c->causal,
+	                .scale = 1.0f / sqrtf((float)head)));
+	return omt_apply_linear(f, &layer->o, w->att, tokens, OMT_ACT_NONE, w->text, w->text, err);
+}
+
+static omt_status feed_forward(const omt_forward *f, const omt_text_layer *layer, omt_error *err)
+{
+	const omt_text_config *c = &f->config->text;
+	const omt_workspace *w = f->work;
+	int32_t tokens = f->batch->tokens;
+
+	OMT_TRY(omt_apply_norm(f, &layer->post_norm, w->text, tokens, c->hidden, c->rms_eps,
+	                       w->norm, err));
+	OMT_TRY(omt_apply_linear(f, &layer->gate, w->norm, tokens, OMT_ACT_NONE, NULL, w->gate,
+	                         err));
+	OMT_TRY(omt_apply_linear(f, &layer->up, w->norm, tokens, OMT_ACT_NONE, NULL, w->up, err));
+	OMT_TRY(OMT_RUN(f->exec, glu, err, .gate = w->gate, .up = w->up, .out = w->gate,
+	                .rows = tokens, .cols = c->inter, .ldg = c->inter, .ldu = c->inter,
+	                .ldo = c->inter));
+	return omt_apply_linear(f, &layer->down, w->gate, tokens, OMT_ACT_NONE, w->text, w->text,
+	                        err);
+}
+
+omt_status omt_forward_text(const omt_forward *f, omt_error *err)
+{
+	const omt_text_config *c = &f->config->text;
+	const omt_workspace *w = f->work;
+	const omt_batch *b = f->batch;
+	omt_buffer *vectors = b->device.vectors;
+
+	OMT_TRY(omt_forward_stage(f, "text_inputs_embeds", -1, w->text, b->tokens, c->hidden, err));
+	for (int32_t i = 0; i < c->layers; i++) {
+		OMT_TRY(attend(f, &f->params->text[i], err));
+		OMT_TRY(feed_forward(f, &f->params->text[i], err));
+		OMT_TRY(omt_forward_stage(f, "text_layer", i, w->text, b->tokens, c->hidden, err));
+	}
+	OMT_TRY(omt_apply_norm(f, &f->params->text_norm, w->text, b->tokens, c->hidden, c->rms_eps,
+	                       w->norm, err));
+	OMT_TRY(omt_forward_stage(f, "text_final_norm", -1, w->norm, b->tokens, c->hidden, err));
+	OMT_TRY(OMT_RUN(f->exec, pool, err, .x = w->norm, .cu_seqlens = b->device.cu_items,
+	                .out = f->config->normalize ? w->pooled : vectors, .sequences = b->items,
+	                .cols = c->hidden, .ldx = c->hidden, .ldo = c->hidden,
+	                .mode = f->config->pooling));
+	if (!f->config->normalize)
+		return omt_forward_stage(f, "embedding", -1, vectors, b->items, c->hidden, err);
+	OMT_TRY(omt_forward_stage(f, "pooled", -1, w->pooled, b->items, c->hidden, err));
+	OMT_TRY(OMT_RUN(f->exec, l2norm, err, .x = w->pooled, .out = vectors, .rows = b->items,
+	                .cols = c->hidden, .ldx = c->hidden, .ldo = c->hidden, .eps = 1e-12f));
+	return omt_forward_stage(f, "embedding", -1, vectors, b->items, c->hidden, err);
+}

@@ -1,0 +1,114 @@
+/* The vision encoder: patches as a GEMM, blocks of window or full attention with 2-D rotary
+ * positions and gated MLPs, then the merger that makes one token of merge x merge patches. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/forward.h"
+
+#define VISION_EPS 1e-6 /* Qwen2_5OmniVisionBlock, not in config.json */
+
+static omt_status attend(const omt_forward *f, const omt_vision_block *block, bool full,
+                         omt_error *err)
+{
+	const omt_vision_config *c = &f->config->vision;
+	const omt_workspace *w = f->work;
+	const omt_batch *b = f->batch;
+	int32_t rows = b->patches, hidden = c->hidden;
+	const omt_linear *projections[] = {&block->q, &block->k, &block->v};
+	omt_buffer *outs[] = {w->q, w->k, w->v};
+
+	OMT_TRY(omt_apply_norm(f, &block->norm1, w->x, rows, hidden, VISION_EPS, w->norm, err));
+	for (int i = 0; i < 3; i++)
+		OMT_TRY(omt_apply_linear(f, projections[i], w->norm, rows, OMT_ACT_NONE, NULL,
+		                         outs[i], err));
+	for (int i = 0; i < 2; i++)
+		OMT_TRY(OMT_RUN(f->exec, rotary, err, .x = outs[i],
+		                .cosines = b->device.vision_cosines,
+		                .sines = b->device.vision_sines, .rows = rows, .heads = c->heads,
+		                .head_dim = c->head_dim, .ldx = hidden));
+	OMT_TRY(OMT_RUN(f->exec, attention, err, .q = w->q, .k = w->k, .v = w->v,
+	                .cu_seqlens = full ? b->device.cu_frames : b->device.cu_windows,
+	                .out = w->att, .sequences = full ? b->frames : b->windows,
+	                .max_len = full ? b->longest_frame : b->longest_window, .heads = c->heads,
+	                .kv_heads = c->heads, .head_dim = c->head_dim, .ldq = hidden,
+	                .ldkv = hidden, .ldo = hidden, .causal = 0,
+	                .scale = 1.0f / sqrtf((float)c->head_dim)));
+	return omt_apply_linear(f, &block->proj, w->att, rows, OMT_ACT_NONE, w->x, w->x, err);
+}
+
+static omt_status feed_forward(const omt_forward *f, const omt_vision_block *block, omt_error *err)
+{
+	const omt_vision_config *c = &f->config->vision;
+	const omt_workspace *w = f->work;
+	int32_t rows = f->batch->patches;
+
+	OMT_TRY(omt_apply_norm(f, &block->norm2, w->x, rows, c->hidden, VISION_EPS, w->norm, err));
+	OMT_TRY(omt_apply_linear(f, &block->gate, w->norm, rows, OMT_ACT_NONE, NULL, w->gate, err));
+	OMT_TRY(omt_apply_linear(f, &block->up, w->norm, rows, OMT_ACT_NONE, NULL, w->up, err));
+	OMT_TRY(OMT_RUN(f->exec, glu, err, .gate = w->gate, .up = w->up, .out = w->gate,
+	                .rows = rows, .cols = c->inter, .ldg = c->inter, .ldu = c->inter,
+	                .ldo = c->inter));
+	return omt_apply_linear(f, &block->down, w->gate, rows, OMT_ACT_NONE, w->x, w->x, err);
+}
+
+/* "vision_out": the merged cells back in raster order, which only a tap wants to see: the scatter
+ * below goes from window order straight to the tokens. */
+static omt_status stage_raster(const omt_forward *f, const omt_buffer *merged, omt_error *err)
+{
+	if (!f->tap)
+		return OMT_OK;
+	int32_t per_cell = f->config->vision.merge * f->config->vision.merge;
+	int32_t cells = f->batch->cells;
+	size_t cols = (size_t)f->config->vision.out_hidden;
+	size_t bytes = (size_t)cells * cols * sizeof(float);
+	omt_status status = OMT_OK;
+	float *windows = malloc(bytes), *raster = malloc(bytes);
+	if (!windows || !raster) {
+		status = OMT_FAIL(err, NO_MEMORY, "stage vision_out");
+		goto done;
+	}
+	OMT_GOTO(omt_exec_read(f->exec, merged, 0, windows, bytes, NULL, err));
+	OMT_GOTO(omt_exec_wait(f->exec, 0, err));
+	for (int32_t i = 0; i < cells; i++) {
+		size_t to = (size_t)(f->batch->host.patch_order[i * per_cell] / per_cell);
+		memcpy(raster + to * cols, windows + (size_t)i * cols, cols * sizeof(float));
+	}
+	f->tap->stage(f->tap->user, "vision_out", raster, cells, (int32_t)cols);
+done:
+	free(windows);
+	free(raster);
+	return status;
+}
+
+omt_status omt_forward_vision(const omt_forward *f, omt_error *err)
+{
+	const omt_vision_config *c = &f->config->vision;
+	const omt_params *p = f->params;
+	const omt_workspace *w = f->work;
+	const omt_batch *b = f->batch;
+
+	OMT_TRY(omt_apply_linear(f, &p->patch_embed, b->device.patches, b->patches, OMT_ACT_NONE,
+	                         NULL, w->norm, err));
+	OMT_TRY(omt_forward_stage(f, "vision_patch_embed", -1, w->norm, b->patches, c->hidden,
+	                          err));
+	OMT_TRY(omt_apply_rows(f, w->norm, b->device.patch_order, w->iota, b->patches, c->hidden,
+	                       w->x, err));
+	for (int32_t i = 0; i < c->depth; i++) {
+		OMT_TRY(attend(f, &p->vision[i], c->full_attention[i], err));
+		OMT_TRY(feed_forward(f, &p->vision[i], err));
+		OMT_TRY(omt_forward_stage(f, "vision_block", i, w->x, b->patches, c->hidden, err));
+	}
+	/* The merge x merge patches of a cell are neighbours: their rows are one wide row. */
+	OMT_TRY(omt_apply_norm(f, &p->merger_norm, w->x, b->patches, c->hidden, VISION_EPS, w->norm,
+	                       err));
+	OMT_TRY(omt_apply_linear(f, &p->merger_in, w->norm, b->cells, OMT_ACT_GELU, NULL, w->gate,
+	                         err));
+	OMT_TRY(omt_apply_linear(f, &p->merger_out, w->gate, b->cells, OMT_ACT_NONE, NULL, w->up,
+	                         err));
+	OMT_TRY(omt_forward_stage(f, "vision_merger_window_order", -1, w->up, b->cells,
+	                          c->out_hidden, err));
+	OMT_TRY(stage_raster(f, w->up, err));
+	return omt_apply_rows(f, w->up, w->iota, b->device.cell_tokens, b->cells, c->out_hidden,
+	                      w->text, err);
+}

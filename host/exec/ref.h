@@ -4,6 +4,7 @@
 #ifndef OMT_EXEC_REF_H
 #define OMT_EXEC_REF_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "device/contract.h"

@@ -1,0 +1,268 @@
+/* GEMM and attention through OpenBLAS; the other ops are ref's (they share memory).
+ *
+ * OpenBLAS chooses its inner kernels by the shape, and with them the order of additions. So that an
+ * item's vector has the same bits alone or in any batch, sgemm is only ever called with one M: rows
+ * go in chunks of CHUNK, the last one through a copy filled up with zeros. */
+#include <cblas.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "exec/backend_host.h"
+#include "exec/storage.h"
+
+#define CHUNK    64    /* rows of A, or queries, a call */
+#define TILE_N   256   /* rows of W expanded to f32 at a time */
+#define TILE_K   16384 /* longest row of W that is supported */
+#define KEYS     256   /* keys a step of attention */
+#define MAX_HEAD 256
+
+typedef struct omt_blas {
+	omt_host_backend host;
+	float *weights; /* [TILE_N, TILE_K] */
+	float *rows;    /* [CHUNK, TILE_K]: the last chunk of A */
+	float *product; /* [CHUNK, TILE_N] */
+	float *scores;  /* [CHUNK, KEYS] */
+	float *sums;    /* [CHUNK, MAX_HEAD] */
+} omt_blas;
+
+static void close_blas(omt_backend *self)
+{
+	omt_blas *blas = (omt_blas *)self;
+	free(blas->weights);
+	free(blas->rows);
+	free(blas->product);
+	free(blas->scores);
+	free(blas->sums);
+	free(blas);
+}
+
+static omt_status open_blas(const omt_backend_options *options, omt_backend **self, omt_error *err)
+{
+	omt_blas *blas = calloc(1, sizeof *blas);
+	if (!blas)
+		return OMT_FAIL(err, NO_MEMORY, "backend openblas");
+	blas->host.base.class = &omt_backend_openblas;
+	blas->weights = malloc((size_t)TILE_N * TILE_K * sizeof(float));
+	blas->rows = malloc((size_t)CHUNK * TILE_K * sizeof(float));
+	blas->product = malloc((size_t)CHUNK * TILE_N * sizeof(float));
+	blas->scores = malloc((size_t)CHUNK * KEYS * sizeof(float));
+	blas->sums = malloc((size_t)CHUNK * MAX_HEAD * sizeof(float));
+	if (!blas->weights || !blas->rows || !blas->product || !blas->scores || !blas->sums) {
+		close_blas(&blas->host.base);
+		return OMT_FAIL(err, NO_MEMORY, "backend openblas");
+	}
+	if (options->threads > 0)
+		openblas_set_num_threads(options->threads);
+	*self = &blas->host.base;
+	return OMT_OK;
+}
+
+static void info_blas(const omt_backend *self, omt_backend_info *info)
+{
+	(void)self;
+	*info = (omt_backend_info){0};
+	omt_host_info(info);
+	snprintf(info->backend, sizeof info->backend, "openblas");
+	snprintf(info->driver, sizeof info->driver, "OpenBLAS, %s, %d threads",
+	         openblas_get_corename(), openblas_get_num_threads());
+	snprintf(info->version, sizeof info->version, "%s", openblas_get_config());
+}
+
+static bool supports_blas(const omt_backend *self, omt_op op, const void *args)
+{
+	(void)self;
+	if (op == OMT_OP_gemm) {
+		const omt_gemm_args *gemm = args;
+		return gemm->w_panel == 1 && gemm->k <= TILE_K;
+	}
+	return op == OMT_OP_attention && ((const omt_attention_args *)args)->head_dim <= MAX_HEAD;
+}
+
+/* ---- gemm
+ * ------------------------------------------------------------------------------------------ */
+
+static const float *expand_rows(omt_blas *blas, const omt_gemm_args *g, int32_t first,
+                                int32_t count, int32_t *ld)
+{
+	const uint8_t *w = omt_host_buffer_data(g->w);
+	size_t at = (size_t)first * (size_t)g->ldw;
+	if (g->w_dtype == OMT_F32) {
+		*ld = g->ldw;
+		return (const float *)(const void *)w + at;
+	}
+	*ld = g->k;
+	for (int32_t row = 0; row < count; row++, at += (size_t)g->ldw) {
+		float *to = blas->weights + (size_t)row * (size_t)g->k;
+		for (int32_t i = 0; i < g->k; i++)
+			to[i] = omt_dtype_load(w, g->w_dtype, at + (size_t)i);
+	}
+	return blas->weights;
+}
+
+static void finish_tile(const omt_blas *blas, const omt_gemm_args *g, int32_t row, int32_t rows,
+                        int32_t col, int32_t cols)
+{
+	const float *scale = omt_host_buffer_data(g->scale), *bias = omt_host_buffer_data(g->bias);
+	const float *residual = omt_host_buffer_data(g->residual);
+	float *c = omt_host_buffer_data(g->c);
+	for (int32_t i = 0; i < rows; i++)
+		for (int32_t j = 0; j < cols; j++) {
+			float sum = blas->product[(size_t)i * TILE_N + (size_t)j];
+			if (g->flags & OMT_GEMM_SCALE)
+				sum *= scale[col + j];
+			if (g->flags & OMT_GEMM_BIAS)
+				sum += bias[col + j];
+			if (g->act == OMT_ACT_SILU)
+				sum = sum / (1.0f + expf(-sum));
+			else if (g->act == OMT_ACT_GELU)
+				sum = 0.5f * sum * (1.0f + erff(sum * 0.70710678f));
+			size_t at = (size_t)(row + i);
+			if (g->flags & OMT_GEMM_RESIDUAL)
+				sum += residual[at * (size_t)g->ldr + (size_t)(col + j)];
+			c[at * (size_t)g->ldc + (size_t)(col + j)] = sum;
+		}
+}
+
+/* `count` rows of dense length `cols` followed by zero rows up to CHUNK. */
+static void fill_chunk(float *to, const float *from, int32_t ld, int32_t count, int32_t cols)
+{
+	for (int32_t i = 0; i < count; i++)
+		memcpy(to + (size_t)i * (size_t)cols, from + (size_t)i * (size_t)ld,
+		       (size_t)cols * sizeof *to);
+	memset(to + (size_t)count * (size_t)cols, 0,
+	       (size_t)(CHUNK - count) * (size_t)cols * sizeof *to);
+}
+
+static void run_gemm(omt_blas *blas, const omt_gemm_args *g)
+{
+	const float *a = omt_host_buffer_data(g->a);
+	int32_t tail = g->m % CHUNK;
+	if (tail)
+		fill_chunk(blas->rows, a + (size_t)(g->m - tail) * (size_t)g->lda, g->lda, tail,
+		           g->k);
+	for (int32_t col = 0; col < g->n; col += TILE_N) {
+		int32_t cols = g->n - col < TILE_N ? g->n - col : TILE_N, ldw;
+		const float *w = expand_rows(blas, g, col, cols, &ldw);
+		for (int32_t row = 0; row < g->m; row += CHUNK) {
+			bool whole = g->m - row >= CHUNK;
+			cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, CHUNK, cols, g->k,
+			            1.0f, whole ? a + (size_t)row * (size_t)g->lda : blas->rows,
+			            whole ? g->lda : g->k, w, ldw, 0.0f, blas->product, TILE_N);
+			finish_tile(blas, g, row, whole ? CHUNK : tail, col, cols);
+		}
+	}
+}
+
+/* ---- attention
+ * ------------------------------------------------------------------------------------- */
+
+/* The running maximum and sum of an online softmax over key blocks. */
+typedef struct omt_softmax {
+	float most[CHUNK], total[CHUNK];
+} omt_softmax;
+
+/* scores[rows, KEYS] become weights; the sums so far are scaled to the new maximum. */
+static void step_softmax(omt_blas *blas, omt_softmax *soft, const omt_attention_args *a,
+                         int32_t first_query, int32_t rows, int32_t first_key, int32_t keys)
+{
+	for (int32_t i = 0; i < rows; i++) {
+		float *score = blas->scores + (size_t)i * KEYS;
+		int32_t seen = keys;
+		if (a->causal && first_query + i - first_key + 1 < seen)
+			seen = first_query + i - first_key + 1;
+		float most = soft->most[i];
+		for (int32_t j = 0; j < seen; j++)
+			most = fmaxf(most, a->scale * score[j]);
+		float shrink = seen > 0 ? expf(soft->most[i] - most) : 1.0f, total = 0;
+		for (int32_t j = 0; j < KEYS; j++) {
+			score[j] = j < seen ? expf(a->scale * score[j] - most) : 0;
+			total += score[j];
+		}
+		soft->most[i] = most;
+		soft->total[i] = soft->total[i] * shrink + total;
+		for (int32_t d = 0; d < a->head_dim; d++)
+			blas->sums[(size_t)i * MAX_HEAD + (size_t)d] *= shrink;
+	}
+}
+
+/* A block of queries of one head against all keys of its sequence. */
+static void attend_block(omt_blas *blas, const omt_attention_args *a, int32_t begin, int32_t length,
+                         int32_t head, int32_t query)
+{
+	int32_t dim = a->head_dim, rows = length - query < CHUNK ? length - query : CHUNK;
+	size_t kv_at =
+		(size_t)begin * (size_t)a->ldkv + (size_t)(head / (a->heads / a->kv_heads) * dim);
+	const float *q = (const float *)omt_host_buffer_data(a->q) +
+	                 (size_t)(begin + query) * (size_t)a->ldq + (size_t)(head * dim);
+	const float *k = (const float *)omt_host_buffer_data(a->k) + kv_at;
+	const float *v = (const float *)omt_host_buffer_data(a->v) + kv_at;
+	float *out = (float *)omt_host_buffer_data(a->out) +
+	             (size_t)(begin + query) * (size_t)a->ldo + (size_t)(head * dim);
+	omt_softmax soft;
+	for (int32_t i = 0; i < CHUNK; i++) {
+		soft.most[i] = -INFINITY;
+		soft.total[i] = 0;
+	}
+	fill_chunk(blas->rows, q, a->ldq, rows, dim);
+	memset(blas->sums, 0, (size_t)CHUNK * MAX_HEAD * sizeof *blas->sums);
+	for (int32_t key = 0; key < length; key += KEYS) {
+		int32_t keys = length - key < KEYS ? length - key : KEYS;
+		if (a->causal && key > query + rows - 1)
+			break;
+		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, CHUNK, keys, dim, 1.0f,
+		            blas->rows, dim, k + (size_t)key * (size_t)a->ldkv, a->ldkv, 0.0f,
+		            blas->scores, KEYS);
+		step_softmax(blas, &soft, a, query, rows, key, keys);
+		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, CHUNK, dim, keys, 1.0f,
+		            blas->scores, KEYS, v + (size_t)key * (size_t)a->ldkv, a->ldkv, 1.0f,
+		            blas->sums, MAX_HEAD);
+	}
+	for (int32_t i = 0; i < rows; i++)
+		for (int32_t d = 0; d < dim; d++)
+			out[(size_t)i * (size_t)a->ldo + (size_t)d] =
+				blas->sums[(size_t)i * MAX_HEAD + (size_t)d] / soft.total[i];
+}
+
+static void run_attention(omt_blas *blas, const omt_attention_args *a)
+{
+	const int32_t *cu_seqlens = omt_host_buffer_data(a->cu_seqlens);
+	for (int32_t s = 0; s < a->sequences; s++) {
+		int32_t begin = cu_seqlens[s], length = cu_seqlens[s + 1] - begin;
+		for (int32_t head = 0; head < a->heads; head++)
+			for (int32_t query = 0; query < length; query += CHUNK)
+				attend_block(blas, a, begin, length, head, query);
+	}
+}
+
+static omt_status run_blas(omt_backend *self, omt_op op, const void *args, uint64_t *mark,
+                           omt_error *err)
+{
+	double begin_s = omt_now_s();
+	if (op == OMT_OP_gemm)
+		run_gemm((omt_blas *)self, args);
+	else if (op == OMT_OP_attention)
+		run_attention((omt_blas *)self, args);
+	else
+		return OMT_FAIL(err, UNSUPPORTED, "openblas: op %s", omt_op_infos[op].name);
+	if (mark)
+		omt_host_mark(self, begin_s, mark);
+	return OMT_OK;
+}
+
+const omt_backend_class omt_backend_openblas = {
+	.name = "openblas",
+	.open = open_blas,
+	.close = close_blas,
+	.info = info_blas,
+	.supports = supports_blas,
+	.alloc = omt_host_alloc,
+	.free = omt_host_free,
+	.write = omt_host_write,
+	.read = omt_host_read,
+	.run = run_blas,
+	.wait = omt_host_wait,
+	.elapsed = omt_host_elapsed,
+};

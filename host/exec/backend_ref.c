@@ -1,0 +1,87 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "exec/backend_host.h"
+#include "exec/ref.h"
+
+/* ref_<op>(a, w, ..., m, n, ...) from an argument struct: a buffer is its memory, a scalar itself.
+ */
+#define ARG_BUFFER(access, type, name) omt_host_buffer_data(args->name)
+#define ARG_SCALAR(type, name)         args->name
+#define RUN(LIST, op)                                              \
+	static void run_##op(const void *any)                      \
+	{                                                          \
+		const omt_##op##_args *args = any;                 \
+		ref_##op(LIST(ARG_BUFFER, ARG_SCALAR, OMT_COMMA)); \
+	}
+OMT_OP_LIST(RUN)
+
+void omt_ref_run(omt_op op, const void *args)
+{
+#define RUNNER(LIST, op) run_##op,
+	static void (*const runners[OMT_OP_COUNT])(const void *) = {OMT_OP_LIST(RUNNER)};
+#undef RUNNER
+	runners[op](args);
+}
+
+static omt_status open_ref(const omt_backend_options *options, omt_backend **self, omt_error *err)
+{
+	(void)options;
+	omt_host_backend *ref = calloc(1, sizeof *ref);
+	if (!ref)
+		return OMT_FAIL(err, NO_MEMORY, "backend ref");
+	ref->base.class = &omt_backend_ref;
+	*self = &ref->base;
+	return OMT_OK;
+}
+
+static void close_ref(omt_backend *self)
+{
+	free(self);
+}
+
+static void info_ref(const omt_backend *self, omt_backend_info *info)
+{
+	(void)self;
+	*info = (omt_backend_info){0};
+	omt_host_info(info);
+	snprintf(info->backend, sizeof info->backend, "ref");
+	snprintf(info->driver, sizeof info->driver, "omnitile %s", OMT_VERSION);
+	snprintf(info->version, sizeof info->version, "plain C, one thread");
+}
+
+static bool supports_ref(const omt_backend *self, omt_op op, const void *args)
+{
+	(void)self;
+	(void)op;
+	(void)args;
+	return true;
+}
+
+static omt_status run_ref(omt_backend *self, omt_op op, const void *args, uint64_t *mark,
+                          omt_error *err)
+{
+	(void)err;
+	double begin_s = omt_now_s();
+	omt_ref_run(op, args);
+	if (mark)
+		omt_host_mark(self, begin_s, mark);
+	return OMT_OK;
+}
+
+const omt_backend_class omt_backend_ref = {
+	.name = "ref",
+	.open = open_ref,
+	.close = close_ref,
+	.info = info_ref,
+	.supports = supports_ref,
+	.alloc = omt_host_alloc,
+	.free = omt_host_free,
+	.write = omt_host_write,
+	.read = omt_host_read,
+	.run = run_ref,
+	.wait = omt_host_wait,
+	.elapsed = omt_host_elapsed,
+};

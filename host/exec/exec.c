@@ -1,0 +1,310 @@
+#include "exec/exec.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exec/backend_host.h"
+
+#define MAX_CHAIN 3
+
+static const omt_backend_class *const classes[] = {&omt_backend_opencl, &omt_backend_openblas,
+                                                   &omt_backend_ref};
+#define CLASSES (sizeof classes / sizeof *classes)
+
+struct omt_exec {
+	omt_backend *chain[MAX_CHAIN]; /* chain[0] owns all memory; ref is last */
+	int32_t count;
+	char names[64];
+	uint32_t disabled; /* 1 << op: not on the first backend (OMT_DISABLE_OPS) */
+	size_t bytes;
+	uint64_t fallbacks;
+	omt_buffer *copies[OMT_OP_MAX_BUFFERS]; /* host memory for a fallback; grown as needed */
+	const omt_recorder *recorder;           /* instead of a chain */
+	omt_recorder recorder_copy;
+	omt_backend_info recorder_info;
+};
+
+static const omt_backend_class *class_named(const char *name, size_t length)
+{
+	for (size_t i = 0; i < CLASSES; i++)
+		if (strlen(classes[i]->name) == length && !strncmp(classes[i]->name, name, length))
+			return classes[i];
+	return NULL;
+}
+
+static omt_status parse_chain(const char *text, const omt_backend_class **chain, int32_t *count,
+                              omt_error *err)
+{
+	*count = 0;
+	for (const char *at = text; *at;) {
+		size_t length = strcspn(at, ",");
+		const omt_backend_class *class = class_named(at, length);
+		if (!class)
+			return OMT_FAIL(err, BAD_ARGUMENT,
+			                "backend \"%.*s\" is not one of opencl, openblas, ref",
+			                (int)length, at);
+		for (int32_t i = 0; i < *count; i++)
+			if (chain[i] == class)
+				return OMT_FAIL(err, BAD_ARGUMENT, "backend %s twice in \"%s\"",
+				                class->name, text);
+		chain[(*count)++] = class;
+		at += length;
+		at += *at == ',';
+	}
+	if (!*count)
+		return OMT_FAIL(err, BAD_ARGUMENT, "no backend is named");
+	return OMT_OK;
+}
+
+static omt_status parse_disabled(uint32_t *disabled, omt_error *err)
+{
+	const char *at = getenv("OMT_DISABLE_OPS");
+	*disabled = 0;
+	while (at && *at) {
+		size_t length = strcspn(at, ",");
+		int32_t op = 0;
+		while (op < OMT_OP_COUNT && (strlen(omt_op_infos[op].name) != length ||
+		                             strncmp(omt_op_infos[op].name, at, length)))
+			op++;
+		if (op == OMT_OP_COUNT)
+			return OMT_FAIL(err, BAD_ARGUMENT, "OMT_DISABLE_OPS: no op \"%.*s\"",
+			                (int)length, at);
+		*disabled |= 1u << op;
+		at += length;
+		at += *at == ',';
+	}
+	return OMT_OK;
+}
+
+omt_status omt_exec_open(const char *text, const omt_backend_options *options, omt_exec **given,
+                         omt_error *err)
+{
+	const omt_backend_class *named[CLASSES + 1];
+	int32_t count;
+	omt_status status = OMT_OK;
+	*given = NULL;
+	if (!text || !*text)
+		text = getenv("OMT_BACKEND");
+	if (!text || !*text)
+		text = "opencl,openblas,ref";
+	OMT_TRY(parse_chain(text, named, &count, err));
+	bool only_one = count == 1;
+	if (named[count - 1] != &omt_backend_ref)
+		named[count++] = &omt_backend_ref;
+	omt_exec *exec = calloc(1, sizeof *exec);
+	if (!exec)
+		return OMT_FAIL(err, NO_MEMORY, "a chain of backends");
+	OMT_GOTO(parse_disabled(&exec->disabled, err));
+	for (int32_t i = 0; i < count && exec->count < MAX_CHAIN; i++) {
+		status = named[i]->open(options, &exec->chain[exec->count], err);
+		if (status == OMT_OK) {
+			if (exec->count++)
+				strcat(exec->names, ",");
+			strcat(exec->names, named[i]->name);
+		} else if (i == 0 && only_one) {
+			goto done;
+		}
+	}
+	/* ref opens wherever there is memory */
+	status = exec->count ? OMT_OK : status;
+	if (status == OMT_OK) {
+		*given = exec;
+		exec = NULL;
+	}
+done:
+	omt_exec_close(exec);
+	return status;
+}
+
+omt_status omt_exec_open_recorder(const omt_recorder *recorder, const omt_backend_info *info,
+                                  omt_exec **exec, omt_error *err)
+{
+	*exec = calloc(1, sizeof **exec);
+	if (!*exec)
+		return OMT_FAIL(err, NO_MEMORY, "a recorder");
+	(*exec)->recorder_copy = *recorder;
+	(*exec)->recorder = &(*exec)->recorder_copy;
+	(*exec)->recorder_info = *info;
+	snprintf((*exec)->names, sizeof(*exec)->names, "%s", info->backend);
+	return OMT_OK;
+}
+
+void omt_exec_close(omt_exec *exec)
+{
+	if (!exec)
+		return;
+	for (size_t i = 0; i < OMT_OP_MAX_BUFFERS; i++)
+		omt_host_free(NULL, exec->copies[i]);
+	for (int32_t i = exec->count - 1; i >= 0; i--)
+		exec->chain[i]->class->close(exec->chain[i]);
+	free(exec);
+}
+
+void omt_exec_info(const omt_exec *exec, omt_backend_info *info)
+{
+	if (exec->recorder)
+		*info = exec->recorder_info;
+	else
+		exec->chain[0]->class->info(exec->chain[0], info);
+}
+
+const char *omt_exec_chain(const omt_exec *exec)
+{
+	return exec->names;
+}
+
+size_t omt_exec_bytes(const omt_exec *exec)
+{
+	return exec->bytes;
+}
+
+uint64_t omt_exec_fallbacks(const omt_exec *exec)
+{
+	return exec->fallbacks;
+}
+
+/* ---- memory and commands ------------------------------------------------------------------------
+ */
+
+static omt_backend *first(const omt_exec *exec)
+{
+	return exec->chain[0];
+}
+
+omt_status omt_exec_alloc(omt_exec *exec, size_t bytes, omt_usage usage, const void *borrowed,
+                          omt_buffer **buffer, omt_error *err)
+{
+	*buffer = NULL;
+	if (exec->recorder) {
+		*buffer = calloc(1, sizeof **buffer);
+		if (!*buffer)
+			return OMT_FAIL(err, NO_MEMORY, "a recorded buffer");
+	} else {
+		OMT_TRY(first(exec)->class->alloc(first(exec), bytes, usage, borrowed, buffer,
+		                                  err));
+	}
+	(*buffer)->bytes = bytes;
+	exec->bytes += bytes;
+	return OMT_OK;
+}
+
+void omt_exec_free(omt_exec *exec, omt_buffer *buffer)
+{
+	if (!buffer)
+		return;
+	exec->bytes -= buffer->bytes;
+	if (exec->recorder)
+		free(buffer);
+	else
+		first(exec)->class->free(first(exec), buffer);
+}
+
+static omt_status check_range(const omt_buffer *buffer, size_t offset, size_t bytes, omt_error *err)
+{
+	if (offset > buffer->bytes || bytes > buffer->bytes - offset)
+		return OMT_FAIL(err, BAD_ARGUMENT, "%zu bytes at %zu of a buffer of %zu", bytes,
+		                offset, buffer->bytes);
+	return OMT_OK;
+}
+
+omt_status omt_exec_write(omt_exec *exec, omt_buffer *buffer, size_t offset, const void *data,
+                          size_t bytes, uint64_t *mark, omt_error *err)
+{
+	OMT_TRY(check_range(buffer, offset, bytes, err));
+	if (exec->recorder)
+		return OMT_OK;
+	return first(exec)->class->write(first(exec), buffer, offset, data, bytes, mark, err);
+}
+
+omt_status omt_exec_read(omt_exec *exec, const omt_buffer *buffer, size_t offset, void *data,
+                         size_t bytes, uint64_t *mark, omt_error *err)
+{
+	OMT_TRY(check_range(buffer, offset, bytes, err));
+	if (exec->recorder)
+		return OMT_OK;
+	return first(exec)->class->read(first(exec), buffer, offset, data, bytes, mark, err);
+}
+
+omt_status omt_exec_wait(omt_exec *exec, uint64_t mark, omt_error *err)
+{
+	return exec->recorder ? OMT_OK : first(exec)->class->wait(first(exec), mark, err);
+}
+
+double omt_exec_elapsed(omt_exec *exec, uint64_t from, uint64_t to)
+{
+	return exec->recorder ? 0 : first(exec)->class->elapsed(first(exec), from, to);
+}
+
+/* ---- ops
+ * ------------------------------------------------------------------------------------------ */
+
+static bool shares_host_memory(const omt_backend *backend)
+{
+	return backend->class->alloc == omt_host_alloc;
+}
+
+/* Host memory with the content of `from`; the i-th of an op's copies. */
+static omt_status copy_in(omt_exec *exec, int32_t i, const omt_buffer *from, omt_error *err)
+{
+	if (!exec->copies[i] || exec->copies[i]->bytes < from->bytes) {
+		omt_host_free(NULL, exec->copies[i]);
+		exec->copies[i] = NULL;
+		OMT_TRY(omt_host_alloc(NULL, from->bytes, OMT_USAGE_WORK, NULL, &exec->copies[i],
+		                       err));
+	}
+	return omt_exec_read(exec, from, 0, omt_host_buffer_data(exec->copies[i]), from->bytes,
+	                     NULL, err);
+}
+
+/* Runs an op of the first backend's buffers on another one through host memory. */
+static omt_status run_copied(omt_exec *exec, omt_backend *backend, omt_op op, const void *args,
+                             uint64_t *mark, omt_error *err)
+{
+	const omt_op_info *info = &omt_op_infos[op];
+	omt_buffer *const *originals = args;
+	/* Any argument struct: pointers, then scalars. */
+	struct {
+		omt_buffer *buffers[OMT_OP_MAX_BUFFERS];
+		omt_scalar_i32 scalars[OMT_OP_MAX_SCALARS];
+	} copy = {0};
+	memcpy(&copy, args,
+	       (size_t)info->buffers * sizeof(omt_buffer *) +
+	               (size_t)info->scalars * sizeof(omt_scalar_i32));
+	omt_buffer **buffers = omt_op_buffers(&copy);
+	for (int32_t i = 0; i < info->buffers; i++) {
+		int32_t same = 0; /* one buffer bound twice stays one */
+		while (originals[same] != originals[i])
+			same++;
+		if (same == i)
+			OMT_TRY(copy_in(exec, i, originals[i], err));
+		buffers[i] = exec->copies[same];
+	}
+	OMT_TRY(omt_exec_wait(exec, 0, err));
+	OMT_TRY(backend->class->run(backend, op, &copy, NULL, err));
+	for (int32_t i = 0; i < info->buffers; i++)
+		if (info->buffer[i].access != OMT_ACCESS_IN)
+			OMT_TRY(omt_exec_write(exec, originals[i], 0,
+			                       omt_host_buffer_data(buffers[i]),
+			                       originals[i]->bytes, mark, err));
+	/* The copies are used again by the next fallback. */
+	return omt_exec_wait(exec, 0, err);
+}
+
+omt_status omt_exec_run(omt_exec *exec, omt_op op, const void *args, uint64_t *mark, omt_error *err)
+{
+	if (exec->recorder) {
+		exec->recorder->op(exec->recorder->user, op, args);
+		return OMT_OK;
+	}
+	int32_t at = 0;
+	while (at < exec->count - 1 &&
+	       ((at == 0 && exec->disabled >> op & 1) ||
+	        !exec->chain[at]->class->supports(exec->chain[at], op, args)))
+		at++;
+	omt_backend *backend = exec->chain[at];
+	exec->fallbacks += at > 0;
+	if (at == 0 || (shares_host_memory(first(exec)) && shares_host_memory(backend)))
+		return backend->class->run(backend, op, args, mark, err);
+	return run_copied(exec, backend, op, args, mark, err);
+}

@@ -1,0 +1,104 @@
+#include "exec/op.h"
+
+#include <assert.h>
+
+#define COUNT_ONE(...) +1
+#define COUNT_NONE(...)
+#define CHECK(LIST, op)                                                                 \
+	static_assert(0 LIST(COUNT_ONE, COUNT_NONE, OMT_NOTHING) <= OMT_OP_MAX_BUFFERS, \
+	              "too many buffers in " #op);                                      \
+	static_assert(0 LIST(COUNT_NONE, COUNT_ONE, OMT_NOTHING) <= OMT_OP_MAX_SCALARS, \
+	              "too many scalars in " #op);
+OMT_OP_LIST(CHECK)
+
+#define BUFFER(access, type, name) {OMT_ACCESS_##access, OMT_ELEMENT_##type, #name},
+#define SCALAR(type, name)         {OMT_ELEMENT_##type, #name},
+#define NONE(...)
+#define INFO(LIST, op)                               \
+	{#op,                                        \
+	 0 LIST(COUNT_ONE, COUNT_NONE, OMT_NOTHING), \
+	 0 LIST(COUNT_NONE, COUNT_ONE, OMT_NOTHING), \
+	 {LIST(BUFFER, NONE, OMT_NOTHING)},          \
+	 {LIST(NONE, SCALAR, OMT_NOTHING)}},
+const omt_op_info omt_op_infos[OMT_OP_COUNT] = {OMT_OP_LIST(INFO)};
+
+/* Bytes of one element of storage. */
+static double storage(int32_t dtype)
+{
+	return dtype == OMT_F32 ? 4 : dtype == OMT_I8 ? 1 : 2;
+}
+
+static omt_op_cost gemm_cost(const omt_gemm_args *g)
+{
+	double m = g->m, n = g->n, k = g->k;
+	double passes = g->flags & OMT_GEMM_RESIDUAL ? 2 : 1;
+	return (omt_op_cost){2 * m * n * k,
+	                     4 * m * k + storage(g->w_dtype) * n * k + 4 * passes * m * n};
+}
+
+/* Lengths lie in a buffer, not in the scalars: every sequence is taken as the longest. */
+static omt_op_cost attention_cost(const omt_attention_args *a)
+{
+	double rows = (double)a->sequences * a->max_len;
+	double q = (double)a->heads * a->head_dim, kv = (double)a->kv_heads * a->head_dim;
+	return (omt_op_cost){4 * rows * a->max_len * q / (a->causal ? 2 : 1),
+	                     4 * rows * (2 * q + 2 * kv)};
+}
+
+omt_op_cost omt_op_cost_of(omt_op op, const void *args)
+{
+	union {
+		const void *any;
+		const omt_pack_args *pack;
+		const omt_gemm_args *gemm;
+		const omt_attention_args *attention;
+		const omt_rmsnorm_args *rmsnorm;
+		const omt_layernorm_args *layernorm;
+		const omt_rotary_args *rotary;
+		const omt_glu_args *glu;
+		const omt_rows_args *rows;
+		const omt_unfold_args *unfold;
+		const omt_pairs_args *pairs;
+		const omt_pool_args *pool;
+		const omt_l2norm_args *l2norm;
+	} a = {args};
+	double n;
+	switch (op) {
+	case OMT_OP_pack:
+		n = (double)a.pack->n * a.pack->k;
+		return (omt_op_cost){0, 2 * storage(a.pack->dtype) * n};
+	case OMT_OP_gemm:
+		return gemm_cost(a.gemm);
+	case OMT_OP_attention:
+		return attention_cost(a.attention);
+	case OMT_OP_rmsnorm:
+		n = (double)a.rmsnorm->rows * a.rmsnorm->cols;
+		return (omt_op_cost){4 * n, 8 * n};
+	case OMT_OP_layernorm:
+		n = (double)a.layernorm->rows * a.layernorm->cols;
+		return (omt_op_cost){7 * n, 8 * n};
+	case OMT_OP_rotary:
+		n = (double)a.rotary->rows * a.rotary->heads * a.rotary->head_dim;
+		return (omt_op_cost){3 * n, 8 * n};
+	case OMT_OP_glu:
+		n = (double)a.glu->rows * a.glu->cols;
+		return (omt_op_cost){5 * n, 12 * n};
+	case OMT_OP_rows:
+		n = (double)a.rows->count * a.rows->cols;
+		return (omt_op_cost){0, (4 + storage(a.rows->src_dtype)) * n};
+	case OMT_OP_unfold:
+		n = (double)a.unfold->out_rows * a.unfold->channels;
+		return (omt_op_cost){0, 4 * n * (a.unfold->stride + a.unfold->taps)};
+	case OMT_OP_pairs:
+		n = (double)a.pairs->out_rows * a.pairs->cols;
+		return (omt_op_cost){2 * n, 12 * n};
+	case OMT_OP_pool: /* the rows are not among the scalars: the output alone */
+		n = (double)a.pool->sequences * a.pool->cols;
+		return (omt_op_cost){0, 4 * n};
+	case OMT_OP_l2norm:
+		n = (double)a.l2norm->rows * a.l2norm->cols;
+		return (omt_op_cost){3 * n, 8 * n};
+	default:
+		return (omt_op_cost){0, 0};
+	}
+}

@@ -1,0 +1,16 @@
+#include <math.h>
+
+#include "exec/ref.h"
+
+void ref_l2norm(OMT_REF_ARGS(OMT_L2NORM))
+{
+	for (int32_t row = 0; row < rows; row++) {
+		const float *from = x + (size_t)row * (size_t)ldx;
+		float *to = out + (size_t)row * (size_t)ldo, squares = 0;
+		for (int32_t i = 0; i < cols; i++)
+			squares += from[i] * from[i];
+		float length = fmaxf(sqrtf(squares), eps);
+		for (int32_t i = 0; i < cols; i++)
+			to[i] = from[i] / length;
+	}
+}

@@ -1,0 +1,28 @@
+/* storage.h - reading elements of weights and tables in their storage format. */
+#ifndef OMT_EXEC_STORAGE_H
+#define OMT_EXEC_STORAGE_H
+
+#include "base/number.h"
+#include "device/contract.h"
+
+static inline size_t omt_dtype_bytes(int32_t dtype)
+{
+	return dtype == OMT_F32 ? 4 : dtype == OMT_I8 ? 1 : 2;
+}
+
+/* Element i of an array of `dtype`. */
+static inline float omt_dtype_load(const uint8_t *array, int32_t dtype, size_t i)
+{
+	switch (dtype) {
+	case OMT_F32:
+		return ((const float *)(const void *)array)[i];
+	case OMT_BF16:
+		return omt_f32_from_bf16(((const uint16_t *)(const void *)array)[i]);
+	case OMT_F16:
+		return omt_f32_from_f16(((const uint16_t *)(const void *)array)[i]);
+	default:
+		return (float)((const int8_t *)array)[i];
+	}
+}
+
+#endif

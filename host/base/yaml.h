@@ -1,21 +1,31 @@
-/* yaml.h - a YAML file (libyaml) as a tree of jansson values.
+/* yaml.h - a YAML file (libyaml) as a tree of jansson values that remembers its lines.
  *
  * Plain scalars become numbers, booleans and null as in YAML 1.2's core schema, quoted ones
- * strings; aliases, duplicate keys, several documents and nesting beyond 32 are errors with file
- * and line. */
+ * strings; aliases, tags, duplicate keys, several documents and nesting beyond 32 are errors with
+ * file and line. */
 #ifndef OMT_BASE_YAML_H
 #define OMT_BASE_YAML_H
 
 #include "base/json.h"
 
-/* Given, json_decref(). */
-omt_status omt_yaml_parse(const char *place, const char *text, size_t bytes, json_t **value,
-                          omt_error *err);
-omt_status omt_yaml_load(const char *path, json_t **value, omt_error *err);
+typedef struct omt_yaml {
+	char *path;
+	json_t *root;  /* an object */
+	json_t *lines; /* "data.items" -> line of that key */
+} omt_yaml;
 
-/* Fails with file, line and name of the first key of a mapping that is not in the NULL-terminated
- * list; `path` names the mapping ("" for the top, "data" or "data.items" below). */
-omt_status omt_yaml_only(const char *yaml_path, const json_t *root, const char *path,
-                         const char *const *keys, omt_error *err);
+omt_status omt_yaml_parse(const char *path, const char *text, size_t bytes, omt_yaml *yaml,
+                          omt_error *err);
+omt_status omt_yaml_load(const char *path, omt_yaml *yaml, omt_error *err);
+void omt_yaml_free(omt_yaml *yaml);
+
+/* The mapping at "" (the top) or "data.items", for base/json.h's getters; object NULL: absent. */
+omt_json omt_yaml_at(const omt_yaml *yaml, const char *key);
+int omt_yaml_line(const omt_yaml *yaml, const char *key); /* 0: no such key */
+
+/* Fails with file, line and name of the first key of the mapping at `at` that is not in the
+ * NULL-terminated list. */
+omt_status omt_yaml_only(const omt_yaml *yaml, const char *at, const char *const *keys,
+                         omt_error *err);
 
 #endif

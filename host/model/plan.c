@@ -64,14 +64,14 @@ static omt_status device_from_file(const char *path, omt_backend_info *info, omt
 	static const char *const keys[] = {
 		"device",        "backend",       "memory_bytes", "max_alloc_bytes", "peak_gflops",
 		"bandwidth_gbs", "compute_units", "panel",        "tile_rows",       NULL};
-	json_t *root = NULL;
+	omt_yaml yaml;
 	const char *device = path, *backend = "opencl";
 	int64_t memory = 0, max_alloc = 0;
 	omt_status status = OMT_OK;
-	OMT_TRY(omt_yaml_load(path, &root, err));
-	omt_json in = {path, root};
+	OMT_TRY(omt_yaml_load(path, &yaml, err));
+	omt_json in = omt_yaml_at(&yaml, "");
 	*info = (omt_backend_info){.panel = 1, .compute_units = 1};
-	OMT_GOTO(omt_yaml_only(path, root, "", keys, err));
+	OMT_GOTO(omt_yaml_only(&yaml, "", keys, err));
 	OMT_GOTO(omt_json_string(in, "device", &device, err));
 	OMT_GOTO(omt_json_string(in, "backend", &backend, err));
 	OMT_GOTO(omt_json_int64(in, "memory_bytes", 0, INT64_MAX, &memory, err));
@@ -86,7 +86,7 @@ static omt_status device_from_file(const char *path, omt_backend_info *info, omt
 	snprintf(info->device, sizeof info->device, "%s", device);
 	snprintf(info->backend, sizeof info->backend, "%s", backend);
 done:
-	json_decref(root);
+	omt_yaml_free(&yaml);
 	return status;
 }
 

@@ -21,8 +21,8 @@ typedef struct omt_ids {
 omt_status omt_tokenizer_open(const char *path, omt_tokenizer **tokenizer, omt_error *err);
 void omt_tokenizer_close(omt_tokenizer *tokenizer);
 
-/* Appends the ids of `text` (UTF-8; broken sequences are replaced by U+FFFD as Python's
- * errors="replace" does). No token is added at either end. Thread-safe for one tokenizer. */
+/* Appends the ids of `text` (UTF-8; each byte of a broken sequence counts as U+FFFD).
+ * No token is added at either end. Thread-safe for one tokenizer. */
 omt_status omt_tokenizer_encode(const omt_tokenizer *tokenizer, const char *text, size_t bytes,
                                 omt_ids *ids, omt_error *err);
 

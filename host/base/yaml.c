@@ -1,0 +1,264 @@
+#include "base/yaml.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <yaml.h>
+
+#include "base/file.h"
+
+#define MAX_DEPTH 32
+#define MAX_KEY   512
+
+typedef struct omt_yaml_reader {
+	yaml_parser_t parser;
+	const char *path;
+	json_t *lines;
+	char key[MAX_KEY]; /* of the value being read */
+	omt_error *err;
+} omt_yaml_reader;
+
+static omt_status read_value(omt_yaml_reader *in, yaml_event_t *event, int depth, json_t **value);
+
+static omt_status next_event(omt_yaml_reader *in, yaml_event_t *event)
+{
+	if (!yaml_parser_parse(&in->parser, event))
+		return OMT_FAIL(in->err, BAD_FORMAT, "%s:%zu: not YAML: %s", in->path,
+		                in->parser.problem_mark.line + 1,
+		                in->parser.problem ? in->parser.problem : "unreadable");
+	return OMT_OK;
+}
+
+static size_t line_of(const yaml_event_t *event)
+{
+	return event->start_mark.line + 1;
+}
+
+/* A plain scalar by the core schema. */
+static json_t *plain_value(const char *text)
+{
+	char *end;
+	static const char *const nulls[] = {"", "~", "null", "Null", "NULL"};
+	static const char *const trues[] = {"true", "True", "TRUE"};
+	static const char *const falses[] = {"false", "False", "FALSE"};
+	for (size_t i = 0; i < 5; i++)
+		if (!strcmp(text, nulls[i]))
+			return json_null();
+	for (size_t i = 0; i < 3; i++) {
+		if (!strcmp(text, trues[i]))
+			return json_true();
+		if (!strcmp(text, falses[i]))
+			return json_false();
+	}
+	errno = 0;
+	long long integer = strtoll(text, &end, 10);
+	if (!*end && !errno && text[0] != ' ')
+		return json_integer(integer);
+	/* strtod() also takes hexadecimal and "nan", which are strings here. */
+	if (strspn(text, "0123456789+-.eE") == strlen(text)) {
+		double real = strtod(text, &end);
+		if (!*end && real - real == 0)
+			return json_real(real);
+	}
+	return json_string(text);
+}
+
+static omt_status read_scalar(omt_yaml_reader *in, const yaml_event_t *event, json_t **value)
+{
+	const char *text = (const char *)event->data.scalar.value;
+	size_t length = event->data.scalar.length;
+	if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && strlen(text) == length)
+		*value = plain_value(text);
+	else
+		*value = json_stringn(text, length);
+	if (!*value)
+		return OMT_FAIL(in->err, BAD_FORMAT, "%s:%zu: a scalar that is not UTF-8", in->path,
+		                line_of(event));
+	return OMT_OK;
+}
+
+static omt_status read_sequence(omt_yaml_reader *in, int depth, json_t **value)
+{
+	*value = json_array();
+	for (;;) {
+		yaml_event_t event;
+		json_t *entry = NULL;
+		OMT_TRY(next_event(in, &event));
+		bool end = event.type == YAML_SEQUENCE_END_EVENT;
+		omt_status status = end ? OMT_OK : read_value(in, &event, depth + 1, &entry);
+		yaml_event_delete(&event);
+		if (status != OMT_OK || end) {
+			json_decref(status != OMT_OK ? entry : NULL);
+			return status;
+		}
+		json_array_append_new(*value, entry);
+	}
+}
+
+/* Reads `key: value` into the object; the key's full name goes into lines. */
+static omt_status read_pair(omt_yaml_reader *in, const yaml_event_t *key, int depth, json_t *object)
+{
+	yaml_event_t event;
+	json_t *value = NULL;
+	size_t before = strlen(in->key);
+	if (key->type != YAML_SCALAR_EVENT)
+		return OMT_FAIL(in->err, BAD_FORMAT, "%s:%zu: a key that is not a scalar", in->path,
+		                line_of(key));
+	const char *name = (const char *)key->data.scalar.value;
+	if (json_object_get(object, name))
+		return OMT_FAIL(in->err, BAD_FORMAT, "%s:%zu: \"%s\" for the second time", in->path,
+		                line_of(key), name);
+	if (before + strlen(name) + 2 > sizeof in->key)
+		return OMT_FAIL(in->err, LIMIT, "%s:%zu: a key of more than %d bytes", in->path,
+		                line_of(key), MAX_KEY);
+	if (before)
+		strcat(in->key, ".");
+	strcat(in->key, name);
+	json_object_set_new(in->lines, in->key, json_integer((json_int_t)line_of(key)));
+	OMT_TRY(next_event(in, &event));
+	omt_status status = read_value(in, &event, depth + 1, &value);
+	if (status == OMT_OK && json_object_set_new(object, name, value) != 0)
+		status = OMT_FAIL(in->err, BAD_FORMAT, "%s:%zu: a key that is not UTF-8", in->path,
+		                  line_of(key));
+	else if (status != OMT_OK)
+		json_decref(value);
+	yaml_event_delete(&event);
+	in->key[before] = '\0';
+	return status;
+}
+
+static omt_status read_mapping(omt_yaml_reader *in, int depth, json_t **value)
+{
+	*value = json_object();
+	for (;;) {
+		yaml_event_t event;
+		OMT_TRY(next_event(in, &event));
+		bool end = event.type == YAML_MAPPING_END_EVENT;
+		omt_status status = end ? OMT_OK : read_pair(in, &event, depth, *value);
+		yaml_event_delete(&event);
+		if (status != OMT_OK || end)
+			return status;
+	}
+}
+
+/* On failure *value may hold a part of the tree, for the caller to release. */
+static omt_status read_value(omt_yaml_reader *in, yaml_event_t *event, int depth, json_t **value)
+{
+	if (depth > MAX_DEPTH)
+		return OMT_FAIL(in->err, LIMIT, "%s:%zu: nested deeper than %d", in->path,
+		                line_of(event), MAX_DEPTH);
+	switch (event->type) {
+	case YAML_SCALAR_EVENT:
+		return read_scalar(in, event, value);
+	case YAML_SEQUENCE_START_EVENT:
+		return read_sequence(in, depth, value);
+	case YAML_MAPPING_START_EVENT:
+		return read_mapping(in, depth, value);
+	default:
+		return OMT_FAIL(in->err, UNSUPPORTED, "%s:%zu: an alias or an empty document",
+		                in->path, line_of(event));
+	}
+}
+
+/* Takes one event of the type that must come next. */
+static omt_status expect(omt_yaml_reader *in, yaml_event_type_t type)
+{
+	yaml_event_t event;
+	OMT_TRY(next_event(in, &event));
+	omt_status status = OMT_OK;
+	if (event.type != type)
+		status = OMT_FAIL(in->err, BAD_FORMAT, "%s:%zu: expected one document", in->path,
+		                  line_of(&event));
+	yaml_event_delete(&event);
+	return status;
+}
+
+static omt_status read_document(omt_yaml_reader *in, json_t **root)
+{
+	yaml_event_t event;
+	OMT_TRY(expect(in, YAML_STREAM_START_EVENT));
+	OMT_TRY(expect(in, YAML_DOCUMENT_START_EVENT));
+	OMT_TRY(next_event(in, &event));
+	omt_status status = read_value(in, &event, 0, root);
+	yaml_event_delete(&event);
+	OMT_TRY(status);
+	OMT_TRY(expect(in, YAML_DOCUMENT_END_EVENT));
+	OMT_TRY(expect(in, YAML_STREAM_END_EVENT));
+	if (!json_is_object(*root))
+		return OMT_FAIL(in->err, BAD_FORMAT, "%s:1: the top is not a mapping", in->path);
+	return OMT_OK;
+}
+
+omt_status omt_yaml_parse(const char *path, const char *text, size_t bytes, omt_yaml *yaml,
+                          omt_error *err)
+{
+	omt_yaml_reader in = {.path = path, .err = err, .lines = json_object()};
+	*yaml = (omt_yaml){.path = strdup(path), .lines = in.lines};
+	if (!yaml->path || !in.lines || !yaml_parser_initialize(&in.parser)) {
+		omt_yaml_free(yaml);
+		return OMT_FAIL(err, NO_MEMORY, "%s", path);
+	}
+	yaml_parser_set_input_string(&in.parser, (const unsigned char *)text, bytes);
+	omt_status status = read_document(&in, &yaml->root);
+	yaml_parser_delete(&in.parser);
+	if (status != OMT_OK)
+		omt_yaml_free(yaml);
+	return status;
+}
+
+omt_status omt_yaml_load(const char *path, omt_yaml *yaml, omt_error *err)
+{
+	char *text;
+	size_t bytes;
+	*yaml = (omt_yaml){0};
+	OMT_TRY(omt_file_read(path, 1 << 20, &text, &bytes, err));
+	omt_status status = omt_yaml_parse(path, text, bytes, yaml, err);
+	free(text);
+	return status;
+}
+
+void omt_yaml_free(omt_yaml *yaml)
+{
+	free(yaml->path);
+	json_decref(yaml->root);
+	json_decref(yaml->lines);
+	*yaml = (omt_yaml){0};
+}
+
+omt_json omt_yaml_at(const omt_yaml *yaml, const char *key)
+{
+	const json_t *at = yaml->root;
+	while (at && *key) {
+		size_t length = strcspn(key, ".");
+		at = json_object_getn(at, key, length);
+		key += length;
+		key += *key == '.';
+	}
+	return (omt_json){yaml->path, json_is_object(at) ? at : NULL};
+}
+
+int omt_yaml_line(const omt_yaml *yaml, const char *key)
+{
+	return (int)json_integer_value(json_object_get(yaml->lines, key));
+}
+
+omt_status omt_yaml_only(const omt_yaml *yaml, const char *at, const char *const *keys,
+                         omt_error *err)
+{
+	const char *key;
+	json_t *value;
+	char full[MAX_KEY];
+	json_object_foreach((json_t *)(uintptr_t)omt_yaml_at(yaml, at).object, key, value)
+	{
+		size_t i = 0;
+		while (keys[i] && strcmp(keys[i], key))
+			i++;
+		if (keys[i])
+			continue;
+		snprintf(full, sizeof full, "%s%s%s", at, *at ? "." : "", key);
+		return OMT_FAIL(err, BAD_FORMAT, "%s:%d: unknown key \"%s\"", yaml->path,
+		                omt_yaml_line(yaml, full), full);
+	}
+	return OMT_OK;
+}

@@ -87,8 +87,8 @@ static omt_status finish(omt_embedding *run, omt_lane *lane, double begin_s, omt
 	return OMT_OK;
 }
 
-/* At most two batches are on the device: one computing, one waiting behind it. A backend that is not
- * asynchronous has computed a batch when it is enqueued: its results go out at once. */
+/* At most two batches are on the device: one computing, one waiting behind it. A backend that is
+ * not asynchronous has computed a batch when it is enqueued: its results go out at once. */
 static omt_status drive(omt_embedding *run, omt_error *err)
 {
 	omt_lane *flying = NULL;

@@ -1,0 +1,284 @@
+#include "media/demux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <libavutil/opt.h>
+
+#define IO_BUFFER 65536
+
+omt_status omt_av_fail(const omt_demux *demux, const char *what, int code, omt_error *err)
+{
+	char reason[AV_ERROR_MAX_STRING_SIZE];
+	if (code == AVERROR(ENOMEM))
+		return OMT_FAIL(err, NO_MEMORY, "%s: %s", demux->path, what);
+	return OMT_FAIL(err, BAD_FORMAT, "%s: %s: %s", demux->path, what,
+	                av_make_error_string(reason, sizeof reason, code));
+}
+
+/* ---- bytes
+ * ------------------------------------------------------------------------------------------ */
+
+static omt_status read_pipe(omt_demux *demux, int fd, int64_t max_bytes, omt_error *err)
+{
+	size_t room = 0;
+	for (;;) {
+		if (demux->bytes == room) {
+			room = room ? 2 * room : 1 << 20;
+			uint8_t *grown = realloc(demux->spooled, room);
+			if (!grown)
+				return OMT_FAIL(err, NO_MEMORY, "%s: %zu bytes", demux->path, room);
+			demux->spooled = grown;
+		}
+		ssize_t got = read(fd, demux->spooled + demux->bytes, room - demux->bytes);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return OMT_FAIL(err, IO, "%s: %s", demux->path, strerror(errno));
+		if (!got)
+			break;
+		demux->bytes += (size_t)got;
+		if (demux->bytes > (uint64_t)max_bytes)
+			return OMT_FAIL(err, LIMIT, "%s: more than %lld bytes (max_bytes)",
+			                demux->path, (long long)max_bytes);
+	}
+	demux->data = demux->spooled;
+	return OMT_OK;
+}
+
+static omt_status read_bytes(omt_demux *demux, int64_t max_bytes, omt_error *err)
+{
+	struct stat info;
+	if (!strcmp(demux->path, "-") || !strcmp(demux->path, "pipe:"))
+		return read_pipe(demux, STDIN_FILENO, max_bytes, err);
+	if (stat(demux->path, &info) != 0)
+		return OMT_FAIL(err, IO, "%s: %s", demux->path, strerror(errno));
+	if (S_ISREG(info.st_mode)) {
+		if (info.st_size > max_bytes)
+			return OMT_FAIL(err, LIMIT, "%s: %lld bytes, the limit is %lld (max_bytes)",
+			                demux->path, (long long)info.st_size, (long long)max_bytes);
+		OMT_TRY(omt_map_open(demux->path, &demux->map, err));
+		demux->data = demux->map.data;
+		demux->bytes = demux->map.bytes;
+		return OMT_OK;
+	}
+	if (!S_ISFIFO(info.st_mode) && !S_ISCHR(info.st_mode) && !S_ISSOCK(info.st_mode))
+		return OMT_FAIL(err, IO, "%s: not a file", demux->path);
+	int fd = open(demux->path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return OMT_FAIL(err, IO, "%s: %s", demux->path, strerror(errno));
+	omt_status status = read_pipe(demux, fd, max_bytes, err);
+	close(fd);
+	return status;
+}
+
+static int io_read(void *user, uint8_t *to, int size)
+{
+	omt_demux *demux = user;
+	size_t left = demux->bytes - demux->at;
+	size_t count = (size_t)size < left ? (size_t)size : left;
+	if (!count)
+		return AVERROR_EOF;
+	memcpy(to, demux->data + demux->at, count);
+	demux->at += count;
+	return (int)count;
+}
+
+static int64_t io_seek(void *user, int64_t offset, int whence)
+{
+	omt_demux *demux = user;
+	int64_t size = (int64_t)demux->bytes;
+	if (whence == AVSEEK_SIZE)
+		return size;
+	whence &= ~AVSEEK_FORCE;
+	int64_t base = whence == SEEK_CUR ? (int64_t)demux->at : whence == SEEK_END ? size : 0;
+	if (offset < -base || offset > size - base)
+		return AVERROR(EINVAL);
+	demux->at = (size_t)(base + offset);
+	return base + offset;
+}
+
+/* Playlists and the like would open files of their own. */
+static int refuse_open(AVFormatContext *format, AVIOContext **io, const char *url, int flags,
+                       AVDictionary **options)
+{
+	(void)format;
+	(void)io;
+	(void)url;
+	(void)flags;
+	(void)options;
+	return AVERROR(EPERM);
+}
+
+/* ---- the demuxer
+ * ------------------------------------------------------------------------------------- */
+
+static void silence(void)
+{
+	av_log_set_level(AV_LOG_QUIET);
+}
+
+static omt_status open_format(omt_demux *demux, omt_error *err)
+{
+	uint8_t *buffer = av_malloc(IO_BUFFER);
+	demux->format = avformat_alloc_context();
+	if (buffer)
+		demux->io = avio_alloc_context(buffer, IO_BUFFER, 0, demux, io_read, NULL, io_seek);
+	if (!demux->format || !demux->io) {
+		av_free(demux->io ? NULL : buffer);
+		return OMT_FAIL(err, NO_MEMORY, "%s", demux->path);
+	}
+	demux->format->pb = demux->io;
+	demux->format->io_open = refuse_open;
+	/* On failure FFmpeg frees the context. */
+	int code = avformat_open_input(&demux->format, NULL, NULL, NULL);
+	if (code < 0)
+		return omt_av_fail(demux, "not media that FFmpeg reads", code, err);
+	code = avformat_find_stream_info(demux->format, NULL);
+	if (code < 0)
+		return omt_av_fail(demux, "no streams", code, err);
+	return OMT_OK;
+}
+
+static omt_status check_duration(const omt_demux *demux, double max_seconds, omt_error *err)
+{
+	double seconds = (double)demux->format->duration / AV_TIME_BASE;
+	if (demux->format->duration != AV_NOPTS_VALUE && max_seconds > 0 && seconds > max_seconds)
+		return OMT_FAIL(err, LIMIT, "%s: %.3f seconds, the limit is %.3f (max_seconds)",
+		                demux->path, seconds, max_seconds);
+	return OMT_OK;
+}
+
+omt_status omt_demux_open(const char *path, const omt_limits *limits, omt_demux *demux,
+                          omt_error *err)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, silence);
+	omt_status status;
+	*demux = (omt_demux){.path = path};
+	OMT_GOTO(read_bytes(demux, limits->max_bytes, err));
+	if (!demux->bytes) {
+		status = OMT_FAIL(err, BAD_FORMAT, "%s: empty", path);
+		goto done;
+	}
+	OMT_GOTO(open_format(demux, err));
+	OMT_GOTO(check_duration(demux, limits->max_seconds, err));
+done:
+	if (status != OMT_OK)
+		omt_demux_close(demux);
+	return status;
+}
+
+void omt_demux_close(omt_demux *demux)
+{
+	avformat_close_input(&demux->format);
+	if (demux->io)
+		av_freep(&demux->io->buffer);
+	avio_context_free(&demux->io);
+	omt_map_close(&demux->map);
+	free(demux->spooled);
+	*demux = (omt_demux){0};
+}
+
+omt_status omt_demux_rewind(omt_demux *demux, omt_error *err)
+{
+	/* A fresh demuxer over the same bytes: seeking is not exact in every format. */
+	avformat_close_input(&demux->format);
+	if (demux->io)
+		av_freep(&demux->io->buffer);
+	avio_context_free(&demux->io);
+	demux->at = 0;
+	return open_format(demux, err);
+}
+
+int omt_demux_stream(const omt_demux *demux, enum AVMediaType type)
+{
+	int stream = av_find_best_stream(demux->format, type, -1, -1, NULL, 0);
+	return stream < 0 ? -1 : stream;
+}
+
+/* ---- decoding
+ * ---------------------------------------------------------------------------------------- */
+
+omt_status omt_decoder_open(const omt_demux *demux, int stream, AVCodecContext **given,
+                            omt_error *err)
+{
+	const AVStream *from = demux->format->streams[stream];
+	const AVCodec *codec = avcodec_find_decoder(from->codecpar->codec_id);
+	*given = NULL;
+	if (!codec)
+		return OMT_FAIL(err, UNSUPPORTED, "%s: no decoder for %s", demux->path,
+		                avcodec_get_name(from->codecpar->codec_id));
+	AVCodecContext *decoder = avcodec_alloc_context3(codec);
+	if (!decoder)
+		return OMT_FAIL(err, NO_MEMORY, "%s", demux->path);
+	decoder->thread_count = 1;
+	decoder->pkt_timebase = from->time_base;
+	int code = avcodec_parameters_to_context(decoder, from->codecpar);
+	if (code >= 0)
+		code = avcodec_open2(decoder, codec, NULL);
+	if (code < 0) {
+		avcodec_free_context(&decoder);
+		return omt_av_fail(demux, "decoder", code, err);
+	}
+	*given = decoder;
+	return OMT_OK;
+}
+
+/* Hands out all frames that are ready. */
+static omt_status drain(omt_demux *demux, AVCodecContext *decoder, AVFrame *frame,
+                        omt_frame_sink *sink, void *user, bool *more, omt_error *err)
+{
+	while (*more) {
+		int code = avcodec_receive_frame(decoder, frame);
+		if (code == AVERROR(EAGAIN) || code == AVERROR_EOF)
+			return OMT_OK;
+		if (code < 0)
+			return omt_av_fail(demux, "damaged", code, err);
+		omt_status status = sink(user, frame, more, err);
+		av_frame_unref(frame);
+		OMT_TRY(status);
+	}
+	return OMT_OK;
+}
+
+omt_status omt_decode(omt_demux *demux, AVCodecContext *decoder, int stream, omt_frame_sink *sink,
+                      void *user, omt_error *err)
+{
+	omt_status status = OMT_OK;
+	bool more = true, ended = false;
+	AVPacket *packet = av_packet_alloc();
+	AVFrame *frame = av_frame_alloc();
+	if (!packet || !frame) {
+		status = OMT_FAIL(err, NO_MEMORY, "%s", demux->path);
+		goto done;
+	}
+	while (more && !ended) {
+		int code = av_read_frame(demux->format, packet);
+		ended = code == AVERROR_EOF;
+		if (code < 0 && !ended) {
+			status = omt_av_fail(demux, "truncated or damaged", code, err);
+			goto done;
+		}
+		if (!ended && packet->stream_index != stream) {
+			av_packet_unref(packet);
+			continue;
+		}
+		code = avcodec_send_packet(decoder, ended ? NULL : packet);
+		av_packet_unref(packet);
+		if (code < 0 && code != AVERROR_EOF) {
+			status = omt_av_fail(demux, "damaged", code, err);
+			goto done;
+		}
+		OMT_GOTO(drain(demux, decoder, frame, sink, user, &more, err));
+	}
+done:
+	av_packet_free(&packet);
+	av_frame_free(&frame);
+	return status;
+}

@@ -1,0 +1,44 @@
+/* demux.h - an opened media file: its bytes in memory (mapped, or read from a pipe) behind FFmpeg's
+ * demuxer. The format is told by content alone, and no demuxer can open another file. */
+#ifndef OMT_MEDIA_DEMUX_H
+#define OMT_MEDIA_DEMUX_H
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+
+#include "base/file.h"
+#include "media/media.h"
+
+typedef struct omt_demux {
+	const char *path; /* for messages; borrowed */
+	AVFormatContext *format;
+	AVIOContext *io;
+	omt_map map;      /* a regular file */
+	uint8_t *spooled; /* a pipe's content */
+	const uint8_t *data;
+	size_t bytes, at;
+} omt_demux;
+
+omt_status omt_demux_open(const char *path, const omt_limits *limits, omt_demux *demux,
+                          omt_error *err);
+void omt_demux_close(omt_demux *demux);
+/* Back to the first packet. */
+omt_status omt_demux_rewind(omt_demux *demux, omt_error *err);
+
+/* The best stream of a type, -1: none. */
+int omt_demux_stream(const omt_demux *demux, enum AVMediaType type);
+
+/* A decoder of one stream, one thread. */
+omt_status omt_decoder_open(const omt_demux *demux, int stream, AVCodecContext **decoder,
+                            omt_error *err);
+
+/* Decodes the stream from where the demuxer stands and hands each frame to `frame`, which may set
+ * *more to false to end. A broken packet ends it with an error. */
+typedef omt_status omt_frame_sink(void *user, const AVFrame *frame, bool *more, omt_error *err);
+omt_status omt_decode(omt_demux *demux, AVCodecContext *decoder, int stream, omt_frame_sink *sink,
+                      void *user, omt_error *err);
+
+/* "path: what: FFmpeg's reason" as OMT_BAD_FORMAT. */
+omt_status omt_av_fail(const omt_demux *demux, const char *what, int code, omt_error *err);
+
+#endif

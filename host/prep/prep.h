@@ -37,8 +37,8 @@ typedef struct omt_mel {
 
 /* smart_resize of qwen_omni_utils: multiples of `factor`, rounded half to even. processor: as the
  * image processor of transformers (sides below factor are an error). */
-omt_status omt_smart_resize(int32_t height, int32_t width, int32_t factor, int64_t min_pixels,
-                            int64_t max_pixels, bool processor, int32_t *out_height,
+omt_status omt_smart_resize(int32_t height, int32_t width, int32_t factor, double min_pixels,
+                            double max_pixels, bool processor, int32_t *out_height,
                             int32_t *out_width, omt_error *err);
 
 /* Which frames a recipe takes; indices: free(). */

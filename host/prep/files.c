@@ -1,0 +1,64 @@
+#include <stdlib.h>
+
+#include "prep/prep.h"
+
+/* Preparation's errors speak of pixels and samples; here the file's name goes in front. */
+static omt_status named(omt_status status, const char *path, omt_error *err)
+{
+	return status == OMT_OK ? OMT_OK : omt_fail_at(err, status, "%s", path);
+}
+
+omt_status omt_prep_image_file(const omt_prep_config *config, const omt_limits *limits,
+                               const char *path, omt_patches *patches, omt_error *err)
+{
+	omt_image image;
+	OMT_TRY(omt_media_image(path, limits, &image, err));
+	omt_status status = omt_prep_image(config, limits, &image, patches, err);
+	free(image.data);
+	return named(status, path, err);
+}
+
+static omt_status prep_sound(const omt_prep_config *config, const omt_limits *limits,
+                             const char *path, omt_sound *sound, omt_mel *mel, omt_error *err)
+{
+	omt_status status = omt_prep_sound(config, limits, sound, mel, err);
+	free(sound->samples);
+	return named(status, path, err);
+}
+
+omt_status omt_prep_video_file(const omt_prep_config *config, const omt_limits *limits,
+                               const char *path, omt_patches *patches, omt_mel *mel, omt_error *err)
+{
+	omt_status status;
+	omt_video *video;
+	omt_clip_info info;
+	omt_clip clip = {0};
+	omt_sound sound;
+	int32_t *indices = NULL, count;
+	*patches = (omt_patches){0};
+	if (mel)
+		*mel = (omt_mel){0};
+	OMT_TRY(omt_video_open(path, limits, &video, &info, err));
+	status = named(omt_frame_indices(limits, &info, &indices, &count, err), path, err);
+	if (status != OMT_OK)
+		goto done;
+	OMT_GOTO(omt_video_frames(video, indices, count, &clip, err));
+	OMT_GOTO(named(omt_prep_clip(config, limits, &clip, patches, err), path, err));
+	if (mel && info.has_audio) {
+		OMT_GOTO(omt_video_sound(video, limits, &sound, err));
+		OMT_GOTO(prep_sound(config, limits, path, &sound, mel, err));
+	}
+done:
+	free(indices);
+	free(clip.data);
+	omt_video_close(video);
+	return status;
+}
+
+omt_status omt_prep_audio_file(const omt_prep_config *config, const omt_limits *limits,
+                               const char *path, omt_mel *mel, omt_error *err)
+{
+	omt_sound sound;
+	OMT_TRY(omt_media_audio(path, limits, &sound, err));
+	return prep_sound(config, limits, path, &sound, mel, err);
+}

@@ -1,0 +1,213 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "prep/prep.h"
+
+/* Limits of qwen_omni_utils' loader, in pixels. */
+#define IMAGE_MIN  (4.0 * 28 * 28)
+#define IMAGE_MAX  (16384.0 * 28 * 28)
+#define CLIP_MIN   (128.0 * 28 * 28)
+#define CLIP_MAX   (768.0 * 28 * 28)
+#define CLIP_TOTAL 90316800.0 /* 90 % of 128,000 tokens, shared by the frames */
+
+/* Frames of a clip as the patches are cut from them: u8 or f32 values of 0 to 255. */
+typedef struct omt_frames {
+	int32_t count, height, width;
+	const uint8_t *u8;
+	const float *f32;
+} omt_frames;
+
+static float value(const omt_frames *frames, int32_t frame, int32_t y, int32_t x, int32_t channel)
+{
+	size_t at = (((size_t)frame * (size_t)frames->height + (size_t)y) * (size_t)frames->width +
+	             (size_t)x) *
+	                    3 +
+	            (size_t)channel;
+	return frames->f32 ? frames->f32[at] : (float)frames->u8[at];
+}
+
+/* One patch: rows of C, T, patch, patch, normalised. Frames past the end repeat the last. */
+static void cut(const omt_prep_config *config, const omt_frames *frames, int32_t t, int32_t y,
+                int32_t x, float *row)
+{
+	int32_t side = config->patch_size;
+	for (int32_t c = 0; c < 3; c++) {
+		float mean = config->mean[c] * 255.0f, deviation = config->deviation[c] * 255.0f;
+		for (int32_t dt = 0; dt < config->temporal_patch_size; dt++) {
+			int32_t frame = t * config->temporal_patch_size + dt;
+			frame = frame < frames->count ? frame : frames->count - 1;
+			for (int32_t dy = 0; dy < side; dy++)
+				for (int32_t dx = 0; dx < side; dx++)
+					*row++ = (value(frames, frame, y * side + dy, x * side + dx,
+					                c) -
+					          mean) /
+					         deviation;
+		}
+	}
+}
+
+static omt_status cut_all(const omt_prep_config *config, const omt_frames *frames,
+                          omt_patches *patches, omt_error *err)
+{
+	int32_t side = config->patch_size, merge = config->merge_size;
+	*patches = (omt_patches){.t = (frames->count + config->temporal_patch_size - 1) /
+	                              config->temporal_patch_size,
+	                         .h = frames->height / side,
+	                         .w = frames->width / side,
+	                         .row = 3 * config->temporal_patch_size * side * side,
+	                         .seconds_per_grid = 1.0};
+	size_t rows = (size_t)patches->t * (size_t)patches->h * (size_t)patches->w;
+	float *row = patches->data = malloc(rows * (size_t)patches->row * sizeof *row);
+	if (!row)
+		return OMT_FAIL(err, NO_MEMORY, "%zu patches", rows);
+	for (int32_t t = 0; t < patches->t; t++)
+		for (int32_t top = 0; top < patches->h; top += merge)
+			for (int32_t left = 0; left < patches->w; left += merge)
+				for (int32_t i = 0; i < merge * merge; i++, row += patches->row)
+					cut(config, frames, t, top + i / merge, left + i % merge,
+					    row);
+	return OMT_OK;
+}
+
+/* ---- pictures
+ * ------------------------------------------------------------------------------------------ */
+
+/* Resizes *in (freed when it was made here) to the size that the limits ask for. */
+static omt_status fit_image(int32_t factor, double least, double most, bool processor,
+                            const omt_image *in, omt_image *out, omt_error *err)
+{
+	*out = (omt_image){0};
+	OMT_TRY(omt_smart_resize(in->height, in->width, factor, least, most, processor,
+	                         &out->height, &out->width, err));
+	out->data = malloc((size_t)out->height * (size_t)out->width * 3);
+	if (!out->data)
+		return OMT_FAIL(err, NO_MEMORY, "a picture of %d x %d", out->width, out->height);
+	omt_status status = omt_resize_pil(in->data, in->height, in->width, 3, out->height,
+	                                   out->width, out->data, err);
+	if (status != OMT_OK)
+		free(out->data);
+	return status;
+}
+
+omt_status omt_prep_image(const omt_prep_config *config, const omt_limits *limits,
+                          const omt_image *image, omt_patches *patches, omt_error *err)
+{
+	int32_t factor = config->patch_size * config->merge_size;
+	omt_image loaded, fitted;
+	*patches = (omt_patches){0};
+	OMT_TRY(fit_image(factor,
+	                  limits->image_min_pixels ? (double)limits->image_min_pixels : IMAGE_MIN,
+	                  limits->image_max_pixels ? (double)limits->image_max_pixels : IMAGE_MAX,
+	                  false, image, &loaded, err));
+	omt_status status = fit_image(factor, (double)config->min_pixels,
+	                              (double)config->max_pixels, true, &loaded, &fitted, err);
+	free(loaded.data);
+	OMT_TRY(status);
+	status = cut_all(config, &(omt_frames){1, fitted.height, fitted.width, fitted.data, NULL},
+	                 patches, err);
+	free(fitted.data);
+	return status;
+}
+
+/* ---- clips
+ * ---------------------------------------------------------------------------------------------- */
+
+/* The model card's first resize: frames enlarged or reduced to the loader's limits, back to 8 bits.
+ * Given, free(). */
+static omt_status first_resize(const omt_clip *clip, int32_t factor, omt_frames *out,
+                               uint8_t **data, omt_error *err)
+{
+	double share = CLIP_TOTAL / clip->count * 2;
+	double most = share < CLIP_MAX ? share : CLIP_MAX;
+	most = most > floor(CLIP_MIN * 1.05) ? most : floor(CLIP_MIN * 1.05);
+	*out = (omt_frames){.count = clip->count};
+	OMT_TRY(omt_smart_resize(clip->height, clip->width, factor, CLIP_MIN, most, false,
+	                         &out->height, &out->width, err));
+	size_t in_size = (size_t)clip->height * (size_t)clip->width * 3;
+	size_t out_size = (size_t)out->height * (size_t)out->width * 3;
+	float *source = malloc(in_size * sizeof *source);
+	float *resized = malloc(out_size * sizeof *resized);
+	omt_status status = OMT_OK;
+	out->u8 = *data = malloc(out_size * (size_t)clip->count);
+	if (!source || !resized || !*data)
+		status = OMT_FAIL(err, NO_MEMORY, "%d frames of %d x %d", clip->count, out->width,
+		                  out->height);
+	for (size_t frame = 0; status == OMT_OK && frame < (size_t)clip->count; frame++) {
+		for (size_t i = 0; i < in_size; i++)
+			source[i] = (float)clip->data[frame * in_size + i];
+		status = omt_resize_f32(source, clip->height, clip->width, 3, out->height,
+		                        out->width, resized, err);
+		for (size_t i = 0; status == OMT_OK && i < out_size; i++) {
+			float rounded = rintf(resized[i]);
+			rounded = rounded < 0 ? 0 : rounded > 255 ? 255 : rounded;
+			(*data)[frame * out_size + i] = (uint8_t)rounded;
+		}
+	}
+	free(source);
+	free(resized);
+	if (status != OMT_OK)
+		free(*data);
+	return status;
+}
+
+/* The processor's resize: to f32 values where the frames went through the card's first one, to 8
+ * bits where they come as decoded. */
+static omt_status last_resize(const omt_frames *in, bool to_f32, int32_t height, int32_t width,
+                              void *out, omt_error *err)
+{
+	size_t in_size = (size_t)in->height * (size_t)in->width * 3;
+	size_t out_size = (size_t)height * (size_t)width * 3;
+	float *source = to_f32 ? malloc(in_size * sizeof *source) : NULL;
+	omt_status status = OMT_OK;
+	if (to_f32 && !source)
+		return OMT_FAIL(err, NO_MEMORY, "a frame of %d x %d", in->width, in->height);
+	for (size_t frame = 0; status == OMT_OK && frame < (size_t)in->count; frame++) {
+		const uint8_t *from = in->u8 + frame * in_size;
+		if (!to_f32) {
+			status = omt_resize_u8(from, in->height, in->width, 3, height, width,
+			                       (uint8_t *)out + frame * out_size, err);
+			continue;
+		}
+		for (size_t i = 0; i < in_size; i++)
+			source[i] = (float)from[i];
+		status = omt_resize_f32(source, in->height, in->width, 3, height, width,
+		                        (float *)out + frame * out_size, err);
+	}
+	free(source);
+	return status;
+}
+
+omt_status omt_prep_clip(const omt_prep_config *config, const omt_limits *limits,
+                         const omt_clip *clip, omt_patches *patches, omt_error *err)
+{
+	int32_t factor = config->patch_size * config->merge_size, height, width;
+	bool twice = limits->recipe == OMT_RECIPE_CARD;
+	uint8_t *first = NULL;
+	void *last = NULL;
+	omt_status status = OMT_OK;
+	omt_frames frames = {clip->count, clip->height, clip->width, clip->data, NULL};
+	*patches = (omt_patches){0};
+	if (twice)
+		OMT_TRY(first_resize(clip, factor, &frames, &first, err));
+	OMT_GOTO(omt_smart_resize(frames.height, frames.width, factor,
+	                          (double)limits->video_min_pixels,
+	                          (double)limits->video_max_pixels, true, &height, &width, err));
+	size_t values = (size_t)frames.count * (size_t)height * (size_t)width * 3;
+	last = malloc(values * (twice ? sizeof(float) : 1));
+	if (!last) {
+		status = OMT_FAIL(err, NO_MEMORY, "%d frames of %d x %d", frames.count, width,
+		                  height);
+		goto done;
+	}
+	OMT_GOTO(last_resize(&frames, twice, height, width, last, err));
+	OMT_GOTO(cut_all(config,
+	                 &(omt_frames){frames.count, height, width, twice ? NULL : last,
+	                               twice ? last : NULL},
+	                 patches, err));
+	patches->seconds_per_grid = config->temporal_patch_size / limits->fps;
+done:
+	free(first);
+	free(last);
+	return status;
+}

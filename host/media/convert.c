@@ -51,12 +51,25 @@ static void convert_palette(const AVFrame *frame, uint8_t *rgb)
 	}
 }
 
+static void convert_grey(const AVFrame *frame, uint8_t *rgb)
+{
+	for (int y = 0; y < frame->height; y++) {
+		const uint8_t *row = frame->data[0] + (ptrdiff_t)y * frame->linesize[0];
+		for (int x = 0; x < frame->width; x++, rgb += 3)
+			rgb[0] = rgb[1] = rgb[2] = row[x];
+	}
+}
+
 omt_status omt_convert_picture(const omt_demux *demux, const AVFrame *frame, bool drop_alpha,
                                uint8_t *rgb, omt_error *err)
 {
 	const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(frame->format);
 	if (frame->format == AV_PIX_FMT_PAL8) {
 		convert_palette(frame, rgb);
+		return OMT_OK;
+	}
+	if (frame->format == AV_PIX_FMT_GRAY8) {
+		convert_grey(frame, rgb);
 		return OMT_OK;
 	}
 	/* Grey with alpha is PIL's LA, whose conversion drops the alpha too. */
@@ -68,7 +81,7 @@ omt_status omt_convert_picture(const omt_demux *demux, const AVFrame *frame, boo
 		return OMT_FAIL(err, NO_MEMORY, "%s: %zu pixels", demux->path, pixels);
 	uint8_t *planes[4] = {alpha ? rgba : rgb};
 	int strides[4] = {(alpha ? 4 : 3) * frame->width};
-	/* Chroma at full resolution and exact rounding: nearest to libjpeg's upsampling. */
+	/* Chroma at full resolution and exact rounding. */
 	struct SwsContext *scaler = sws_getContext(
 		frame->width, frame->height, frame->format, frame->width, frame->height,
 		alpha ? AV_PIX_FMT_RGBA : AV_PIX_FMT_RGB24,

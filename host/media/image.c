@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "media/convert.h"
+#include "media/jpeg.h"
 
 typedef struct omt_picture_reader {
 	const omt_demux *demux;
@@ -81,8 +82,15 @@ omt_status omt_media_image(const char *path, const omt_limits *limits, omt_image
 	}
 	const AVCodecParameters *size = demux.format->streams[stream]->codecpar;
 	OMT_GOTO(check_size(&demux, limits, size->width, size->height, err));
-	OMT_GOTO(omt_decoder_open(&demux, stream, &decoder, err));
-	OMT_GOTO(omt_decode(&demux, decoder, stream, take_first, &in, err));
+	/* FFmpeg knows the orientation of a JPEG, libjpeg has its pixels. */
+	if (!omt_jpeg_is(&demux) || limits->apply_exif) {
+		OMT_GOTO(omt_decoder_open(&demux, stream, &decoder, err));
+		OMT_GOTO(omt_decode(&demux, decoder, stream, take_first, &in, err));
+	}
+	if (omt_jpeg_is(&demux)) {
+		free(image->data);
+		OMT_GOTO(omt_jpeg_decode(&demux, limits, image, err));
+	}
 	if (!image->data) {
 		status = OMT_FAIL(err, BAD_FORMAT, "%s: no picture could be decoded", path);
 		goto done;

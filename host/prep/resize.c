@@ -36,14 +36,15 @@ static double cubic(double x)
 	return 0;
 }
 
-static float cubic_f32(float x)
+/* cubic() as ATen's f32 code computes it, fused multiply-adds included. */
+static double cubic_f32(float x)
 {
 	const float a = -0.5f;
 	x = fabsf(x);
 	if (x < 1)
-		return ((a + 2) * x - (a + 3)) * x * x + 1;
+		return fmaf(fmaf(a + 2, x, -(a + 3)) * x, x, 1);
 	if (x < 2)
-		return (((x - 5) * x + 8) * x - 4) * a;
+		return fmaf(fmaf(fmaf(a, x, -5 * a), x, 8 * a), x, -4 * a);
 	return 0;
 }
 
@@ -65,16 +66,18 @@ static bool filter_make(omt_filter *filter, int32_t in, int32_t out, bool single
 	}
 	for (int32_t i = 0; i < out; i++) {
 		double center = (i + 0.5) * scale, total = 0;
+		center = single ? (double)(float)center : center;
 		double *weights = filter->weights + (size_t)i * (size_t)filter->taps;
 		int32_t first = (int32_t)(center - support + 0.5);
 		int32_t end = (int32_t)(center + support + 0.5);
 		first = first < 0 ? 0 : first;
 		end = end > in ? in : end;
 		for (int32_t j = 0; j < end - first; j++) {
-			weights[j] =
-				single ? cubic_f32(((float)(j + first) - (float)center + 0.5f) *
-			                           inverse)
-				       : cubic((j + first - center + 0.5) / stretch);
+			weights[j] = single ? cubic_f32((float)(((double)((float)(j + first) -
+			                                                  (float)center) +
+			                                         0.5) *
+			                                        (double)inverse))
+			                    : cubic((j + first - center + 0.5) / stretch);
 			total += weights[j];
 			if (single)
 				total = (double)(float)total;
@@ -172,6 +175,13 @@ static omt_status no_memory(int32_t height, int32_t width, omt_error *err)
 	return OMT_FAIL(err, NO_MEMORY, "resizing to %d x %d", width, height);
 }
 
+/* Which pass Pillow (12 and 13) does first: the vertical one where it takes away more than twice as
+ * many rows as the horizontal one columns. Found by comparing: equal on 4,500 random sizes. */
+static bool vertical_first(int32_t height, int32_t width, int32_t out_height, int32_t out_width)
+{
+	return out_height < height && height - out_height > 2 * (width - out_width);
+}
+
 omt_status omt_resize_pil(const uint8_t *in, int32_t height, int32_t width, int32_t channels,
                           int32_t out_height, int32_t out_width, uint8_t *out, omt_error *err)
 {
@@ -182,7 +192,7 @@ omt_status omt_resize_pil(const uint8_t *in, int32_t height, int32_t width, int3
 		filter_fix(&across, 22);
 		filter_fix(&down, 22);
 		done = resize_u8(&across, &down, in, height, width, channels,
-		                 out_height < height && out_width > width, out);
+		                 vertical_first(height, width, out_height, out_width), out);
 	}
 	filter_free(&across);
 	filter_free(&down);
@@ -216,9 +226,13 @@ static void pass_f32(const omt_filter *filter, const float *in, float *out, int3
 			const double *weights = filter->weights + (size_t)i * (size_t)filter->taps;
 			float *to = out + (size_t)line * out_line + (size_t)i * step;
 			for (size_t c = 0; c < unit; c++) {
+				/* ATen's loop is compiled to fused multiply-adds; a sum in f64 that
+				 * is rounded in every step gives the same without the hardware. */
 				float sum = from[c] * (float)weights[0];
 				for (int32_t j = 1; j < filter->count[i]; j++)
-					sum += from[(size_t)j * step + c] * (float)weights[j];
+					sum = (float)((double)from[(size_t)j * step + c] *
+					                      weights[j] +
+					              (double)sum);
 				to[c] = sum;
 			}
 		}

@@ -37,7 +37,9 @@ CLI_SRC  := $(wildcard host/cli/*.c)
 LIB_SRC  := $(filter-out $(CLI_SRC),$(wildcard host/*/*.c)) $(wildcard bench/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$B/%.o) $B/device/kernels.o
 CLI_OBJ  := $(CLI_SRC:%.c=$B/%.o)
-KERNELS  := device/contract.h $(wildcard device/*.cl)
+# contract.h first; storage, rmsnorm and unfold hold functions that others use.
+KERNELS  := device/contract.h $(addprefix device/,storage.cl rmsnorm.cl unfold.cl) \
+	$(filter-out %storage.cl %rmsnorm.cl %unfold.cl,$(wildcard device/*.cl))
 SUITES   := unit op golden
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60

@@ -10,7 +10,6 @@
  * bits depend on its row of A and of W alone. Rows past the end repeat the last one, columns past
  * the end multiply zeros or the last row of W; neither is stored. */
 #include "contract.h"
-#pragma OPENCL FP_CONTRACT OFF
 
 #ifndef TILE_M
 #define TILE_M 12 /* rows of a register tile */
@@ -30,21 +29,6 @@
 
 #define GEMM_ROWS (TILE_M * TILE_R)
 #define GEMM_VECTORS (TILE_N / 16)
-
-/* One element of W, stored as w_dtype says. */
-inline float gemm_element(__global const uchar *w, size_t at, int w_dtype)
-{
-	switch (w_dtype) {
-	case OMT_F32:
-		return ((__global const float *)w)[at];
-	case OMT_BF16:
-		return as_float((uint)((__global const ushort *)w)[at] << 16);
-	case OMT_F16:
-		return vload_half(at, (__global const half *)w);
-	default:
-		return (float)((__global const char *)w)[at];
-	}
-}
 
 /* depth x TILE_N elements of W that lie one after another, to f32. */
 inline void gemm_expand_panel(__global const uchar *w, size_t start, int depth, int w_dtype,
@@ -81,7 +65,7 @@ inline void gemm_expand_rows(__global const uchar *w, int n0, int k0, int depth,
 	for (int i = 0; i < TILE_N; i++) {
 		const size_t row = (size_t)min(n0 + i, n - 1) * ldw + k0;
 		for (int j = 0; j < depth; j++)
-			block[j * TILE_N + i] = gemm_element(w, row + j, w_dtype);
+			block[j * TILE_N + i] = storage_element(w, row + j, w_dtype);
 	}
 }
 

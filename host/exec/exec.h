@@ -51,7 +51,4 @@ omt_status omt_exec_open_recorder(const omt_recorder *recorder, const omt_backen
 #define OMT_RUN(exec, op, err, ...) \
 	omt_exec_run((exec), OMT_OP_##op, &(omt_##op##_args){__VA_ARGS__}, NULL, (err))
 
-/* JSON array of OpenCL devices; given. */
-omt_status omt_opencl_devices(char **json, omt_error *err);
-
 #endif

@@ -185,7 +185,7 @@ void omt_batch_add(omt_batch *batch, const omt_sample *sample)
 	batch->tokens += sample->tokens;
 }
 
-omt_status omt_batch_upload(omt_exec *exec, const omt_batch *batch, uint64_t *first, omt_error *err)
+omt_status omt_batch_upload(omt_exec *exec, const omt_batch *batch, omt_error *err)
 {
 	const omt_config *config = batch->config;
 	size_t text_half = (size_t)config->text.head_dim / 2;
@@ -220,6 +220,6 @@ omt_status omt_batch_upload(omt_exec *exec, const omt_batch *batch, uint64_t *fi
 	for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
 		if (arrays[i].count)
 			OMT_TRY(omt_exec_write(exec, arrays[i].to, 0, arrays[i].from,
-			                       4 * arrays[i].count, i ? NULL : first, err));
+			                       4 * arrays[i].count, NULL, err));
 	return OMT_OK;
 }

@@ -141,10 +141,11 @@ omt_status omt_slot_enqueue(omt_engine *engine, omt_slot *slot, const omt_tap *t
 	                       .exec = engine->exec,
 	                       .work = &engine->work,
 	                       .batch = &slot->batch,
-	                       .tap = tap};
+	                       .tap = tap,
+	                       .first = &slot->first};
 	size_t bytes = (size_t)slot->batch.items * (size_t)engine->model->config.text.hidden *
 	               sizeof *slot->vectors;
-	OMT_TRY(omt_batch_upload(engine->exec, &slot->batch, &slot->first, err));
+	OMT_TRY(omt_batch_upload(engine->exec, &slot->batch, err));
 	OMT_TRY(omt_forward_run(&forward, err));
 	return omt_exec_read(engine->exec, slot->batch.device.vectors, 0, slot->vectors, bytes,
 	                     &slot->last, err);

@@ -5,7 +5,7 @@
 #include "model/engine.h"
 #include "model/forward.h"
 
-/* One batch in flight: its arrays, its result and the marks of its first and last command. */
+/* One batch in flight: its arrays, its result and the marks of its first op and of the download. */
 typedef struct omt_slot {
 	omt_batch batch;
 	float *vectors; /* [items, hidden] */

@@ -7,10 +7,16 @@
 omt_status omt_forward_embed_tokens(const omt_forward *f, omt_error *err)
 {
 	int32_t hidden = f->config->text.hidden;
-	return OMT_RUN(f->exec, rows, err, .src = f->params->embedding,
-	               .src_index = f->batch->device.ids, .dst_index = f->work->iota,
-	               .dst = f->work->text, .count = f->batch->tokens, .cols = hidden,
-	               .lds = hidden, .ldd = hidden, .src_dtype = f->params->embedding_dtype);
+	omt_rows_args args = {.src = f->params->embedding,
+	                      .src_index = f->batch->device.ids,
+	                      .dst_index = f->work->iota,
+	                      .dst = f->work->text,
+	                      .count = f->batch->tokens,
+	                      .cols = hidden,
+	                      .lds = hidden,
+	                      .ldd = hidden,
+	                      .src_dtype = f->params->embedding_dtype};
+	return omt_exec_run(f->exec, OMT_OP_rows, &args, f->first, err);
 }
 
 static omt_status attend(const omt_forward *f, const omt_text_layer *layer, omt_error *err)

@@ -362,11 +362,16 @@ done:
 	return status;
 }
 
+omt_status omt_config_load_model(const char *dir, omt_config *config, omt_error *err)
+{
+	*config = (omt_config){.pooling = OMT_POOL_MEAN, .normalize = true};
+	return read_file(dir, "config.json", true, read_config, config, err);
+}
+
 omt_status omt_config_load(const char *dir, omt_config *config, omt_error *err)
 {
 	omt_status status = OMT_OK;
-	*config = (omt_config){.pooling = OMT_POOL_MEAN, .normalize = true};
-	OMT_GOTO(read_file(dir, "config.json", true, read_config, config, err));
+	OMT_GOTO(omt_config_load_model(dir, config, err));
 	OMT_GOTO(read_file(dir, "1_Pooling/config.json", false, read_pooling, config, err));
 	OMT_GOTO(read_file(dir, "config_sentence_transformers.json", false, read_prefixes, config,
 	                   err));

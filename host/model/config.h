@@ -50,6 +50,8 @@ typedef struct omt_config {
 } omt_config;
 
 omt_status omt_config_load(const char *dir, omt_config *config, omt_error *err);
+/* config.json alone, without the Sentence-Transformers files. */
+omt_status omt_config_load_model(const char *dir, omt_config *config, omt_error *err);
 void omt_config_free(omt_config *config);
 
 #endif

@@ -1,0 +1,51 @@
+#include "cli/cli.h"
+
+int cli_devices(int argc, char **argv);
+
+static const char *text(const json_t *device, const char *key)
+{
+	const char *value = json_string_value(json_object_get(device, key));
+	return value ? value : "";
+}
+
+static double gigabytes(const json_t *device, const char *key)
+{
+	return (double)json_integer_value(json_object_get(device, key)) / 1e9;
+}
+
+int cli_devices(int argc, char **argv)
+{
+	static const char verb[] = "devices";
+	static const cli_option none[] = {{0}};
+	const cli_option *tables[] = {none, NULL};
+	cli_texts rest = {0};
+	char *json;
+	omt_error err;
+	size_t i;
+	json_t *device;
+	cli_parse(verb, argc, argv, tables, &rest);
+	if (omt_devices(&json, &err) != OMT_OK)
+		return cli_fail(verb, &err);
+	if (cli_json) {
+		puts(json);
+		omt_free(json);
+		return CLI_OK;
+	}
+	json_t *devices = json_loads(json, 0, NULL);
+	json_array_foreach(devices, i, device)
+	{
+		printf("%zu  %s  (%s, %s)\n", i, text(device, "name"), text(device, "platform"),
+		       text(device, "type"));
+		printf("   %s, driver %s\n", text(device, "version"), text(device, "driver"));
+		printf("   %d compute units, %.1f GB, %.1f GB an allocation%s%s\n",
+		       (int)json_integer_value(json_object_get(device, "compute_units")),
+		       gigabytes(device, "memory_bytes"), gigabytes(device, "max_alloc_bytes"),
+		       json_is_true(json_object_get(device, "fp16")) ? ", fp16" : "",
+		       json_is_true(json_object_get(device, "integer_dot")) ? ", integer dot" : "");
+		if (!json_is_true(json_object_get(device, "usable")))
+			printf("   cannot be used: %s\n", text(device, "reason"));
+	}
+	json_decref(devices);
+	omt_free(json);
+	return CLI_OK;
+}

@@ -1,0 +1,95 @@
+#include "cli/cli.h"
+
+int cli_embed(int argc, char **argv);
+
+static const char *const roles[] = {"none", "query", "passage", NULL};
+
+typedef struct embed_run {
+	omt_writer *writer;
+	omt_progress progress;
+	uint64_t done;
+} embed_run;
+
+static omt_status put(void *user, const omt_result *result, omt_error *err)
+{
+	embed_run *run = user;
+	if (result->failed.status != OMT_OK) {
+		cli_progress_end();
+		fprintf(stderr, "omnitile embed: %s: %s\n", result->id, result->failed.text);
+	}
+	omt_status status = omt_writer_put(run->writer, result, err);
+	if (run->progress.report)
+		run->progress.report(run->progress.user, "items", ++run->done, 0);
+	return status;
+}
+
+int cli_embed(int argc, char **argv)
+{
+	static const char verb[] = "embed";
+	cli_engine engine_options;
+	cli_limits limits;
+	cli_items items = {.verb = verb};
+	const char *output = "-";
+	int role = OMT_ROLE_PASSAGE, exit_status = CLI_FAILED;
+	const cli_option own[] = {
+		{"role", "ROLE", "query, passage or none: whose prefix goes first (passage)",
+	         CLI_WORD, &role, 0, 0, roles},
+		{"input", "LIST", "JSON lines, an item a line; \"-\": standard input", CLI_TEXT,
+	         &items.list_path, 0, 0, NULL},
+		{"text", "TEXT", "a text (may be given again)", CLI_TEXTS, &items.texts, 0, 0,
+	         NULL},
+		{"kind", "KIND", "what comes through a pipe: image, video or audio", CLI_TEXT,
+	         &items.kind, 0, 0, NULL},
+		{"output", "FILE", "vectors.npy (ids in vectors.ids.jsonl); \"-\": JSON lines (-)",
+	         CLI_TEXT, &output, 0, 0, NULL},
+		{0},
+	};
+	const cli_option *tables[] = {own, cli_engine_table(&engine_options),
+	                              cli_limits_table(&limits), NULL};
+	omt_model *model = NULL;
+	omt_engine *engine = NULL;
+	omt_error err;
+	omt_embed_stats stats;
+	embed_run run = {0};
+
+	cli_parse(verb, argc, argv, tables, &items.inputs);
+	if (!items.list_path && !items.inputs.count && !items.texts.count)
+		return cli_usage(verb, "nothing to embed: name files, --text or --input");
+	if (items.list_path && (items.inputs.count || items.texts.count))
+		return cli_usage(verb, "--input is a list of its own: no further inputs beside it");
+	items.role = (omt_role)role;
+	items.limits = cli_limits_get(&limits);
+	items.fusion = (omt_fusion)limits.fusion;
+	if (!cli_engine_open(verb, &engine_options, &model, &engine))
+		goto done;
+	cli_catch_signals();
+	run.progress = cli_progress();
+	if (!cli_items_open(&items, &err) ||
+	    omt_writer_open(output, omt_model_dimension(model), &run.writer, &err) != OMT_OK) {
+		cli_fail(verb, &err);
+		goto done;
+	}
+	omt_status status = omt_embed(engine, &(omt_source){cli_items_next, &items},
+	                              &(omt_sink){put, &run}, &stats, &err);
+	cli_progress_end();
+	bool commit = status == OMT_OK && !cli_stopped();
+	if (status != OMT_OK)
+		cli_fail(verb, &err);
+	else if (cli_stopped())
+		fprintf(stderr, "omnitile embed: stopped; nothing was written to %s\n", output);
+	if (omt_writer_close(run.writer, commit, &err) != OMT_OK) {
+		cli_fail(verb, &err);
+		commit = false;
+	}
+	if (commit && !cli_quiet)
+		fprintf(stderr, "%llu items, %llu failed, %llu tokens in %.2f s\n",
+		        (unsigned long long)stats.items, (unsigned long long)stats.failed,
+		        (unsigned long long)stats.tokens, stats.wall_s);
+	if (commit)
+		exit_status = stats.failed ? CLI_SOME_FAILED : CLI_OK;
+done:
+	cli_items_close(&items);
+	omt_engine_close(engine);
+	omt_model_close(model);
+	return exit_status;
+}

@@ -1,0 +1,64 @@
+#include <string.h>
+
+#include "cli/cli.h"
+
+int cli_devices(int argc, char **argv);
+int cli_plan(int argc, char **argv);
+int cli_embed(int argc, char **argv);
+int cli_index(int argc, char **argv);
+int cli_search(int argc, char **argv);
+int cli_bench(int argc, char **argv);
+int cli_verify(int argc, char **argv);
+int cli_synth(int argc, char **argv);
+
+const cli_verb cli_verbs[] = {
+	{"devices", "[options]", "Lists what OpenCL sees and what each device can do.",
+         cli_devices},
+	{"plan", "--model DIR [options]",
+         "Prints the tile plan of a batch: shapes, launches, FLOPs, bytes, memory.", cli_plan},
+	{"embed", "--model DIR [options] INPUT... | --text TEXT... | --input list.jsonl",
+         "Turns text, pictures, sound and clips into vectors.", cli_embed},
+	{"index", "--vectors vectors.npy --output passages.idx [options]",
+         "Builds an index file from vectors and their ids.", cli_index},
+	{"search", "--index passages.idx --model DIR [options] INPUT... | --text TEXT...",
+         "Finds the nearest passages of each query, exactly.", cli_search},
+	{"bench", "[options] FILE.yaml",
+         "Runs a benchmark: throughput, latency and retrieval quality together.", cli_bench},
+	{"verify", "--model DIR --expected DIR [options]",
+         "Checks a checkpoint against a folder of expected values.", cli_verify},
+	{"synth", "--like SHAPE --tokenizer DIR --output DIR [options]",
+         "Writes a checkpoint with random weights in the published layout.", cli_synth},
+	{0},
+};
+
+static int help(FILE *to)
+{
+	fprintf(to, "usage: omnitile VERB [options]\n\n");
+	for (const cli_verb *verb = cli_verbs; verb->name; verb++)
+		fprintf(to, "  %-8s %s\n", verb->name, verb->summary);
+	fprintf(to, "\nomnitile VERB --help lists a verb's options; --version prints the version.\n"
+	            "Exit status: 0 all right, 1 some items failed, 2 could not run.\n");
+	return to == stdout ? CLI_OK : CLI_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		return help(stderr);
+	if (!strcmp(argv[1], "--version")) {
+		printf("omnitile %s\n", omt_version());
+		return CLI_OK;
+	}
+	bool wants_help = !strcmp(argv[1], "help");
+	if (!strcmp(argv[1], "--help") || (wants_help && argc == 2))
+		return help(stdout);
+	for (const cli_verb *verb = cli_verbs; verb->name; verb++) {
+		if (strcmp(verb->name, argv[wants_help ? 2 : 1]))
+			continue;
+		char *asks[] = {argv[0], "--help", NULL};
+		return wants_help ? verb->run(2, asks) : verb->run(argc - 1, argv + 1);
+	}
+	fprintf(stderr, "omnitile: unknown verb \"%s\" (omnitile --help)\n",
+	        argv[wants_help ? 2 : 1]);
+	return CLI_FAILED;
+}

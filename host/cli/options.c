@@ -1,0 +1,116 @@
+/* Options that several verbs take. */
+#include <stddef.h>
+
+#include "cli/cli.h"
+
+const cli_option *cli_engine_table(cli_engine *engine)
+{
+	static cli_option table[10];
+	const cli_option made[] = {
+		{"model", "DIR", "checkpoint in the published (Hugging Face) layout", CLI_TEXT,
+	         &engine->model, 0, 0, NULL},
+		{"backend", "NAME", "opencl, openblas, ref, or a chain of them", CLI_TEXT,
+	         &engine->options.backend, 0, 0, NULL},
+		{"device", "D", "number or part of a name (omnitile devices)", CLI_TEXT,
+	         &engine->options.device, 0, 0, NULL},
+		{"batch", "N", "items a batch (8)", CLI_INT, &engine->batch, 1, 65536, NULL},
+		{"max-tokens", "N", "tokens a batch, hence of an item (8192)", CLI_INT,
+	         &engine->max_tokens, 16, 1 << 20, NULL},
+		{"slots", "N", "batches in flight; 1: no double buffering (2)", CLI_INT,
+	         &engine->slots, 1, 16, NULL},
+		{"threads", "N", "threads that prepare media (1)", CLI_INT, &engine->threads, 1,
+	         256, NULL},
+		{0},
+	};
+	omt_engine_options_init(&engine->options);
+	engine->model = NULL;
+	engine->batch = engine->options.batch_items;
+	engine->max_tokens = engine->options.max_tokens;
+	engine->slots = engine->options.slots;
+	engine->threads = engine->options.threads;
+	for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+		table[i] = made[i];
+	return table;
+}
+
+static const char *const recipes[] = {"card", "st", "cap", "mteb16", NULL};
+static const char *const fusions[] = {"off", "separate", "interleaved", NULL};
+
+const cli_option *cli_limits_table(cli_limits *limits)
+{
+	static cli_option table[20];
+	omt_limits *l = &limits->limits;
+	const cli_option made[] = {
+		{"fps", "F", "frames sampled a second (2)", CLI_REAL, &l->fps, 0.001, 1000, NULL},
+		{"min-frames", "N", "of a clip at least (4)", CLI_INT, &limits->min_frames, 2,
+	         100000, NULL},
+		{"max-frames", "N", "of a clip at most, even (64)", CLI_INT, &limits->max_frames, 2,
+	         100000, NULL},
+		{"recipe", "NAME", "card, st, cap or mteb16: choice and size of frames (cap)",
+	         CLI_WORD, &limits->recipe, 0, 0, recipes},
+		{"use-audio", "HOW", "sound of clips: off, separate or interleaved (off)", CLI_WORD,
+	         &limits->fusion, 0, 0, fusions},
+		{"image-min-pixels", "N", "pictures are enlarged to this", CLI_INT,
+	         &l->image_min_pixels, 1, 1 << 30, NULL},
+		{"image-max-pixels", "N", "pictures are reduced to this", CLI_INT,
+	         &l->image_max_pixels, 1, 1 << 30, NULL},
+		{"min-pixels", "N", "frames are enlarged to this (6272)", CLI_INT,
+	         &l->video_min_pixels, 1, 1 << 30, NULL},
+		{"max-pixels", "N", "frames are reduced to this (50176)", CLI_INT,
+	         &l->video_max_pixels, 1, 1 << 30, NULL},
+		{"max-samples", "N", "sound at 16 kHz is cut to this (2048000)", CLI_INT,
+	         &l->max_samples, 400, 1 << 30, NULL},
+		{"max-seconds", "S", "longer media are refused (no limit)", CLI_REAL,
+	         &l->max_seconds, 0, 1e9, NULL},
+		{"max-bytes", "N", "larger files are refused (4294967296)", CLI_INT, &l->max_bytes,
+	         1, 1e18, NULL},
+		{"max-source-pixels", "N", "larger pictures are refused (178956970)", CLI_INT,
+	         &l->max_source_pixels, 1, 1e12, NULL},
+		{"exif", NULL, "turn pictures by EXIF, drop alpha (transformers' loader)", CLI_FLAG,
+	         &l->apply_exif, 0, 0, NULL},
+		{"content-fps", NULL, "frame rate from time stamps, not from the header", CLI_FLAG,
+	         &l->content_fps, 0, 0, NULL},
+		{0},
+	};
+	omt_limits_init(l);
+	limits->recipe = (int)l->recipe;
+	limits->fusion = OMT_AUDIO_OFF;
+	limits->min_frames = l->min_frames;
+	limits->max_frames = l->max_frames;
+	for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+		table[i] = made[i];
+	return table;
+}
+
+const omt_limits *cli_limits_get(cli_limits *from)
+{
+	from->limits.recipe = (omt_recipe)from->recipe;
+	from->limits.min_frames = (int32_t)from->min_frames;
+	from->limits.max_frames = (int32_t)from->max_frames;
+	return &from->limits;
+}
+
+bool cli_engine_open(const char *verb, cli_engine *from, omt_model **model, omt_engine **engine)
+{
+	omt_error err;
+	*model = NULL;
+	*engine = NULL;
+	if (!from->model) {
+		cli_usage(verb, "--model is missing");
+		return false;
+	}
+	from->options.batch_items = (int32_t)from->batch;
+	from->options.max_tokens = (int32_t)from->max_tokens;
+	from->options.slots = (int32_t)from->slots;
+	from->options.threads = (int32_t)from->threads;
+	from->options.progress = cli_progress();
+	if (omt_model_open(from->model, model, &err) != OMT_OK ||
+	    omt_engine_open(*model, &from->options, engine, &err) != OMT_OK) {
+		cli_fail(verb, &err);
+		omt_model_close(*model);
+		*model = NULL;
+		return false;
+	}
+	cli_progress_end();
+	return true;
+}

@@ -1,9 +1,9 @@
-/* attention.cl - softmax(scale q k^T) v over packed sequences, a query and head a work-item, keys one
- * after the other from the sequence's start with an online softmax (Milakov and Gimelshein, 2018): no
- * S x S matrix anywhere, and a row's bits depend on its own sequence alone.
+/* attention.cl - softmax(scale q k^T) v over packed sequences, a query and head a work-item, keys
+ * one after the other from the sequence's start with an online softmax (Milakov and Gimelshein,
+ * 2018): no S x S matrix anywhere, and a row's bits depend on its own sequence alone.
  *
- * Scores come in blocks of TILE_KEYS, so that the maximum changes, and the sums are rescaled, at most
- * once a block. Global ids: (query of the sequence, head, sequence). */
+ * Scores come in blocks of TILE_KEYS, so that the maximum changes, and the sums are rescaled, at
+ * most once a block. Global ids: (query of the sequence, head, sequence). */
 #include "contract.h"
 
 #ifndef TILE_KEYS

@@ -45,8 +45,9 @@
 #define OMT_POOL_CLS 2 /* first row */
 
 /* C[M,N] = act(A[M,K] * W[N,K]^T * scale[N] + bias[N]) + residual[M,N].
- * W as w_dtype says. w_panel 1: rows of ldw elements. w_panel P > 1: as `pack` wrote it, panels of P
- * rows, element (n, k) at (n / P) * K * P + k * P + n % P; ldw is not used then. residual may be c. */
+ * W as w_dtype says. w_panel 1: rows of ldw elements. w_panel P > 1: as `pack` wrote it, panels
+ * of P rows, element (n, k) at (n / P) * K * P + k * P + n % P; ldw is not used then. residual
+ * may be c. */
 #define OMT_GEMM(B, S, _)                                                                     \
 	B(IN, f32, a) _() B(IN, u8, w) _() B(IN, f32, scale) _() B(IN, f32, bias) _()         \
 	B(IN, f32, residual) _() B(OUT, f32, c) _()                                           \
@@ -61,8 +62,8 @@
 
 /* out = softmax(scale * q k^T) v for each sequence and head. q, out: [tokens, heads * head_dim];
  * k, v: [tokens, kv_heads * head_dim]; query head h reads kv head h / (heads / kv_heads).
- * tokens = cu_seqlens[sequences]; max_len is the longest sequence. causal 1: a token sees itself and
- * those before it in its sequence. */
+ * tokens = cu_seqlens[sequences]; max_len is the longest sequence. causal 1: a token sees itself
+ * and those before it in its sequence. */
 #define OMT_ATTENTION(B, S, _)                                                                \
 	B(IN, f32, q) _() B(IN, f32, k) _() B(IN, f32, v) _() B(IN, i32, cu_seqlens) _()      \
 	B(OUT, f32, out) _()                                                                  \
@@ -81,8 +82,8 @@
 	B(OUT, f32, out) _()                                                          \
 	S(i32, rows) _() S(i32, cols) _() S(i32, ldx) _() S(i32, ldo) _() S(f32, eps)
 
-/* Rotates pairs (i, i + head_dim / 2) of every head of x[rows, heads * head_dim] by the row's angles:
- * a' = a cos - b sin, b' = b cos + a sin. cos, sin: [rows, head_dim / 2], dense. */
+/* Rotates pairs (i, i + head_dim / 2) of every head of x[rows, heads * head_dim] by the row's
+ * angles: a' = a cos - b sin, b' = b cos + a sin. cos, sin: [rows, head_dim / 2], dense. */
 #define OMT_ROTARY(B, S, _)                                                           \
 	B(INOUT, f32, x) _() B(IN, f32, cosines) _() B(IN, f32, sines) _()            \
 	S(i32, rows) _() S(i32, heads) _() S(i32, head_dim) _() S(i32, ldx)

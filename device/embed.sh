@@ -12,4 +12,5 @@ for file; do
 	echo '},'
 done
 echo '};'
-echo 'const size_t omt_kernel_source_count = sizeof omt_kernel_sources / sizeof *omt_kernel_sources;'
+echo 'const size_t omt_kernel_source_count ='
+echo '	sizeof omt_kernel_sources / sizeof *omt_kernel_sources;'

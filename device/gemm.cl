@@ -1,10 +1,10 @@
 /* gemm.cl - C = act(A W^T * scale + bias) + residual, a block of C a work-item.
  *
- * A work-item computes ROWS x COLS elements of C. Over K it goes in blocks of TILE_K: it copies that
- * block of its rows of A into private memory (rows of A lie a power of two apart and would fight for
- * the same cache sets), then for each panel of W it expands the block to f32 and multiplies, a
- * register tile of TILE_M rows x TILE_N columns at a time. The loops are BLIS's (Van Zee and van de
- * Geijn, 2015), with the innermost two in registers.
+ * A work-item computes ROWS x COLS elements of C. Over K it goes in blocks of TILE_K: it copies
+ * that block of its rows of A into private memory (rows of A lie a power of two apart and would
+ * fight for the same cache sets), then for each panel of W it expands the block to f32 and
+ * multiplies, a register tile of TILE_M rows x TILE_N columns at a time. The loops are BLIS's
+ * (Van Zee and van de Geijn, 2015), with the innermost two in registers.
  *
  * An element is one chain of fused multiply-adds in the order of k, whatever the tiles are, so its
  * bits depend on its row of A and of W alone. Rows past the end repeat the last one, columns past

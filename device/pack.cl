@@ -1,4 +1,5 @@
-/* pack.cl - row-major weights to panels. Global ids: (element of a panel's rows and depth, panel). */
+/* pack.cl - row-major weights to panels. Global ids: (element of a panel's rows and depth,
+ * panel). */
 #include "contract.h"
 
 __kernel void pack(OMT_ARGS(OMT_PACK))

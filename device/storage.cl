@@ -1,4 +1,5 @@
-/* storage.cl - one element of a weight or table, as its dtype says. First among the kernels' files. */
+/* storage.cl - one element of a weight or table, as its dtype says. First among the kernels'
+ * files. */
 #include "contract.h"
 #pragma OPENCL FP_CONTRACT OFF
 

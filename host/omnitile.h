@@ -32,17 +32,17 @@ extern "C" {
 /* ---- statuses --------------------------------------------------------------------------- */
 
 /* One list makes the enum, the names and the texts. */
-#define OMT_STATUS_LIST(X)                                                  \
-	X(OK, "success")                                                    \
-	X(BAD_ARGUMENT, "an argument is out of its range")                  \
-	X(NO_MEMORY, "memory is exhausted")                                 \
-	X(IO, "a file could not be read or written")                        \
-	X(BAD_FORMAT, "a file's content breaks its format")                 \
-	X(BAD_MODEL, "a checkpoint is incomplete or inconsistent")          \
-	X(UNSUPPORTED, "valid, but not supported here")                     \
-	X(LIMIT, "a configured limit was exceeded")                         \
-	X(DEVICE, "the device or its driver reported an error")             \
-	X(MISMATCH, "a result differs from what was expected")              \
+#define OMT_STATUS_LIST(X)                                         \
+	X(OK, "success")                                           \
+	X(BAD_ARGUMENT, "an argument is out of its range")         \
+	X(NO_MEMORY, "memory is exhausted")                        \
+	X(IO, "a file could not be read or written")               \
+	X(BAD_FORMAT, "a file's content breaks its format")        \
+	X(BAD_MODEL, "a checkpoint is incomplete or inconsistent") \
+	X(UNSUPPORTED, "valid, but not supported here")            \
+	X(LIMIT, "a configured limit was exceeded")                \
+	X(DEVICE, "the device or its driver reported an error")    \
+	X(MISMATCH, "a result differs from what was expected")     \
 	X(STOPPED, "the caller asked to stop")
 
 #define OMT_STATUS_ENUM(name, text) OMT_##name,
@@ -87,19 +87,19 @@ typedef enum omt_recipe {
 /* What a file may cost. omt_limits_init() sets the values of the reference's evaluation. */
 typedef struct omt_limits {
 	omt_recipe recipe;
-	double fps;               /* frames sampled a second: 2.0 */
-	int32_t min_frames;       /* 4 */
-	int32_t max_frames;       /* 64, even */
-	int64_t image_min_pixels; /* 0: preprocessor_config.json */
-	int64_t image_max_pixels; /* 0: preprocessor_config.json */
-	int64_t video_min_pixels; /* per frame: 32*14*14 */
-	int64_t video_max_pixels; /* per frame: 64*28*28 */
-	int64_t max_samples;      /* audio at 16 kHz, longer is cut: 2,048,000 */
-	double max_seconds;       /* of a clip that is read; longer is an error; 0: no limit */
-	int64_t max_bytes;        /* of a file or pipe; larger is an error: 4 GiB */
-	int64_t max_source_pixels;/* decoded picture or frame; larger is an error: 178,956,970 */
-	bool apply_exif;          /* turn pictures by EXIF, drop alpha (transformers' loader): false */
-	bool content_fps;         /* frame rate from time stamps, not from the header: false */
+	double fps;                /* frames sampled a second: 2.0 */
+	int32_t min_frames;        /* 4 */
+	int32_t max_frames;        /* 64, even */
+	int64_t image_min_pixels;  /* 0: preprocessor_config.json */
+	int64_t image_max_pixels;  /* 0: preprocessor_config.json */
+	int64_t video_min_pixels;  /* per frame: 32*14*14 */
+	int64_t video_max_pixels;  /* per frame: 64*28*28 */
+	int64_t max_samples;       /* audio at 16 kHz, longer is cut: 2,048,000 */
+	double max_seconds;        /* of a clip that is read; longer is an error; 0: no limit */
+	int64_t max_bytes;         /* of a file or pipe; larger is an error: 4 GiB */
+	int64_t max_source_pixels; /* decoded picture or frame; larger is an error: 178,956,970 */
+	bool apply_exif;  /* turn pictures by EXIF, drop alpha (transformers' loader): false */
+	bool content_fps; /* frame rate from time stamps, not from the header: false */
 } omt_limits;
 
 void omt_limits_init(omt_limits *limits);
@@ -149,14 +149,14 @@ char *omt_model_describe(const omt_model *model); /* JSON; given, omt_free() */
 typedef struct omt_engine omt_engine;
 
 typedef struct omt_engine_options {
-	const char *backend;   /* "opencl", "openblas", "ref" or a chain "opencl,ref"; NULL: OMT_BACKEND,
-	                          else "opencl,openblas,ref" */
-	const char *device;    /* number of `omnitile devices` or part of its name; NULL: OMT_DEVICE,
-	                          else the first */
-	int32_t slots;         /* batches in flight: 2; 1 turns double buffering off */
-	int32_t batch_items;   /* items a batch at most: 8 */
-	int32_t max_tokens;    /* tokens a batch at most, hence of an item too: 8192 */
-	int32_t threads;       /* preparing media: 1 */
+	const char *backend; /* "opencl", "openblas", "ref" or a chain "opencl,ref"; NULL:
+	                        OMT_BACKEND, else "opencl,openblas,ref" */
+	const char *device;  /* number of `omnitile devices` or part of its name; NULL: OMT_DEVICE,
+	                        else the first */
+	int32_t slots;       /* batches in flight: 2; 1 turns double buffering off */
+	int32_t batch_items; /* items a batch at most: 8 */
+	int32_t max_tokens;  /* tokens a batch at most, hence of an item too: 8192 */
+	int32_t threads;     /* preparing media: 1 */
 	omt_progress progress; /* weights being loaded */
 } omt_engine_options;
 
@@ -183,11 +183,11 @@ typedef struct omt_result {
 	const float *vector; /* `dimension` floats of unit length; borrowed during the call */
 	int32_t dimension;
 	int32_t tokens;
-	uint32_t kinds;      /* 1 << omt_kind for each kind of part in it */
-	double prepare_ms;   /* decoding and preprocessing of this item */
-	double latency_ms;   /* from being taken from the source to this call */
-	uint64_t batch;      /* number of the batch it was in */
-	double compute_ms;   /* of that whole batch */
+	uint32_t kinds;    /* 1 << omt_kind for each kind of part in it */
+	double prepare_ms; /* decoding and preprocessing of this item */
+	double latency_ms; /* from being taken from the source to this call */
+	uint64_t batch;    /* number of the batch it was in */
+	double compute_ms; /* of that whole batch */
 } omt_result;
 
 /* Takes each result, in the source's order. Another status than OMT_OK stops the run. */
@@ -213,7 +213,8 @@ omt_status omt_embed(omt_engine *engine, const omt_source *source, const omt_sin
  * PATH.ids.jsonl ({"id":...} or {"id":...,"error":...} a line), or JSON lines to standard output
  * when path is "-". Files appear whole at omt_writer_close(commit = true) or not at all. */
 typedef struct omt_writer omt_writer;
-omt_status omt_writer_open(const char *path, int32_t dimension, omt_writer **writer, omt_error *err);
+omt_status omt_writer_open(const char *path, int32_t dimension, omt_writer **writer,
+                           omt_error *err);
 omt_status omt_writer_put(omt_writer *writer, const omt_result *result, omt_error *err);
 omt_status omt_writer_close(omt_writer *writer, bool commit, omt_error *err);
 
@@ -269,7 +270,8 @@ omt_status omt_verify(omt_engine *engine, const char *expected_dir,
 /* Writes a checkpoint with random weights in the published layout. */
 typedef struct omt_synth_options {
 	const char *like;      /* "tiny" or "omni-embed-nemotron-3b", or a config.json */
-	const char *tokenizer; /* folder whose tokenizer and preprocessor files are copied; may be NULL */
+	const char *tokenizer; /* folder whose tokenizer and preprocessor files are copied; may be
+	                          NULL */
 	uint64_t seed;
 	int64_t shard_bytes; /* 0: 5 GB */
 	omt_progress progress;

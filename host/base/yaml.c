@@ -1,6 +1,7 @@
 #include "base/yaml.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,30 +36,50 @@ static size_t line_of(const yaml_event_t *event)
 	return event->start_mark.line + 1;
 }
 
-/* A plain scalar by the core schema. */
+static bool is_word(const char *text, const char *const *words)
+{
+	while (*words && strcmp(*words, text))
+		words++;
+	return *words;
+}
+
+/* Integers of the core schema: decimal with a sign, 0o and 0x without. */
+static bool read_integer(const char *text, json_int_t *integer)
+{
+	static const char digits[] = "0123456789abcdefABCDEF";
+	bool prefixed = text[0] == '0' && (text[1] == 'x' || text[1] == 'o');
+	int base = !prefixed ? 10 : text[1] == 'x' ? 16 : 8;
+	const char *from = text + (prefixed ? 2 : *text == '-' || *text == '+');
+	size_t allowed = base == 16 ? sizeof digits - 1 : (size_t)base, i = 0;
+	while (from[i] && memchr(digits, from[i], allowed))
+		i++;
+	if (!i || from[i])
+		return false;
+	errno = 0;
+	*integer = strtoll(prefixed ? from : text, NULL, base);
+	return !errno;
+}
+
+/* A plain scalar by the core schema. Infinity and NaN stay strings: JSON has no such numbers. */
 static json_t *plain_value(const char *text)
 {
+	static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
+	static const char *const trues[] = {"true", "True", "TRUE", NULL};
+	static const char *const falses[] = {"false", "False", "FALSE", NULL};
+	json_int_t integer;
 	char *end;
-	static const char *const nulls[] = {"", "~", "null", "Null", "NULL"};
-	static const char *const trues[] = {"true", "True", "TRUE"};
-	static const char *const falses[] = {"false", "False", "FALSE"};
-	for (size_t i = 0; i < 5; i++)
-		if (!strcmp(text, nulls[i]))
-			return json_null();
-	for (size_t i = 0; i < 3; i++) {
-		if (!strcmp(text, trues[i]))
-			return json_true();
-		if (!strcmp(text, falses[i]))
-			return json_false();
-	}
-	errno = 0;
-	long long integer = strtoll(text, &end, 10);
-	if (!*end && !errno && text[0] != ' ')
+	if (is_word(text, nulls))
+		return json_null();
+	if (is_word(text, trues))
+		return json_true();
+	if (is_word(text, falses))
+		return json_false();
+	if (read_integer(text, &integer))
 		return json_integer(integer);
-	/* strtod() also takes hexadecimal and "nan", which are strings here. */
+	/* strtod() also takes hexadecimal and "nan". */
 	if (strspn(text, "0123456789+-.eE") == strlen(text)) {
 		double real = strtod(text, &end);
-		if (!*end && real - real == 0)
+		if (!*end && isfinite(real))
 			return json_real(real);
 	}
 	return json_string(text);
@@ -73,8 +94,7 @@ static omt_status read_scalar(omt_yaml_reader *in, const yaml_event_t *event, js
 	else
 		*value = json_stringn(text, length);
 	if (!*value)
-		return OMT_FAIL(in->err, BAD_FORMAT, "%s:%zu: a scalar that is not UTF-8", in->path,
-		                line_of(event));
+		return OMT_FAIL(in->err, NO_MEMORY, "%s:%zu", in->path, line_of(event));
 	return OMT_OK;
 }
 
@@ -88,11 +108,14 @@ static omt_status read_sequence(omt_yaml_reader *in, int depth, json_t **value)
 		bool end = event.type == YAML_SEQUENCE_END_EVENT;
 		omt_status status = end ? OMT_OK : read_value(in, &event, depth + 1, &entry);
 		yaml_event_delete(&event);
-		if (status != OMT_OK || end) {
-			json_decref(status != OMT_OK ? entry : NULL);
+		if (end)
+			return OMT_OK;
+		if (status != OMT_OK) {
+			json_decref(entry);
 			return status;
 		}
-		json_array_append_new(*value, entry);
+		if (json_array_append_new(*value, entry) != 0)
+			return OMT_FAIL(in->err, NO_MEMORY, "%s", in->path);
 	}
 }
 
@@ -105,7 +128,11 @@ static omt_status read_pair(omt_yaml_reader *in, const yaml_event_t *key, int de
 	if (key->type != YAML_SCALAR_EVENT)
 		return OMT_FAIL(in->err, BAD_FORMAT, "%s:%zu: a key that is not a scalar", in->path,
 		                line_of(key));
+	OMT_TRY(refuse_marks(in, key));
 	const char *name = (const char *)key->data.scalar.value;
+	if (strlen(name) != key->data.scalar.length)
+		return OMT_FAIL(in->err, BAD_FORMAT, "%s:%zu: a key with a NUL byte", in->path,
+		                line_of(key));
 	if (json_object_get(object, name))
 		return OMT_FAIL(in->err, BAD_FORMAT, "%s:%zu: \"%s\" for the second time", in->path,
 		                line_of(key), name);
@@ -115,14 +142,14 @@ static omt_status read_pair(omt_yaml_reader *in, const yaml_event_t *key, int de
 	if (before)
 		strcat(in->key, ".");
 	strcat(in->key, name);
-	json_object_set_new(in->lines, in->key, json_integer((json_int_t)line_of(key)));
+	if (json_object_set_new(in->lines, in->key, json_integer((json_int_t)line_of(key))) != 0)
+		return OMT_FAIL(in->err, NO_MEMORY, "%s:%zu", in->path, line_of(key));
 	OMT_TRY(next_event(in, &event));
 	omt_status status = read_value(in, &event, depth + 1, &value);
-	if (status == OMT_OK && json_object_set_new(object, name, value) != 0)
-		status = OMT_FAIL(in->err, BAD_FORMAT, "%s:%zu: a key that is not UTF-8", in->path,
-		                  line_of(key));
-	else if (status != OMT_OK)
+	if (status != OMT_OK)
 		json_decref(value);
+	else if (json_object_set_new(object, name, value) != 0)
+		status = OMT_FAIL(in->err, NO_MEMORY, "%s:%zu", in->path, line_of(key));
 	yaml_event_delete(&event);
 	in->key[before] = '\0';
 	return status;
@@ -142,12 +169,33 @@ static omt_status read_mapping(omt_yaml_reader *in, int depth, json_t **value)
 	}
 }
 
+/* Neither would mean anything here, and what is not understood must not be passed over. */
+static omt_status refuse_marks(omt_yaml_reader *in, const yaml_event_t *event)
+{
+	const yaml_char_t *tag = NULL, *anchor = NULL;
+	if (event->type == YAML_SCALAR_EVENT) {
+		tag = event->data.scalar.tag;
+		anchor = event->data.scalar.anchor;
+	} else if (event->type == YAML_SEQUENCE_START_EVENT) {
+		tag = event->data.sequence_start.tag;
+		anchor = event->data.sequence_start.anchor;
+	} else if (event->type == YAML_MAPPING_START_EVENT) {
+		tag = event->data.mapping_start.tag;
+		anchor = event->data.mapping_start.anchor;
+	}
+	if (tag || anchor)
+		return OMT_FAIL(in->err, UNSUPPORTED, "%s:%zu: %s \"%s\"", in->path, line_of(event),
+		                tag ? "tag" : "anchor", (const char *)(tag ? tag : anchor));
+	return OMT_OK;
+}
+
 /* On failure *value may hold a part of the tree, for the caller to release. */
 static omt_status read_value(omt_yaml_reader *in, yaml_event_t *event, int depth, json_t **value)
 {
 	if (depth > MAX_DEPTH)
 		return OMT_FAIL(in->err, LIMIT, "%s:%zu: nested deeper than %d", in->path,
 		                line_of(event), MAX_DEPTH);
+	OMT_TRY(refuse_marks(in, event));
 	switch (event->type) {
 	case YAML_SCALAR_EVENT:
 		return read_scalar(in, event, value);
@@ -156,8 +204,7 @@ static omt_status read_value(omt_yaml_reader *in, yaml_event_t *event, int depth
 	case YAML_MAPPING_START_EVENT:
 		return read_mapping(in, depth, value);
 	default:
-		return OMT_FAIL(in->err, UNSUPPORTED, "%s:%zu: an alias or an empty document",
-		                in->path, line_of(event));
+		return OMT_FAIL(in->err, UNSUPPORTED, "%s:%zu: an alias", in->path, line_of(event));
 	}
 }
 

@@ -1,8 +1,8 @@
 /* yaml.h - a YAML file (libyaml) as a tree of jansson values that remembers its lines.
  *
- * Plain scalars become numbers, booleans and null as in YAML 1.2's core schema, quoted ones
- * strings; aliases, tags, duplicate keys, several documents and nesting beyond 32 are errors with
- * file and line. */
+ * Plain scalars become numbers, booleans and null as in YAML 1.2's core schema (.inf and .nan stay
+ * strings), quoted ones strings; anchors, aliases, tags, duplicate keys, several documents and
+ * nesting beyond 32 are errors with file and line. */
 #ifndef OMT_BASE_YAML_H
 #define OMT_BASE_YAML_H
 
@@ -11,7 +11,7 @@
 typedef struct omt_yaml {
 	char *path;
 	json_t *root;  /* an object */
-	json_t *lines; /* "data.items" -> line of that key */
+	json_t *lines; /* "data.items" -> line of that key; in a list: of the last one */
 } omt_yaml;
 
 omt_status omt_yaml_parse(const char *path, const char *text, size_t bytes, omt_yaml *yaml,

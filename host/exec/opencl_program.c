@@ -1,3 +1,4 @@
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,85 +130,48 @@ static size_t blocks(int32_t items, int32_t block)
 /* Work-items of a group: ops by element run in vectors of them; ops by row or tile do their own. */
 #define GROUP 64
 
+/* Which scalars of the arguments are the global sizes; 0 (a buffer's place): one. */
+#define AT(op, scalar) offsetof(omt_##op##_args, scalar)
+static const struct {
+	size_t group, size[3];
+} launches[OMT_OP_COUNT] = {
+	[OMT_OP_attention] = {1,
+                              {AT(attention, max_len), AT(attention, heads),
+                               AT(attention, sequences)}},
+	[OMT_OP_rmsnorm] = {1, {AT(rmsnorm, rows)}},
+	[OMT_OP_layernorm] = {1, {AT(layernorm, rows)}},
+	[OMT_OP_l2norm] = {1, {AT(l2norm, rows)}},
+	[OMT_OP_rotary] = {1, {AT(rotary, heads), AT(rotary, rows)}},
+	[OMT_OP_glu] = {GROUP, {AT(glu, cols), AT(glu, rows)}},
+	[OMT_OP_rows] = {GROUP, {AT(rows, cols), AT(rows, count)}},
+	[OMT_OP_unfold] = {GROUP, {AT(unfold, channels), AT(unfold, out_rows)}},
+	[OMT_OP_pairs] = {GROUP, {AT(pairs, cols), AT(pairs, out_rows)}},
+	[OMT_OP_pool] = {GROUP, {AT(pool, cols), AT(pool, sequences)}},
+};
+
 cl_uint omt_cl_launch_size(omt_op op, const void *args, const omt_cl_tiles *tiles, size_t global[3],
                            size_t local[3])
 {
-	union {
-		const void *any;
-		const omt_pack_args *pack;
-		const omt_gemm_args *gemm;
-		const omt_attention_args *attention;
-		const omt_rmsnorm_args *rmsnorm;
-		const omt_layernorm_args *layernorm;
-		const omt_rotary_args *rotary;
-		const omt_glu_args *glu;
-		const omt_rows_args *rows;
-		const omt_unfold_args *unfold;
-		const omt_pairs_args *pairs;
-		const omt_pool_args *pool;
-		const omt_l2norm_args *l2norm;
-	} a = {args};
-	size_t x = 1, y = 1, z = 1, group = 1;
-	switch (op) {
-	case OMT_OP_pack:
-		group = GROUP;
-		x = (size_t)a.pack->k * (size_t)a.pack->panel;
-		y = blocks(a.pack->n, a.pack->panel);
-		break;
-	case OMT_OP_gemm:
-		x = blocks(a.gemm->m, tiles->m * tiles->rows);
-		y = blocks(a.gemm->n, tiles->n * tiles->panels);
-		break;
-	case OMT_OP_attention:
-		x = (size_t)a.attention->max_len;
-		y = (size_t)a.attention->heads;
-		z = (size_t)a.attention->sequences;
-		break;
-	case OMT_OP_rmsnorm:
-		x = (size_t)a.rmsnorm->rows;
-		break;
-	case OMT_OP_layernorm:
-		x = (size_t)a.layernorm->rows;
-		break;
-	case OMT_OP_rotary:
-		x = (size_t)a.rotary->heads;
-		y = (size_t)a.rotary->rows;
-		break;
-	case OMT_OP_glu:
-		group = GROUP;
-		x = (size_t)a.glu->cols;
-		y = (size_t)a.glu->rows;
-		break;
-	case OMT_OP_rows:
-		group = GROUP;
-		x = (size_t)a.rows->cols;
-		y = (size_t)a.rows->count;
-		break;
-	case OMT_OP_unfold:
-		group = GROUP;
-		x = (size_t)a.unfold->channels;
-		y = (size_t)a.unfold->out_rows;
-		break;
-	case OMT_OP_pairs:
-		group = GROUP;
-		x = (size_t)a.pairs->cols;
-		y = (size_t)a.pairs->out_rows;
-		break;
-	case OMT_OP_pool:
-		group = GROUP;
-		x = (size_t)a.pool->cols;
-		y = (size_t)a.pool->sequences;
-		break;
-	case OMT_OP_l2norm:
-		x = (size_t)a.l2norm->rows;
-		break;
-	default:
-		break;
+	size_t group = launches[op].group;
+	for (int i = 0; i < 3; i++) {
+		int32_t size = 1;
+		if (launches[op].size[i])
+			memcpy(&size, (const uint8_t *)args + launches[op].size[i], sizeof size);
+		global[i] = size > 0 ? (size_t)size : 0;
+		local[i] = 1;
 	}
-	global[0] = (x + group - 1) / group * group;
-	global[1] = y;
-	global[2] = z;
+	if (op == OMT_OP_gemm) {
+		const omt_gemm_args *gemm = args;
+		group = 1;
+		global[0] = blocks(gemm->m, tiles->m * tiles->rows);
+		global[1] = blocks(gemm->n, tiles->n * tiles->panels);
+	} else if (op == OMT_OP_pack) {
+		const omt_pack_args *pack = args;
+		group = GROUP;
+		global[0] = (size_t)pack->k * (size_t)pack->panel;
+		global[1] = blocks(pack->n, pack->panel);
+	}
+	global[0] = (global[0] + group - 1) / group * group;
 	local[0] = group;
-	local[1] = local[2] = 1;
 	return 3;
 }

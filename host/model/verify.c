@@ -201,7 +201,8 @@ static omt_status compare_vector(omt_verifier *v, const char *from, bool strict,
 		double close = cosine(golden.data, v->vector, dimension);
 		bool passed = strict ? most <= v->now->embedding_abs : close >= v->now->cosine_min;
 		report(v, passed,
-		       strict ? "%s embedding from %s: max abs difference %.2e <= %.0e (cosine %.8f)"
+		       strict ? "%s embedding from %s: max abs difference %.2e <= %.0e (cosine "
+		                "%.8f)"
 		              : "%s embedding from %s: max abs difference %.2e (%.0e not asked), "
 		                "cosine %.8f",
 		       v->now->id, from, most, v->now->embedding_abs, close);

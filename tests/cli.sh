@@ -1,0 +1,190 @@
+#!/usr/bin/env bash
+# cli.sh BINARY: the command line as its users meet it: help, exit statuses, every kind of input, bad
+# input. One line a check.
+set -u
+omnitile=$(realpath "$1")
+cd "$(dirname "$0")/.."
+data=$PWD/tests/golden/data
+inputs=$data/inputs
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+bad=0
+
+# check NAME STATUS PATTERN COMMAND...: exit status and a line of the output (an extended expression).
+check() {
+	local name=$1 status=$2 pattern=$3 out rc
+	shift 3
+	out=$("$@" 2>&1 </dev/null)
+	rc=$?
+	if [ $rc = "$status" ] && grep -qE -- "$pattern" <<<"$out"; then
+		echo "ok   $name"
+	else
+		echo "FAIL $name: status $rc, expected $status, wanted /$pattern/ in: ${out:0:300}"
+		bad=1
+	fi
+}
+
+for verb in devices plan embed index search bench verify synth; do
+	check "$verb --help" 0 "usage: omnitile $verb" "$omnitile" "$verb" --help
+	check "$verb, unknown option" 2 "unknown option --nonsense" "$omnitile" "$verb" --nonsense
+done
+check "--version" 0 "^omnitile [0-9]" "$omnitile" --version
+check "unknown verb" 2 "unknown verb" "$omnitile" nonsense
+check "devices --json" 0 '"compute_units"' "$omnitile" devices --json
+check "no such backend" 2 'backend "gpu"' "$omnitile" embed --model "$data/tiny" --backend gpu \
+	--text a
+check "no such device" 2 'no OpenCL device "none"' "$omnitile" embed --model "$data/tiny" \
+	--backend opencl --device none --text a
+check "plan" 0 "memory .* fits" "$omnitile" plan --model "$data/tiny" --image 224 --seconds 2 \
+	--frames 4
+check "plan of a device that is not there" 0 "roofline" "$omnitile" plan --model "$data/tiny" \
+	--device configs/devices/example-accelerator.yaml
+check "plan, bad option value" 2 "expected a number" "$omnitile" plan --model "$data/tiny" --items 0
+
+# embedding
+clip="{\"type\":\"video\",\"video\":\"$inputs/vid_mandel_av.mp4\",\"use_audio\":"
+cat >"$tmp/list.jsonl" <<EOF
+{"id":"t","text":"a red bird"}
+{"id":"i","image":"$inputs/img_tiny_20x20.png"}
+{"id":"a","audio":"$inputs/aud_short_50ms.wav"}
+{"id":"v","video":"$inputs/vid_short_1s.mp4","recipe":"card","max_frames":64}
+{"id":"j","role":"query","content":[{"type":"text","text":"x"},$clip"separate"}]}
+{"id":"k","content":[$clip"interleaved"}]}
+{"id":"e","image":"$inputs/img_exif6_120x90.jpg"}
+EOF
+tac "$tmp/list.jsonl" >"$tmp/reversed.jsonl"
+vectors() { # one line an item: id and vector, sorted
+	"$omnitile" embed --model "$data/tiny" --backend "$1" --quiet --input "$2" "${@:3}" | sort
+}
+for backend in ref openblas opencl; do
+	vectors $backend "$tmp/list.jsonl" >"$tmp/$backend.all"
+	vectors $backend "$tmp/reversed.jsonl" --batch 3 >"$tmp/$backend.reversed"
+	: >"$tmp/$backend.alone"
+	while read -r line; do
+		echo "$line" >"$tmp/one.jsonl"
+		vectors $backend "$tmp/one.jsonl" >>"$tmp/$backend.alone"
+	done <"$tmp/list.jsonl"
+	sort -o "$tmp/$backend.alone" "$tmp/$backend.alone"
+	check "$backend: same bits in reverse" 0 "" cmp "$tmp/$backend.all" "$tmp/$backend.reversed"
+	check "$backend: same bits alone" 0 "" cmp "$tmp/$backend.all" "$tmp/$backend.alone"
+	check "$backend: seven vectors" 0 "^7$" grep -c embedding "$tmp/$backend.all"
+done
+OMT_DISABLE_OPS=gemm,rotary,rows vectors opencl "$tmp/list.jsonl" >"$tmp/fallback"
+check "fallback per op gives vectors" 0 "^7$" grep -c embedding "$tmp/fallback"
+check "a picture through a pipe" 0 '"embedding"' bash -c \
+	"'$omnitile' embed --model '$data/tiny' --kind image - < '$inputs/img_tiny_20x20.png'"
+check "a pipe without --kind" 1 "has to say" "$omnitile" embed --model "$data/tiny" -
+ffmpeg -v error -y -i "$inputs/aud_speech_16k.wav" "$tmp/s.mp3" "$tmp/s.opus" "$tmp/s.m4a" </dev/null
+ffmpeg -v error -y -i "$inputs/img_photo_224x160.jpg" "$tmp/p.webp" "$tmp/p.gif" </dev/null
+ffmpeg -v error -y -i "$inputs/vid_mandel_av.mp4" -c:v libvpx -c:a libopus "$tmp/c.webm" </dev/null
+check "mp3, opus, m4a, webp, gif, webm" 0 "6 items, 0 failed" "$omnitile" embed \
+	--model "$data/tiny" "$tmp"/s.* "$tmp"/p.* "$tmp/c.webm"
+
+# bad input: each a failed item named with its reason, the good one is delivered
+head -c 3000 "$inputs/vid_testsrc_4s.mp4" >"$tmp/truncated.mp4"
+echo "only text" >"$tmp/text.png"
+: >"$tmp/empty.wav"
+ffmpeg -v error -y -f lavfi -i color=red:s=16x20000,format=rgb24,crop=1:20000 -frames:v 1 \
+	"$tmp/thin.png" </dev/null
+head -c 46 "$inputs/aud_exact_2s.wav" >"$tmp/onesample.wav"
+{ # two NaN as f32 samples at 16 kHz
+	printf 'RIFF\x2c\0\0\0WAVEfmt \x10\0\0\0\x03\0\x01\0\x80>\0\0\0\xfa\0\0\x04\0\x20\0'
+	printf 'data\x08\0\0\0\0\0\xc0\x7f\0\0\xc0\x7f'
+} >"$tmp/nan.wav"
+cat >"$tmp/bad.jsonl" <<EOF
+{"id":"good","text":"still here"}
+{"id":"mp4","video":"truncated.mp4"}
+{"id":"png","image":"text.png"}
+{"id":"wav","audio":"empty.wav"}
+{"id":"thin","image":"thin.png"}
+{"id":"one","audio":"onesample.wav"}
+{"id":"nan","audio":"nan.wav"}
+{"id":"gone","image":"nowhere.png"}
+{"id":"key","text":"a","colour":"red"}
+{"id":"placeholder","text":"a <|IMAGE|> of its own"}
+not json
+{"id":"good","text":"an id twice"}
+EOF
+check "bad items: status 1, all counted" 1 "12 items, 11 failed" "$omnitile" embed \
+	--model "$data/tiny" --input "$tmp/bad.jsonl" --output "$tmp/v.npy"
+ids=$tmp/v.ids.jsonl
+for line in 'mp4:truncated.mp4: ' 'png:text.png: ' 'wav:empty.wav: empty' 'thin:thin.png: .*aspect' \
+	'one:onesample.wav: .*too few' 'nan:nan.wav: .*finite' 'gone:nowhere.png: No such' \
+	'key:bad.jsonl:9: unknown key' 'placeholder:placeholder' '11:bad.jsonl:11:.*not JSON' \
+	'good:bad.jsonl:12: .*second time'; do
+	check "bad item ${line%%:*}" 0 "\"id\":\"${line%%:*}\",\"error\":\".*${line#*:}" cat "$ids"
+done
+check "rows of the vector file" 0 "\(12, 64\)" head -c 128 "$tmp/v.npy"
+check "good item has no error" 0 '^\{"id":"good"\}$' cat "$ids"
+check "an old output stays whole" 2 "backend" "$omnitile" embed --model "$data/tiny" \
+	--backend gpu --input "$tmp/list.jsonl" --output "$tmp/v.npy"
+check "old vectors still there" 0 "\(12, 64\)" head -c 128 "$tmp/v.npy"
+
+# checkpoints that are not sound
+broken() { # NAME PATTERN: a copy of the checkpoint in $tmp/NAME that the caller changed
+	check "checkpoint: $1" 2 "$2" "$omnitile" embed --model "$tmp/$1" --text a
+}
+copy() { cp -r "$data/tiny" "$tmp/$1" && chmod -R u+w "$tmp/$1"; }
+shard=model-00001-of-00003.safetensors
+copy missing && rm "$tmp/missing/$shard" && broken missing "$shard: the shard is missing"
+copy lfs && printf 'version https://git-lfs.github.com/spec/v1\n' >"$tmp/lfs/$shard" &&
+	broken lfs "$shard: a Git LFS pointer"
+copy cut && truncate -s 300000 "$tmp/cut/$shard" && broken cut "$shard: .*truncated"
+copy header && printf '\x00\x00\x00\x00\x00\x00\x00\x80' |
+	dd of="$tmp/header/$shard" conv=notrunc status=none && broken header "$shard: header of 922"
+single() { # NAME HEADER DATA_BYTES: a checkpoint of one file with this header
+	copy "$1" && rm "$tmp/$1"/model*
+	{
+		printf "\\x$(printf %02x $((${#2} % 256)))\\x$(printf %02x $((${#2} / 256)))"
+		printf '\0\0\0\0\0\0%s' "$2"
+		head -c "$3" /dev/zero
+	} >"$tmp/$1/model.safetensors"
+}
+single beyond '{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}' 4 &&
+	broken beyond "model.safetensors: tensor a lies at 0 to 8 of 4"
+a='"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}'
+b='"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}'
+single overlap "{$a,$b}" 8 &&
+	broken overlap "tensor b overlaps"
+table='"model.embed_tokens.weight":{"dtype":"I8","shape":[4224,64],"data_offsets":[0,270336]}'
+single dtype "{$table}" 270336 &&
+	broken dtype "model.embed_tokens.weight is not f32, bf16 or f16"
+copy arch && sed -i 's/NVOmniEmbedModel/LlamaForCausalLM/' "$tmp/arch/config.json" &&
+	broken arch 'config.json: unknown architecture "LlamaForCausalLM"'
+copy template && sed -i 's/helpful/hapless/' "$tmp/template/chat_template.json" &&
+	broken template "chat_template.json: the chat template is not"
+
+# index and search
+check "index" 0 '"count":1' "$omnitile" index --vectors "$tmp/v.npy" --output "$tmp/x.idx"
+check "search finds the item itself" 0 "1 +[0-9.]+ +good" "$omnitile" search --index "$tmp/x.idx" \
+	--model "$data/tiny" --text "still here" -- 
+check "search --trec" 0 "^text-1 Q0 good 1 [0-9.]+ run$" "$omnitile" search --index "$tmp/x.idx" \
+	--model "$data/tiny" --text "still here" --trec run
+printf x | dd of="$tmp/x.idx" bs=1 seek=300 conv=notrunc status=none
+check "a damaged index" 2 "x.idx: " "$omnitile" search --index "$tmp/x.idx" \
+	--model "$data/tiny" --text a
+
+# verify, synth, bench
+check "verify a folder that is not one" 2 "cases.jsonl" "$omnitile" verify --model "$data/tiny" \
+	--expected "$tmp"
+check "synth" 0 "" "$omnitile" synth --like tiny --tokenizer "$data/tiny" --output "$tmp/synth" \
+	--shard-bytes 1000000
+check "the synthesised checkpoint embeds" 0 '"embedding"' "$omnitile" embed --model "$tmp/synth" \
+	--text a
+cat >"$tmp/bench.yaml" <<EOF
+model: synth
+backend: ref
+data: {passages: list.jsonl, queries: queries.jsonl, qrels: qrels.tsv}
+engine: {batch: 4, max_tokens: 2048}
+warmup: 2
+repetitions: 2
+k: [1, 5]
+output: results.jsonl
+EOF
+echo '{"id":"q","text":"a bird"}' >"$tmp/queries.jsonl"
+printf 'q 0 t 1\n' >"$tmp/qrels.tsv"
+check "bench" 0 "nDCG@5 .* chance" "$omnitile" bench "$tmp/bench.yaml"
+check "bench's record" 0 '"sha256"' cat "$tmp/results.jsonl"
+echo "colour: red" >>"$tmp/bench.yaml"
+check "bench, unknown key" 2 'bench.yaml:9: unknown key "colour"' "$omnitile" bench "$tmp/bench.yaml"
+exit $bad

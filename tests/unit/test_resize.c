@@ -1,0 +1,138 @@
+/* The three resizes against PIL's and torchvision's own results. */
+#include <math.h>
+
+#include "golden.h"
+#include "prep/prep.h"
+
+typedef struct sizes {
+	int32_t height, width, out_height, out_width;
+} sizes;
+
+static const sizes all[] = {{120, 33, 112, 28},
+                            {20, 20, 56, 56},
+                            {30, 40, 28, 56},
+                            {70, 98, 56, 112},
+                            {48, 64, 280, 392}};
+
+/* tables/resize/HxW_HxW.what.npy; false when it is not kept. */
+static bool table(sizes s, const char *what, omt_npy *array)
+{
+	char name[128];
+	snprintf(name, sizeof name, "../tables/resize/%dx%d_%dx%d.%s.npy", s.height, s.width,
+	         s.out_height, s.out_width, what);
+	return golden_array(name, array);
+}
+
+typedef omt_status resize_u8(const uint8_t *in, int32_t height, int32_t width, int32_t channels,
+                             int32_t out_height, int32_t out_width, uint8_t *out, omt_error *err);
+
+static void check_u8(const char *what, resize_u8 *resize, int at_least)
+{
+	int checked = 0;
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		omt_npy in, wanted;
+		if (!table(all[i], what, &wanted))
+			continue;
+		cr_assert(table(all[i], "in", &in));
+		uint8_t *out = malloc((size_t)wanted.count);
+		cr_assert_eq(resize(in.data, all[i].height, all[i].width, 3, all[i].out_height,
+		                    all[i].out_width, out, NULL),
+		             OMT_OK);
+		cr_expect_arr_eq(out, wanted.data, (size_t)wanted.count, "%s %zu", what, i);
+		free(out);
+		omt_npy_close(&in);
+		omt_npy_close(&wanted);
+		checked++;
+	}
+	cr_assert_geq(checked, at_least);
+}
+
+Test(resize, pil_exact)
+{
+	check_u8("pil", omt_resize_pil, 5);
+}
+
+Test(resize, torchvision_u8_exact)
+{
+	check_u8("tv_u8_v2", omt_resize_u8, 5);
+}
+
+/* The f32 kernel itself, and rounded to 8 bits as torchvision v1 does. */
+Test(resize, torchvision_f32)
+{
+	int checked = 0;
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		omt_npy in, wanted, rounded;
+		if (!table(all[i], "tv_f32", &wanted))
+			continue;
+		cr_assert(table(all[i], "in", &in) && table(all[i], "tv_u8_v1", &rounded));
+		float *source = malloc((size_t)in.count * sizeof *source);
+		float *out = malloc((size_t)wanted.count * sizeof *out);
+		const float *expected = wanted.data;
+		float worst = 0;
+		int differing = 0;
+		for (int64_t j = 0; j < in.count; j++)
+			source[j] = ((const uint8_t *)in.data)[j];
+		cr_assert_eq(omt_resize_f32(source, all[i].height, all[i].width, 3,
+		                            all[i].out_height, all[i].out_width, out, NULL),
+		             OMT_OK);
+		for (int64_t j = 0; j < wanted.count; j++) {
+			float clamped = rintf(fminf(fmaxf(out[j], 0), 255));
+			worst = fmaxf(worst, fabsf(out[j] - expected[j]));
+			differing += clamped != ((const uint8_t *)rounded.data)[j];
+		}
+		cr_expect_leq(worst, 1e-4f, "table %zu: %g", i, (double)worst);
+		cr_expect_eq(differing, 0, "table %zu: %d values", i, differing);
+		free(source);
+		free(out);
+		omt_npy_close(&in);
+		omt_npy_close(&wanted);
+		omt_npy_close(&rounded);
+		checked++;
+	}
+	cr_assert_eq(checked, 4);
+}
+
+Test(resize, same_size_is_a_copy)
+{
+	uint8_t in[2 * 3 * 3], out[2 * 3 * 3];
+	float in_f32[18], out_f32[18];
+	for (int i = 0; i < 18; i++) {
+		in[i] = (uint8_t)(i * 14);
+		in_f32[i] = (float)(i * i) / 7;
+	}
+	cr_assert_eq(omt_resize_pil(in, 2, 3, 3, 2, 3, out, NULL), OMT_OK);
+	cr_expect_arr_eq(in, out, sizeof in);
+	memset(out, 0, sizeof out);
+	cr_assert_eq(omt_resize_u8(in, 2, 3, 3, 2, 3, out, NULL), OMT_OK);
+	cr_expect_arr_eq(in, out, sizeof in);
+	cr_assert_eq(omt_resize_f32(in_f32, 2, 3, 3, 2, 3, out_f32, NULL), OMT_OK);
+	cr_expect_arr_eq(in_f32, out_f32, sizeof in_f32);
+}
+
+/* A plain colour stays itself at every size and in every form: the weights sum to one. */
+Test(resize, plain_colour)
+{
+	static const sizes shapes[] = {
+		{1, 1, 28, 28}, {1, 200, 28, 5600}, {400, 3, 28, 28}, {57, 91, 28, 140}};
+	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+		sizes s = shapes[i];
+		size_t inside = (size_t)s.height * (size_t)s.width * 3;
+		size_t outside = (size_t)s.out_height * (size_t)s.out_width * 3;
+		uint8_t *in = malloc(inside), *out = malloc(outside), *pil = malloc(outside);
+		int wrong = 0;
+		memset(in, 255, inside);
+		cr_assert_eq(omt_resize_u8(in, s.height, s.width, 3, s.out_height, s.out_width, out,
+		                           NULL),
+		             OMT_OK);
+		cr_assert_eq(omt_resize_pil(in, s.height, s.width, 3, s.out_height, s.out_width,
+		                            pil, NULL),
+		             OMT_OK);
+		for (size_t j = 0; j < outside; j++)
+			wrong += (out[j] < 254) + (pil[j] != 255);
+		cr_expect_eq(wrong, 0, "shape %zu: %d values", i, wrong);
+		free(in);
+		free(out);
+		free(pil);
+	}
+}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# cli.sh BINARY: the command line as its users meet it: help, exit statuses, every kind of input, bad
-# input. One line a check.
+# cli.sh BINARY: the command line as its users meet it: help, exit statuses, every kind of input,
+# bad input. One line a check.
 set -u
 omnitile=$(realpath "$1")
 cd "$(dirname "$0")/.."
@@ -10,7 +10,8 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 bad=0
 
-# check NAME STATUS PATTERN COMMAND...: exit status and a line of the output (an extended expression).
+# check NAME STATUS PATTERN COMMAND...: exit status and a line of the output (an extended
+# expression).
 check() {
 	local name=$1 status=$2 pattern=$3 out rc
 	shift 3
@@ -74,7 +75,8 @@ check "fallback per op gives vectors" 0 "^7$" grep -c embedding "$tmp/fallback"
 check "a picture through a pipe" 0 '"embedding"' bash -c \
 	"'$omnitile' embed --model '$data/tiny' --kind image - < '$inputs/img_tiny_20x20.png'"
 check "a pipe without --kind" 1 "has to say" "$omnitile" embed --model "$data/tiny" -
-ffmpeg -v error -y -i "$inputs/aud_speech_16k.wav" "$tmp/s.mp3" "$tmp/s.opus" "$tmp/s.m4a" </dev/null
+ffmpeg -v error -y -i "$inputs/aud_speech_16k.wav" "$tmp/s.mp3" "$tmp/s.opus" "$tmp/s.m4a" \
+	</dev/null
 ffmpeg -v error -y -i "$inputs/img_photo_224x160.jpg" "$tmp/p.webp" "$tmp/p.gif" </dev/null
 ffmpeg -v error -y -i "$inputs/vid_mandel_av.mp4" -c:v libvpx -c:a libopus "$tmp/c.webm" </dev/null
 check "mp3, opus, m4a, webp, gif, webm" 0 "6 items, 0 failed" "$omnitile" embed \
@@ -108,8 +110,8 @@ EOF
 check "bad items: status 1, all counted" 1 "12 items, 11 failed" "$omnitile" embed \
 	--model "$data/tiny" --input "$tmp/bad.jsonl" --output "$tmp/v.npy"
 ids=$tmp/v.ids.jsonl
-for line in 'mp4:truncated.mp4: ' 'png:text.png: ' 'wav:empty.wav: empty' 'thin:thin.png: .*aspect' \
-	'one:onesample.wav: .*too few' 'nan:nan.wav: .*finite' 'gone:nowhere.png: No such' \
+for line in 'mp4:truncated.mp4: ' 'png:text.png: ' 'wav:empty.wav: empty' \
+	'thin:thin.png: .*aspect' 'one:onesample.wav: .*too few' 'nan:nan.wav: .*finite' 'gone:nowhere.png: No such' \
 	'key:bad.jsonl:9: unknown key' 'placeholder:placeholder' '11:bad.jsonl:11:.*not JSON' \
 	'good:bad.jsonl:12: .*second time'; do
 	check "bad item ${line%%:*}" 0 "\"id\":\"${line%%:*}\",\"error\":\".*${line#*:}" cat "$ids"
@@ -186,5 +188,6 @@ printf 'q 0 t 1\n' >"$tmp/qrels.tsv"
 check "bench" 0 "nDCG@5 .* chance" "$omnitile" bench "$tmp/bench.yaml"
 check "bench's record" 0 '"sha256"' cat "$tmp/results.jsonl"
 echo "colour: red" >>"$tmp/bench.yaml"
-check "bench, unknown key" 2 'bench.yaml:9: unknown key "colour"' "$omnitile" bench "$tmp/bench.yaml"
+check "bench, unknown key" 2 'bench.yaml:9: unknown key "colour"' "$omnitile" bench \
+	"$tmp/bench.yaml"
 exit $bad

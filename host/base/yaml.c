@@ -36,6 +36,26 @@ static size_t line_of(const yaml_event_t *event)
 	return event->start_mark.line + 1;
 }
 
+/* Tags and anchors mean nothing here, and what is not understood must not be passed over. */
+static omt_status refuse_marks(omt_yaml_reader *in, const yaml_event_t *event)
+{
+	const yaml_char_t *tag = NULL, *anchor = NULL;
+	if (event->type == YAML_SCALAR_EVENT) {
+		tag = event->data.scalar.tag;
+		anchor = event->data.scalar.anchor;
+	} else if (event->type == YAML_SEQUENCE_START_EVENT) {
+		tag = event->data.sequence_start.tag;
+		anchor = event->data.sequence_start.anchor;
+	} else if (event->type == YAML_MAPPING_START_EVENT) {
+		tag = event->data.mapping_start.tag;
+		anchor = event->data.mapping_start.anchor;
+	}
+	if (tag || anchor)
+		return OMT_FAIL(in->err, UNSUPPORTED, "%s:%zu: %s \"%s\"", in->path, line_of(event),
+		                tag ? "tag" : "anchor", (const char *)(tag ? tag : anchor));
+	return OMT_OK;
+}
+
 static bool is_word(const char *text, const char *const *words)
 {
 	while (*words && strcmp(*words, text))
@@ -167,26 +187,6 @@ static omt_status read_mapping(omt_yaml_reader *in, int depth, json_t **value)
 		if (status != OMT_OK || end)
 			return status;
 	}
-}
-
-/* Neither would mean anything here, and what is not understood must not be passed over. */
-static omt_status refuse_marks(omt_yaml_reader *in, const yaml_event_t *event)
-{
-	const yaml_char_t *tag = NULL, *anchor = NULL;
-	if (event->type == YAML_SCALAR_EVENT) {
-		tag = event->data.scalar.tag;
-		anchor = event->data.scalar.anchor;
-	} else if (event->type == YAML_SEQUENCE_START_EVENT) {
-		tag = event->data.sequence_start.tag;
-		anchor = event->data.sequence_start.anchor;
-	} else if (event->type == YAML_MAPPING_START_EVENT) {
-		tag = event->data.mapping_start.tag;
-		anchor = event->data.mapping_start.anchor;
-	}
-	if (tag || anchor)
-		return OMT_FAIL(in->err, UNSUPPORTED, "%s:%zu: %s \"%s\"", in->path, line_of(event),
-		                tag ? "tag" : "anchor", (const char *)(tag ? tag : anchor));
-	return OMT_OK;
 }
 
 /* On failure *value may hold a part of the tree, for the caller to release. */

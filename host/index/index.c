@@ -1,208 +1,270 @@
-/* An index file: "OMTINDEX", length of the JSON header (u64, little endian), header, ids (JSON
- * array), zeros up to a multiple of 64, vectors f32 [count, dimension]. The header has dimension,
- * count, model, the bytes of the ids and the CRC-32 of the vectors. */
+/* An index file, little endian:
+ *     "OMTINDEX", u32 version, u32 CRC-32 of all that follows, u64 bytes of the header
+ *     header      JSON: model, dimension, count, left_out, created, id_bytes
+ *     ids         JSON: [[id, row of the vector file], ...]
+ *     zeros       up to a multiple of 64
+ *     vectors     f32 [count, dimension] */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <libavutil/crc.h>
 
 #include "base/json.h"
 #include "base/npy.h"
+#include "index/vectors.h"
+
+#define VERSION       1
+#define SUMMED        16 /* where that begins which the checksum covers */
+#define PREAMBLE      24
+#define ALIGNMENT     64
+#define MAX_DIMENSION (1 << 20)
+#define MAX_COUNT     ((int64_t)1 << 40)
+#define BLOCK_ROWS    32 /* scored against every query while they are in the cache */
 
 static const char magic[8] = {'O', 'M', 'T', 'I', 'N', 'D', 'E', 'X'};
-#define MAX_TEXT ((int64_t)1 << 40)
 
 struct omt_index {
-	char *path, *model;
+	char *path;
 	omt_map map;
-	json_t *ids; /* [[id, row], ...] */
+	json_t *header, *ids;
 	const float *vectors;
 	int64_t count;
 	int32_t dimension;
 };
 
-static uint32_t checksum(const void *data, size_t bytes)
+/* Continued from the value for what came before, 0 at the start. */
+static uint32_t checksum(uint32_t crc, const void *data, size_t bytes)
 {
-	const AVCRC *table = av_crc_get_table(AV_CRC_32_IEEE_LE);
-	return ~av_crc(table, UINT32_MAX, data, bytes);
+	return ~av_crc(av_crc_get_table(AV_CRC_32_IEEE_LE), ~crc, data, bytes);
 }
 
-static size_t aligned(size_t at)
+static size_t padding(size_t at)
 {
-	return (at + 63) / 64 * 64;
+	return (ALIGNMENT - at % ALIGNMENT) % ALIGNMENT;
 }
 
-/* ---- building
- * --------------------------------------------------------------------------------------- */
-
-/* The ids beside a vector file: one a row, in order. */
-static omt_status load_ids(const char *npy_path, int64_t rows, json_t *ids, omt_error *err)
+static void put_little(uint8_t *to, uint64_t value, int bytes)
 {
-	size_t stem = strlen(npy_path), bytes;
-	char *text = NULL, *path = malloc(stem + 16), place[512];
+	for (int i = 0; i < bytes; i++)
+		to[i] = (uint8_t)(value >> (8 * i));
+}
+
+static uint64_t get_little(const uint8_t *from, int bytes)
+{
+	uint64_t value = 0;
+	for (int i = 0; i < bytes; i++)
+		value |= (uint64_t)from[i] << (8 * i);
+	return value;
+}
+
+static bool all_finite(const float *values, int64_t count)
+{
+	for (int64_t i = 0; i < count; i++)
+		if (!isfinite(values[i]))
+			return false;
+	return true;
+}
+
+/* ---- building ---------------------------------------------------------------------------- */
+
+static omt_status add_id(const char *place, const char *line, size_t bytes, int64_t row, bool keep,
+                         json_t *ids, omt_error *err)
+{
+	json_t *object;
+	OMT_TRY(omt_json_parse(place, line, bytes, &object, err));
+	json_t *id = json_object_get(object, "id");
 	omt_status status = OMT_OK;
-	int64_t row = 0;
-	if (!path)
-		return OMT_FAIL(err, NO_MEMORY, "%s", npy_path);
-	stem -= stem > 4 && !strcmp(npy_path + stem - 4, ".npy") ? 4 : 0;
-	sprintf(path, "%.*s.ids.jsonl", (int)stem, npy_path);
-	OMT_GOTO(omt_file_read(path, (size_t)1 << 34, &text, &bytes, err));
-	for (char *line = text, *end; line < text + bytes; line = end + 1, row++) {
-		json_t *object;
-		const char *id = NULL;
-		end = memchr(line, '\n', (size_t)(text + bytes - line));
-		end = end ? end : text + bytes;
-		snprintf(place, sizeof place, "%s:%lld", path, (long long)row + 1);
-		OMT_GOTO(omt_json_parse(place, line, (size_t)(end - line), &object, err));
-		status = omt_json_string((omt_json){place, object}, "id", &id, err);
-		if (status == OMT_OK && !id)
-			status = OMT_FAIL(err, BAD_FORMAT, "%s: no id", place);
-		if (status == OMT_OK)
-			json_array_append_new(ids, json_string(id));
-		json_decref(object);
-		if (status != OMT_OK)
-			goto done;
-	}
-	if (row != rows)
-		status = OMT_FAIL(err, BAD_FORMAT, "%s: %lld ids for %lld vectors", path,
-		                  (long long)row, (long long)rows);
-done:
-	free(text);
-	free(path);
-	return status;
-}
-
-static omt_status write_index(const char *out, const char *model, const json_t *ids,
-                              const float *vectors, int64_t count, int64_t dimension,
-                              omt_error *err)
-{
-	static const char zeros[64];
-	omt_output output = {0};
-	omt_status status = OMT_OK;
-	size_t vector_bytes = (size_t)count * (size_t)dimension * sizeof(float);
-	char *id_text = json_dumps(ids, JSON_COMPACT), *header = NULL;
-	json_t *object = json_pack("{si sI sI ss sI sI}", "version", 1, "dimension",
-	                           (json_int_t)dimension, "count", (json_int_t)count, "model",
-	                           model, "id_bytes", (json_int_t)(id_text ? strlen(id_text) : 0),
-	                           "crc32", (json_int_t)checksum(vectors, vector_bytes));
-	header = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	if (!json_is_string(id) || strlen(json_string_value(id)) != json_string_length(id))
+		status = OMT_FAIL(err, BAD_FORMAT, "%s: no id", place);
+	else if (keep && json_array_append_new(ids, json_pack("[OI]", id, (json_int_t)row)) != 0)
+		status = OMT_FAIL(err, NO_MEMORY, "%s", place);
 	json_decref(object);
-	if (!id_text || !header) {
-		status = OMT_FAIL(err, NO_MEMORY, "%s: header", out);
-		goto done;
-	}
-	OMT_GOTO(omt_output_open(out, &output, err));
-	uint64_t length = strlen(header);
-	uint8_t little[8];
-	for (int i = 0; i < 8; i++)
-		little[i] = (uint8_t)(length >> (8 * i));
-	size_t at = sizeof magic + 8 + length + strlen(id_text);
-	fwrite(magic, sizeof magic, 1, output.stream);
-	fwrite(little, sizeof little, 1, output.stream);
-	fputs(header, output.stream);
-	fputs(id_text, output.stream);
-	fwrite(zeros, 1, aligned(at) - at, output.stream);
-	fwrite(vectors, 1, vector_bytes, output.stream);
-	/* omt_output_close() reports what any of these could not write. */
-	status = omt_output_close(&output, true, err);
-done:
-	free(id_text);
-	free(header);
 	return status;
+}
+
+/* [id, row] of each row that has a vector, from the ids beside the vector file. */
+static omt_status load_ids(const char *path, const omt_npy *npy, json_t *ids, omt_error *err)
+{
+	const float *vectors = npy->data;
+	omt_map map = {0};
+	omt_status status;
+	int64_t row = 0;
+	char place[512], *ids_path = omt_vectors_ids_path(path);
+	if (!ids_path)
+		return OMT_FAIL(err, NO_MEMORY, "%s", path);
+	OMT_GOTO(omt_map_open(ids_path, &map, err));
+	for (size_t at = 0, end; at < map.bytes; at = end + 1, row++) {
+		const char *line = (const char *)map.data + at;
+		const char *stop = memchr(line, '\n', map.bytes - at);
+		end = stop ? (size_t)(stop - (const char *)map.data) : map.bytes;
+		snprintf(place, sizeof place, "%s:%lld", ids_path, (long long)row + 1);
+		bool keep = row < npy->shape[0] &&
+		            all_finite(vectors + row * npy->shape[1], npy->shape[1]);
+		OMT_GOTO(add_id(place, line, end - at, row, keep, ids, err));
+	}
+	if (row != npy->shape[0])
+		status = OMT_FAIL(err, BAD_FORMAT, "%s: %lld ids for %lld vectors", ids_path,
+		                  (long long)row, (long long)npy->shape[0]);
+done:
+	omt_map_close(&map);
+	free(ids_path);
+	return status;
+}
+
+static char *make_header(const char *model, const omt_npy *npy, size_t count, size_t id_bytes)
+{
+	char created[32];
+	time_t now = time(NULL);
+	struct tm utc;
+	strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+	json_t *object = json_pack("{ss sI sI sI ss sI}", "model", model, "dimension",
+	                           (json_int_t)npy->shape[1], "count", (json_int_t)count,
+	                           "left_out", (json_int_t)((size_t)npy->shape[0] - count),
+	                           "created", created, "id_bytes", (json_int_t)id_bytes);
+	char *header = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	json_decref(object);
+	return header;
+}
+
+/* What any of these could not write is reported when the output is closed. */
+static void put(FILE *stream, uint32_t *crc, const void *data, size_t bytes)
+{
+	fwrite(data, 1, bytes, stream);
+	*crc = checksum(*crc, data, bytes);
+}
+
+static omt_status write_index(const char *out, const char *header, const char *id_text,
+                              const json_t *ids, const omt_npy *npy, omt_error *err)
+{
+	static const char zeros[ALIGNMENT];
+	const float *vectors = npy->data;
+	size_t row_bytes = (size_t)npy->shape[1] * sizeof(float), index;
+	size_t header_bytes = strlen(header), id_bytes = strlen(id_text);
+	uint8_t preamble[PREAMBLE] = {0};
+	uint32_t crc = 0;
+	json_t *entry;
+	omt_output output;
+	OMT_TRY(omt_output_open(out, &output, err));
+	memcpy(preamble, magic, sizeof magic);
+	put_little(preamble + 8, VERSION, 4);
+	put_little(preamble + SUMMED, header_bytes, 8);
+	fwrite(preamble, 1, SUMMED, output.stream);
+	put(output.stream, &crc, preamble + SUMMED, PREAMBLE - SUMMED);
+	put(output.stream, &crc, header, header_bytes);
+	put(output.stream, &crc, id_text, id_bytes);
+	put(output.stream, &crc, zeros, padding(PREAMBLE + header_bytes + id_bytes));
+	json_array_foreach(ids, index, entry)
+	{
+		json_int_t row = json_integer_value(json_array_get(entry, 1));
+		put(output.stream, &crc, vectors + row * npy->shape[1], row_bytes);
+	}
+	put_little(preamble + 12, crc, 4);
+	bool whole = fseek(output.stream, 0, SEEK_SET) == 0 &&
+	             fwrite(preamble, 1, PREAMBLE, output.stream) == PREAMBLE;
+	omt_status status = omt_output_close(&output, whole, err);
+	return whole || status != OMT_OK ? status
+	                                 : OMT_FAIL(err, IO, "%s: checksum not written", out);
 }
 
 omt_status omt_index_build(const char *vectors_npy, const char *model_id, const char *out,
                            omt_error *err)
 {
 	omt_npy npy;
-	omt_status status = OMT_OK;
-	float *kept = NULL;
-	int64_t count = 0;
-	json_t *ids = json_array(), *kept_ids = json_array();
-	OMT_TRY(omt_npy_open(vectors_npy, &npy, err));
-	if (npy.type != 'f' || npy.dims != 2 || npy.shape[1] < 1 || npy.shape[1] > 1 << 20) {
+	omt_status status;
+	char *header = NULL, *id_text = NULL;
+	json_t *ids = json_array();
+	OMT_GOTO(omt_npy_open(vectors_npy, &npy, err));
+	if (npy.type != 'f' || npy.dims != 2 || npy.shape[1] < 1 || npy.shape[1] > MAX_DIMENSION) {
 		status = OMT_FAIL(err, BAD_FORMAT, "%s: not an f32 array of [rows, dimension]",
 		                  vectors_npy);
 		goto done;
 	}
-	OMT_GOTO(load_ids(vectors_npy, npy.shape[0], ids, err));
-	kept = malloc((size_t)npy.count * sizeof *kept + 1);
-	if (!kept || !kept_ids) {
-		status = OMT_FAIL(err, NO_MEMORY, "%s", vectors_npy);
+	OMT_GOTO(load_ids(vectors_npy, &npy, ids, err));
+	id_text = json_dumps(ids, JSON_COMPACT);
+	header =
+		id_text ? make_header(model_id, &npy, json_array_size(ids), strlen(id_text)) : NULL;
+	if (!header) {
+		status = OMT_FAIL(err, BAD_ARGUMENT, "%s: no memory, or a model id not in UTF-8",
+		                  out);
 		goto done;
 	}
-	for (int64_t row = 0; row < npy.shape[0]; row++) {
-		const float *from = (const float *)npy.data + row * npy.shape[1];
-		bool finite = true;
-		for (int64_t i = 0; i < npy.shape[1]; i++)
-			finite &= isfinite(from[i]) != 0;
-		if (!finite)
-			continue;
-		memcpy(kept + count++ * npy.shape[1], from, (size_t)npy.shape[1] * sizeof *kept);
-		json_array_append_new(kept_ids, json_pack("[OI]", json_array_get(ids, (size_t)row),
-		                                          (json_int_t)row));
-	}
-	OMT_GOTO(write_index(out, model_id, kept_ids, kept, count, npy.shape[1], err));
+	status = write_index(out, header, id_text, ids, &npy, err);
 done:
 	json_decref(ids);
-	json_decref(kept_ids);
-	free(kept);
+	free(header);
+	free(id_text);
 	omt_npy_close(&npy);
 	return status;
 }
 
-/* ---- opening
- * ---------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------- */
 
-static omt_status parse(omt_index *index, omt_error *err)
+static omt_status check_ids(const omt_index *index, omt_error *err)
+{
+	size_t i;
+	json_t *entry;
+	if (!json_is_array(index->ids) || json_array_size(index->ids) != (size_t)index->count)
+		return OMT_FAIL(err, BAD_FORMAT, "%s: not an id for each of %lld vectors",
+		                index->path, (long long)index->count);
+	json_array_foreach(index->ids, i, entry)
+	{
+		if (!json_is_string(json_array_get(entry, 0)) ||
+		    !json_is_integer(json_array_get(entry, 1)))
+			return OMT_FAIL(err, BAD_FORMAT, "%s: vector %zu has no id", index->path,
+			                i);
+	}
+	return OMT_OK;
+}
+
+/* The header between 16 and the ids; *at becomes the place of the ids. */
+static omt_status read_header(omt_index *index, size_t *at, int64_t *id_bytes, omt_error *err)
 {
 	const uint8_t *data = index->map.data;
-	size_t bytes = index->map.bytes, vector_bytes;
-	uint64_t length = 0;
-	int64_t id_bytes = -1, crc = -1;
 	const char *model = NULL;
-	json_t *header = NULL;
-	if (bytes < 16 || memcmp(data, magic, sizeof magic))
+	size_t bytes = index->map.bytes;
+	if (bytes < PREAMBLE || memcmp(data, magic, sizeof magic))
 		return OMT_FAIL(err, BAD_FORMAT, "%s: not an index file", index->path);
-	for (int i = 0; i < 8; i++)
-		length |= (uint64_t)data[8 + i] << (8 * i);
-	if (length > bytes - 16)
-		return OMT_FAIL(err, BAD_FORMAT, "%s: truncated", index->path);
-	omt_status status;
-	OMT_GOTO(omt_json_parse(index->path, (const char *)data + 16, length, &header, err));
-	omt_json in = {index->path, header};
-	OMT_GOTO(omt_json_int(in, "dimension", 1, 1 << 20, &index->dimension, err));
-	OMT_GOTO(omt_json_int64(in, "count", 0, MAX_TEXT, &index->count, err));
-	OMT_GOTO(omt_json_int64(in, "id_bytes", 0, MAX_TEXT, &id_bytes, err));
-	OMT_GOTO(omt_json_int64(in, "crc32", 0, UINT32_MAX, &crc, err));
-	OMT_GOTO(omt_json_string(in, "model", &model, err));
-	size_t ids_at = 16 + (size_t)length;
-	if (!index->dimension || id_bytes < 0 || (size_t)id_bytes > bytes - ids_at || !model) {
-		status =
-			OMT_FAIL(err, BAD_FORMAT, "%s: truncated, or no index header", index->path);
-		goto done;
-	}
-	size_t vectors_at = aligned(ids_at + (size_t)id_bytes);
-	vector_bytes = (size_t)index->count * (size_t)index->dimension * sizeof(float);
-	if (vectors_at > bytes || vector_bytes != bytes - vectors_at) {
-		status = OMT_FAIL(err, BAD_FORMAT, "%s: %lld vectors announced, %zu bytes present",
-		                  index->path, (long long)index->count, bytes - vectors_at);
-		goto done;
-	}
-	OMT_GOTO(omt_json_parse(index->path, (const char *)data + ids_at, (size_t)id_bytes,
-	                        &index->ids, err));
-	index->vectors = (const float *)(const void *)(data + vectors_at);
-	index->model = strdup(model);
-	if (!json_is_array(index->ids) || json_array_size(index->ids) != (size_t)index->count)
-		status = OMT_FAIL(err, BAD_FORMAT, "%s: ids and vectors differ in number",
-		                  index->path);
-	else if (checksum(index->vectors, vector_bytes) != (uint32_t)crc)
-		status =
-			OMT_FAIL(err, BAD_FORMAT, "%s: damaged: the checksum differs", index->path);
-done:
-	json_decref(header);
-	return status;
+	if (get_little(data + 8, 4) != VERSION)
+		return OMT_FAIL(err, UNSUPPORTED, "%s: index version %llu, expected %d",
+		                index->path, (unsigned long long)get_little(data + 8, 4), VERSION);
+	uint64_t length = get_little(data + SUMMED, 8);
+	if (length > bytes - PREAMBLE)
+		return OMT_FAIL(err, BAD_FORMAT, "%s: truncated in its header", index->path);
+	if (checksum(0, data + SUMMED, bytes - SUMMED) != get_little(data + 12, 4))
+		return OMT_FAIL(err, BAD_FORMAT, "%s: truncated or damaged: the checksum differs",
+		                index->path);
+	OMT_TRY(omt_json_parse(index->path, (const char *)data + PREAMBLE, (size_t)length,
+	                       &index->header, err));
+	omt_json in = {index->path, index->header};
+	*at = PREAMBLE + (size_t)length;
+	OMT_TRY(omt_json_int(in, "dimension", 1, MAX_DIMENSION, &index->dimension, err));
+	OMT_TRY(omt_json_int64(in, "count", 0, MAX_COUNT, &index->count, err));
+	OMT_TRY(omt_json_int64(in, "id_bytes", 0, (int64_t)(bytes - *at), id_bytes, err));
+	OMT_TRY(omt_json_string(in, "model", &model, err));
+	if (!index->dimension || !model)
+		return OMT_FAIL(err, BAD_FORMAT, "%s: the header lacks %s", index->path,
+		                model ? "dimension" : "model");
+	return OMT_OK;
+}
+
+/* Nothing in the file is believed before it is checked against the bytes that are there. */
+static omt_status parse(omt_index *index, omt_error *err)
+{
+	size_t at;
+	int64_t id_bytes = 0;
+	OMT_TRY(read_header(index, &at, &id_bytes, err));
+	size_t vectors_at = at + (size_t)id_bytes + padding(at + (size_t)id_bytes);
+	size_t vector_bytes = (size_t)index->count * (size_t)index->dimension * sizeof(float);
+	if (vectors_at > index->map.bytes || vector_bytes != index->map.bytes - vectors_at)
+		return OMT_FAIL(err, BAD_FORMAT, "%s: %zu bytes do not hold %lld vectors of %d",
+		                index->path, index->map.bytes, (long long)index->count,
+		                index->dimension);
+	OMT_TRY(omt_json_parse(index->path, (const char *)index->map.data + at, (size_t)id_bytes,
+	                       &index->ids, err));
+	index->vectors = (const float *)(const void *)(index->map.data + vectors_at);
+	return check_ids(index, err);
 }
 
 omt_status omt_index_open(const char *path, omt_index **given, omt_error *err)
@@ -228,26 +290,26 @@ void omt_index_close(omt_index *index)
 	if (!index)
 		return;
 	omt_map_close(&index->map);
+	json_decref(index->header);
 	json_decref(index->ids);
-	free(index->model);
 	free(index->path);
 	free(index);
 }
 
 char *omt_index_describe(const omt_index *index)
 {
-	json_t *object =
-		json_pack("{ss ss si sI}", "path", index->path, "model", index->model, "dimension",
-	                  index->dimension, "count", (json_int_t)index->count);
-	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	json_t *object = json_pack("{ss}", "path", index->path);
+	char *text = NULL;
+	if (object && json_object_update(object, index->header) == 0)
+		text = json_dumps(object, JSON_COMPACT);
 	json_decref(object);
 	return text;
 }
 
-/* ---- searching
- * -------------------------------------------------------------------------------------- */
+/* ---- searching --------------------------------------------------------------------------- */
 
-/* One order of additions for all rows: equal vectors have equal scores. */
+/* One order of additions for all rows, which a BLAS does not promise: equal vectors have equal
+ * scores, so that ties are ties. */
 static float inner_product(const float *a, const float *b, int32_t dimension)
 {
 	float sums[8] = {0};
@@ -261,19 +323,34 @@ static float inner_product(const float *a, const float *b, int32_t dimension)
 	       ((sums[4] + sums[5]) + (sums[6] + sums[7]));
 }
 
-/* Puts a hit into its place among the best `*found` of at most k. */
-static void insert(omt_hit *hits, size_t *found, size_t k, uint64_t row, float score)
+static bool is_worse(const omt_hit *a, const omt_hit *b)
 {
-	size_t at = *found;
-	if (at == k && !(score > hits[k - 1].score))
+	return a->score != b->score ? a->score < b->score : a->row > b->row;
+}
+
+static int best_first(const void *a, const void *b)
+{
+	return is_worse(a, b) - is_worse(b, a);
+}
+
+/* Keeps the best k of what is offered: a heap whose root is the worst of them. */
+static void offer(omt_hit *heap, size_t *found, size_t k, omt_hit hit)
+{
+	size_t at = 0, child;
+	if (*found < k) {
+		for (at = (*found)++; at && is_worse(&hit, &heap[(at - 1) / 2]); at = (at - 1) / 2)
+			heap[at] = heap[(at - 1) / 2];
+	} else if (is_worse(&heap[0], &hit)) {
+		for (; (child = 2 * at + 1) < k; at = child) {
+			child += child + 1 < k && is_worse(&heap[child + 1], &heap[child]);
+			if (!is_worse(&heap[child], &hit))
+				break;
+			heap[at] = heap[child];
+		}
+	} else {
 		return;
-	at = at == k ? k - 1 : at;
-	while (at && score > hits[at - 1].score) {
-		hits[at] = hits[at - 1];
-		at--;
 	}
-	hits[at] = (omt_hit){.row = row, .score = score};
-	*found += *found < k;
+	heap[at] = hit;
 }
 
 omt_status omt_index_search(const omt_index *index, const float *queries, size_t query_count,
@@ -286,22 +363,28 @@ omt_status omt_index_search(const omt_index *index, const float *queries, size_t
 	if (!k)
 		return OMT_FAIL(err, BAD_ARGUMENT, "%s: k is 0", index->path);
 	for (size_t q = 0; q < query_count; q++) {
-		const float *query = queries + q * (size_t)dimension;
-		omt_hit *best = hits + q * k;
 		found[q] = 0;
-		for (int32_t i = 0; i < dimension; i++)
-			if (!isfinite(query[i]))
-				return OMT_FAIL(err, BAD_ARGUMENT, "query %zu is not finite", q);
-		for (int64_t row = 0; row < index->count; row++)
-			insert(best, &found[q], k, (uint64_t)row,
-			       inner_product(query, index->vectors + row * dimension, dimension));
+		if (!all_finite(queries + q * (size_t)dimension, dimension))
+			return OMT_FAIL(err, BAD_ARGUMENT, "query %zu is not finite", q);
+	}
+	for (int64_t first = 0; first < index->count; first += BLOCK_ROWS) {
+		int64_t end = first + BLOCK_ROWS < index->count ? first + BLOCK_ROWS : index->count;
+		for (size_t q = 0; q < query_count; q++)
+			for (int64_t row = first; row < end; row++) {
+				float score =
+					inner_product(queries + q * (size_t)dimension,
+				                      index->vectors + row * dimension, dimension);
+				offer(hits + q * k, &found[q], k,
+				      (omt_hit){.row = (uint64_t)row, .score = score});
+			}
+	}
+	for (size_t q = 0; q < query_count; q++) {
+		omt_hit *best = hits + q * k;
+		qsort(best, found[q], sizeof *best, best_first);
 		for (size_t i = 0; i < found[q]; i++) {
 			const json_t *entry = json_array_get(index->ids, best[i].row);
 			best[i].id = json_string_value(json_array_get(entry, 0));
 			best[i].row = (uint64_t)json_integer_value(json_array_get(entry, 1));
-			if (!best[i].id)
-				return OMT_FAIL(err, BAD_FORMAT, "%s: an id is missing",
-				                index->path);
 		}
 	}
 	return OMT_OK;

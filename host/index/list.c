@@ -2,22 +2,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/json.h"
 
 #define MAX_LINE    ((size_t)64 << 20)
+#define MAX_PARTS   1024
 #define PLACE_BYTES 512
 
 struct omt_list {
 	char *path, *folder;
 	FILE *file;
-	bool close;
+	bool standard, broken; /* standard input; reading failed, which was reported */
 	omt_role role;
 	omt_limits limits;
 	char *line;
-	size_t room, number;
+	size_t bytes, room, number;
 	json_t *seen; /* ids so far */
 
 	/* Of the current item. */
@@ -29,28 +30,37 @@ struct omt_list {
 	omt_item item;
 };
 
+static omt_status open_file(omt_list *list, omt_error *err)
+{
+	struct stat info;
+	list->file = list->standard ? stdin : fopen(list->path, "rbe");
+	if (!list->file)
+		return OMT_FAIL(err, IO, "%s: %s", list->path, strerror(errno));
+	if (fstat(fileno(list->file), &info) == 0 && S_ISDIR(info.st_mode))
+		return OMT_FAIL(err, IO, "%s: a folder, expected a list", list->path);
+	return OMT_OK;
+}
+
 omt_status omt_list_open(const char *path, omt_role role, const omt_limits *limits,
                          omt_list **given, omt_error *err)
 {
-	bool standard = !strcmp(path, "-");
 	omt_list *list = calloc(1, sizeof *list);
 	*given = NULL;
+	if (list)
+		list->standard = !strcmp(path, "-");
 	if (!list || !(list->path = strdup(path)) || !(list->seen = json_object()) ||
-	    !(list->folder = standard ? strdup(".") : omt_path_folder(path))) {
+	    !(list->folder = list->standard ? strdup(".") : omt_path_folder(path))) {
 		omt_list_close(list);
 		return OMT_FAIL(err, NO_MEMORY, "%s", path);
 	}
 	list->role = role;
 	list->limits = *limits;
-	list->file = standard ? stdin : fopen(path, "rbe");
-	list->close = !standard;
-	if (!list->file) {
-		omt_status status = OMT_FAIL(err, IO, "%s: %s", path, strerror(errno));
+	omt_status status = open_file(list, err);
+	if (status == OMT_OK)
+		*given = list;
+	else
 		omt_list_close(list);
-		return status;
-	}
-	*given = list;
-	return OMT_OK;
+	return status;
 }
 
 static void clear_item(omt_list *list)
@@ -71,7 +81,7 @@ void omt_list_close(omt_list *list)
 	if (!list)
 		return;
 	clear_item(list);
-	if (list->file && list->close)
+	if (list->file && !list->standard)
 		fclose(list->file);
 	json_decref(list->seen);
 	free(list->line);
@@ -80,23 +90,27 @@ void omt_list_close(omt_list *list)
 	free(list);
 }
 
-/* ---- words
- * ------------------------------------------------------------------------------------------ */
+/* ---- words --------------------------------------------------------------------------------- */
 
 /* Index of a word in a NULL-terminated list into *value; absent leaves it. */
 static omt_status read_word(omt_json in, const char *key, const char *const *words, int *value,
                             omt_error *err)
 {
 	const char *word = NULL;
+	char expected[80] = "";
 	OMT_TRY(omt_json_string(in, key, &word, err));
-	for (int i = 0; word && words[i]; i++)
+	if (!word)
+		return OMT_OK;
+	for (int i = 0; words[i]; i++) {
 		if (!strcmp(word, words[i])) {
 			*value = i;
 			return OMT_OK;
 		}
-	if (word)
-		return OMT_FAIL(err, BAD_FORMAT, "%s: %s is \"%.40s\"", in.place, key, word);
-	return OMT_OK;
+		size_t used = strlen(expected);
+		snprintf(expected + used, sizeof expected - used, "%s%s", i ? ", " : "", words[i]);
+	}
+	return OMT_FAIL(err, BAD_FORMAT, "%s: %s is \"%.40s\", expected one of %s", in.place, key,
+	                word, expected);
 }
 
 static const char *const kind_names[] = {[OMT_TEXT] = "text",
@@ -116,8 +130,7 @@ static const char *const recipe_names[] = {[OMT_RECIPE_CARD] = "card",
                                            [OMT_RECIPE_MTEB16] = "mteb16",
                                            NULL};
 
-/* ---- parts
- * ------------------------------------------------------------------------------------------ */
+/* ---- parts --------------------------------------------------------------------------------- */
 
 static omt_status read_video_limits(omt_json in, omt_part *part, omt_error *err)
 {
@@ -163,6 +176,22 @@ static omt_status check_keys(omt_json in, omt_kind kind, bool item, omt_error *e
 	return omt_json_only(in, allowed, err);
 }
 
+/* The file of a part: relative to the list's folder, or standard input. */
+static omt_status read_path(omt_list *list, omt_json in, const json_t *value, omt_part *part,
+                            omt_error *err)
+{
+	const char *path = json_string_value(value);
+	bool pipe = !strcmp(path, "-") || !strcmp(path, "pipe:");
+	if (strlen(path) != json_string_length(value) || !*path)
+		return OMT_FAIL(err, BAD_FORMAT, "%s: \"%s\" is not a path", in.place,
+		                kind_names[part->kind]);
+	if (pipe && list->standard)
+		return OMT_FAIL(err, BAD_FORMAT, "%s: standard input is the list itself", in.place);
+	part->path = list->paths[list->part_count] =
+		pipe ? strdup(path) : omt_path_join(list->folder, path);
+	return part->path ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "%s", in.place);
+}
+
 static omt_status read_part(omt_list *list, omt_json in, omt_kind kind, bool item, omt_error *err)
 {
 	omt_part *part = &list->parts[list->part_count];
@@ -176,27 +205,23 @@ static omt_status read_part(omt_list *list, omt_json in, omt_kind kind, bool ite
 	if (kind == OMT_TEXT) {
 		part->text = json_string_value(value);
 		part->text_bytes = json_string_length(value);
-		list->part_count++;
-		return OMT_OK;
+	} else {
+		OMT_TRY(read_path(list, in, value, part, err));
 	}
-	const char *path = json_string_value(value);
-	if (strlen(path) != json_string_length(value) || !*path)
-		return OMT_FAIL(err, BAD_FORMAT, "%s: \"%s\" is not a path", in.place,
-		                kind_names[kind]);
-	list->paths[list->part_count] =
-		strcmp(path, "-") ? omt_path_join(list->folder, path) : strdup(path);
-	part->path = list->paths[list->part_count++];
-	if (!part->path)
-		return OMT_FAIL(err, NO_MEMORY, "%s", in.place);
-	if (kind == OMT_IMAGE) {
+	list->part_count++;
+	switch (kind) {
+	case OMT_IMAGE:
 		OMT_TRY(omt_json_int64(in, "min_pixels", 1, 1 << 30, &limits->image_min_pixels,
 		                       err));
 		return omt_json_int64(in, "max_pixels", 1, 1 << 30, &limits->image_max_pixels, err);
-	}
-	if (kind == OMT_VIDEO)
+	case OMT_VIDEO:
 		return read_video_limits(in, part, err);
-	OMT_TRY(omt_json_real(in, "max_seconds", 0, 1e9, &limits->max_seconds, err));
-	return omt_json_int64(in, "max_samples", 400, 1 << 30, &limits->max_samples, err);
+	case OMT_AUDIO:
+		OMT_TRY(omt_json_real(in, "max_seconds", 0, 1e9, &limits->max_seconds, err));
+		return omt_json_int64(in, "max_samples", 400, 1 << 30, &limits->max_samples, err);
+	default:
+		return OMT_OK;
+	}
 }
 
 static omt_status read_content(omt_list *list, omt_json in, const json_t *content, omt_error *err)
@@ -225,6 +250,10 @@ static omt_status read_parts(omt_list *list, omt_json in, omt_error *err)
 {
 	const json_t *content = json_object_get(in.object, "content");
 	size_t count = json_is_array(content) ? json_array_size(content) : 1;
+	int first = OMT_KIND_COUNT;
+	if (count > MAX_PARTS)
+		return OMT_FAIL(err, LIMIT, "%s: %zu parts, at most %d", in.place, count,
+		                MAX_PARTS);
 	list->parts = calloc(count, sizeof *list->parts);
 	list->paths = calloc(count, sizeof(char *));
 	if (count && (!list->parts || !list->paths))
@@ -235,30 +264,44 @@ static omt_status read_parts(omt_list *list, omt_json in, omt_error *err)
 			                in.place);
 		return read_content(list, in, content, err);
 	}
-	for (int kind = 0; kind < OMT_KIND_COUNT; kind++)
-		if (json_object_get(in.object, kind_names[kind]))
-			return read_part(list, in, (omt_kind)kind, true, err);
-	return OMT_FAIL(err, BAD_FORMAT, "%s: none of content, text, image, video, audio",
-	                in.place);
+	for (int kind = OMT_KIND_COUNT - 1; kind >= 0; kind--)
+		if (json_object_get(in.object, kind_names[kind])) {
+			if (first != OMT_KIND_COUNT)
+				return OMT_FAIL(err, BAD_FORMAT,
+				                "%s: both %s and %s; join them in content",
+				                in.place, kind_names[kind], kind_names[first]);
+			first = kind;
+		}
+	if (first == OMT_KIND_COUNT)
+		return OMT_FAIL(err, BAD_FORMAT, "%s: none of content, text, image, video, audio",
+		                in.place);
+	return read_part(list, in, (omt_kind)first, true, err);
 }
 
-/* ---- lines
- * ------------------------------------------------------------------------------------------ */
+/* ---- lines --------------------------------------------------------------------------------- */
 
+/* A number as an id is the text of it; no id at all is the number of the line. */
 static omt_status read_id(omt_list *list, omt_json in, omt_error *err)
 {
 	const json_t *id = json_object_get(in.object, "id");
-	if (json_is_integer(id))
-		snprintf(list->number_id, sizeof list->number_id, "%lld",
-		         (long long)json_integer_value(id));
-	else if (json_is_string(id) && strlen(json_string_value(id)) == json_string_length(id))
-		list->item.id = json_string_value(id);
-	else if (id)
-		return OMT_FAIL(err, BAD_FORMAT, "%s: id is not a string", in.place);
+	if (json_is_number(id)) {
+		size_t room = sizeof list->number_id - 1;
+		size_t length = json_dumpb(id, list->number_id, room, JSON_ENCODE_ANY);
+		list->number_id[length < room ? length : room] = '\0';
+	} else if (id) {
+		const char *text = json_string_value(id);
+		if (!text || !*text || strlen(text) != json_string_length(id))
+			return OMT_FAIL(
+				err, BAD_FORMAT,
+				"%s: id is not a number or a string of at least one character",
+				in.place);
+		list->item.id = text;
+	}
 	if (json_object_get(list->seen, list->item.id))
 		return OMT_FAIL(err, BAD_FORMAT, "%s: id \"%.80s\" for the second time", in.place,
 		                list->item.id);
-	json_object_set_new(list->seen, list->item.id, json_true());
+	if (json_object_set_new(list->seen, list->item.id, json_true()) != 0)
+		return OMT_FAIL(err, NO_MEMORY, "%s: ids so far", in.place);
 	return OMT_OK;
 }
 
@@ -278,44 +321,86 @@ static omt_status read_item(omt_list *list, const char *text, size_t bytes, omt_
 	return OMT_OK;
 }
 
-/* The next line that is not blank; its length, -1 at the end. What is beyond MAX_LINE is dropped,
- * and *whole tells. */
-static ssize_t next_line(omt_list *list, bool *whole)
+static bool make_room(omt_list *list)
 {
-	for (;;) {
-		ssize_t got = getline(&list->line, &list->room, list->file);
-		if (got < 0)
-			return -1;
-		list->number++;
-		while (got && strchr("\r\n \t", list->line[got - 1]) && list->line[got - 1])
-			list->line[--got] = '\0';
-		*whole = (size_t)got <= MAX_LINE;
-		if (got)
-			return got;
+	if (list->bytes < list->room)
+		return true;
+	size_t room = list->room ? 2 * list->room : 4096;
+	char *larger = room <= MAX_LINE ? realloc(list->line, room) : NULL;
+	if (!larger)
+		return false;
+	list->line = larger;
+	list->room = room;
+	return true;
+}
+
+/* The next line without its end; false when there is none. A line that is too long is read to its
+ * end all the same, but not kept, and *whole tells: memory stays bounded. */
+static bool read_line(omt_list *list, bool *whole)
+{
+	int byte;
+	bool any = false;
+	list->bytes = 0;
+	*whole = true;
+	while ((byte = getc_unlocked(list->file)) != EOF) {
+		any = true;
+		if (byte == '\n')
+			break;
+		*whole = *whole && make_room(list);
+		if (*whole)
+			list->line[list->bytes++] = (char)byte;
 	}
+	list->number += any;
+	return any && !ferror(list->file);
+}
+
+static bool is_space(char byte)
+{
+	return byte == ' ' || byte == '\t' || byte == '\r';
+}
+
+/* The next line that is not blank, without a byte order mark. */
+static bool next_line(omt_list *list, const char **text, size_t *bytes, bool *whole)
+{
+	static const char mark[] = {'\xef', '\xbb', '\xbf'};
+	while (read_line(list, whole)) {
+		*text = list->line;
+		*bytes = list->bytes;
+		if (list->number == 1 && *bytes >= sizeof mark &&
+		    !memcmp(*text, mark, sizeof mark)) {
+			*text += sizeof mark;
+			*bytes -= sizeof mark;
+		}
+		while (*bytes && is_space((*text)[*bytes - 1]))
+			--*bytes;
+		if (*bytes)
+			return true;
+	}
+	return false;
 }
 
 bool omt_list_next(omt_list *list, const omt_item **item)
 {
-	static const char bom[] = "\xef\xbb\xbf";
+	omt_error *failed = &list->item.failed;
+	const char *text;
+	size_t bytes;
 	bool whole;
 	clear_item(list);
-	ssize_t bytes = next_line(list, &whole);
-	if (bytes < 0)
+	bool found = !list->broken && next_line(list, &text, &bytes, &whole);
+	int reason = errno;
+	if (!found && (list->broken || !ferror(list->file)))
 		return false;
-	const char *text = list->line;
-	if (list->number == 1 && !strncmp(text, bom, 3)) {
-		text += 3;
-		bytes -= 3;
-	}
+	list->broken = !found;
 	snprintf(list->place, sizeof list->place, "%s:%zu", list->path, list->number);
 	snprintf(list->number_id, sizeof list->number_id, "%zu", list->number);
 	list->item = (omt_item){.id = list->number_id, .role = list->role};
-	omt_error *failed = &list->item.failed;
-	if (!whole)
-		OMT_FAIL(failed, LIMIT, "%s: a line of %zd bytes", list->place, bytes);
+	if (!found)
+		OMT_FAIL(failed, IO, "%s: the list ends here: %s", list->place, strerror(reason));
+	else if (!whole)
+		OMT_FAIL(failed, LIMIT, "%s: a line of more than %zu MB", list->place,
+		         MAX_LINE >> 20);
 	else
-		failed->status = read_item(list, text, (size_t)bytes, failed);
+		failed->status = read_item(list, text, bytes, failed);
 	if (failed->status != OMT_OK) {
 		list->item.parts = NULL;
 		list->item.part_count = 0;

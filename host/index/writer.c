@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/npy.h"
+#include "index/vectors.h"
 
 struct omt_writer {
 	int32_t dimension;
@@ -15,26 +16,23 @@ struct omt_writer {
 	float *nan;
 };
 
-/* vectors.npy -> vectors.ids.jsonl; given, free(). */
-static char *ids_path(const char *path)
+char *omt_vectors_ids_path(const char *path)
 {
 	size_t length = strlen(path);
-	char *ids = malloc(length + 16);
-	if (!ids)
-		return NULL;
+	char *ids = NULL;
 	if (length > 4 && !strcmp(path + length - 4, ".npy"))
 		length -= 4;
-	memcpy(ids, path, length);
-	strcpy(ids + length, ".ids.jsonl");
-	return ids;
+	return asprintf(&ids, "%.*s.ids.jsonl", (int)length, path) < 0 ? NULL : ids;
 }
 
 omt_status omt_writer_open(const char *path, int32_t dimension, omt_writer **given, omt_error *err)
 {
-	omt_status status = OMT_OK;
-	char *ids = ids_path(path);
-	omt_writer *writer = calloc(1, sizeof *writer);
 	*given = NULL;
+	if (dimension < 1)
+		return OMT_FAIL(err, BAD_ARGUMENT, "%s: vectors of %d values", path, dimension);
+	omt_status status = OMT_OK;
+	char *ids = omt_vectors_ids_path(path);
+	omt_writer *writer = calloc(1, sizeof *writer);
 	if (!writer || !ids || !(writer->nan = malloc((size_t)dimension * sizeof(float)))) {
 		status = OMT_FAIL(err, NO_MEMORY, "%s", path);
 		goto done;
@@ -57,19 +55,33 @@ done:
 	return status;
 }
 
+/* Ids and errors hold names of files, which need not be UTF-8, and an error may be cut within a
+ * character: then every byte that is not ASCII becomes '?', for the line must stay JSON. */
+static json_t *text_value(const char *text)
+{
+	json_t *value = json_string(text);
+	char *ascii = value ? NULL : strdup(text);
+	if (!ascii)
+		return value;
+	for (char *at = ascii; *at; at++)
+		*at = (unsigned char)*at < 0x80 ? *at : '?';
+	value = json_string(ascii);
+	free(ascii);
+	return value;
+}
+
 /* {"id":...} with "error" where there is no vector, and "embedding" where it is asked for. Floats
  * are written with nine digits: they read back to the same bits. */
 static omt_status write_line(FILE *stream, const omt_result *result, bool vector, omt_error *err)
 {
 	bool failed = result->failed.status != OMT_OK;
-	json_t *object = json_pack("{ss}", "id", result->id);
-	if (failed)
-		json_object_set_new(object, "error", json_string(result->failed.text));
+	json_t *object = json_pack("{so}", "id", text_value(result->id));
+	if (object && failed)
+		json_object_set_new(object, "error", text_value(result->failed.text));
 	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
 	json_decref(object);
 	if (!text)
-		return OMT_FAIL(err, BAD_FORMAT, "id of item %llu is not UTF-8",
-		                (unsigned long long)result->index);
+		return OMT_FAIL(err, NO_MEMORY, "item %llu", (unsigned long long)result->index);
 	if (failed || !vector) {
 		fprintf(stream, "%s\n", text);
 	} else {
@@ -85,9 +97,13 @@ static omt_status write_line(FILE *stream, const omt_result *result, bool vector
 omt_status omt_writer_put(omt_writer *writer, const omt_result *result, omt_error *err)
 {
 	bool failed = result->failed.status != OMT_OK;
+	if (!failed && result->dimension != writer->dimension)
+		return OMT_FAIL(err, BAD_ARGUMENT, "item %llu has %d values, expected %d",
+		                (unsigned long long)result->index, result->dimension,
+		                writer->dimension);
 	if (writer->lines) {
 		OMT_TRY(write_line(stdout, result, true, err));
-		if (fflush(stdout) != 0)
+		if (fflush(stdout) != 0 || ferror(stdout))
 			return OMT_FAIL(err, IO, "standard output: %s", strerror(errno));
 		return OMT_OK;
 	}

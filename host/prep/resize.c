@@ -208,8 +208,7 @@ omt_status omt_resize_u8(const uint8_t *in, int32_t height, int32_t width, int32
 	if (done) {
 		filter_fix(&across, precision_16(&across));
 		filter_fix(&down, precision_16(&down));
-		done = resize_u8(&across, &down, in, height, width, channels, getenv("VF") != NULL,
-		                 out);
+		done = resize_u8(&across, &down, in, height, width, channels, false, out);
 	}
 	filter_free(&across);
 	filter_free(&down);

@@ -29,15 +29,12 @@ omt_status omt_smart_resize(int32_t height, int32_t width, int32_t factor, doubl
 		double beta = sqrt(pixels / max_pixels);
 		h_bar = floor(h / beta / factor) * factor;
 		w_bar = floor(w / beta / factor) * factor;
-		if (processor) {
-			h_bar = h_bar < factor ? factor : h_bar;
-			w_bar = w_bar < factor ? factor : w_bar;
-		}
 	} else if (h_bar * w_bar < min_pixels) {
 		double beta = sqrt(min_pixels / pixels);
 		h_bar = ceil(h * beta / factor) * factor;
 		w_bar = ceil(w * beta / factor) * factor;
 	}
+	/* Of a long narrow picture the reference makes one of no height, and fails later. */
 	if (h_bar < factor || w_bar < factor || h_bar * w_bar > (double)(1 << 30))
 		return OMT_FAIL(err, LIMIT, "%d x %d pixels do not fit %.0f to %.0f pixels", width,
 		                height, min_pixels, max_pixels);

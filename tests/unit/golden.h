@@ -3,12 +3,14 @@
 #define OMT_TESTS_UNIT_GOLDEN_H
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/npy.h"
+#include "prep/prep.h"
 
 #define DATA     "tests/golden/data/"
 #define EXPECTED DATA "expected/"
@@ -71,6 +73,46 @@ static inline void golden_open(const char *path, omt_npy *array)
 {
 	omt_error err;
 	cr_assert_eq(omt_npy_open(path, array, &err), OMT_OK, "%s", err.text);
+}
+
+/* zlib's. */
+static inline uint32_t golden_crc32(const uint8_t *data, size_t bytes)
+{
+	uint32_t crc = 0xffffffffu;
+	for (size_t i = 0; i < bytes; i++) {
+		crc ^= data[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+	}
+	return ~crc;
+}
+
+/* Every row_stride-th row, the grid, and the mean of all values. */
+static inline void golden_check_rows(const char *place, const json_t *line, const char *grid_key,
+                                     const json_t *pixels, const omt_patches *patches,
+                                     const omt_npy *wanted)
+{
+	const json_t *grid = json_array_get(json_object_get(line, grid_key), 0);
+	const float *expected = wanted->data;
+	int32_t rows = patches->t * patches->h * patches->w;
+	int32_t stride = golden_int(pixels, "row_stride");
+	float worst = 0;
+	double sum = 0;
+	cr_assert_eq(patches->t, json_integer_value(json_array_get(grid, 0)), "%s", place);
+	cr_assert_eq(patches->h, json_integer_value(json_array_get(grid, 1)), "%s", place);
+	cr_assert_eq(patches->w, json_integer_value(json_array_get(grid, 2)), "%s", place);
+	cr_assert_eq(patches->row, wanted->shape[1], "%s", place);
+	cr_assert_eq((rows + stride - 1) / stride, wanted->shape[0], "%s", place);
+	for (int64_t row = 0; row < wanted->shape[0]; row++)
+		for (int32_t i = 0; i < patches->row; i++) {
+			float value = patches->data[row * stride * patches->row + i];
+			worst = fmaxf(worst, fabsf(value - *expected++));
+		}
+	for (int64_t i = 0; i < (int64_t)rows * patches->row; i++)
+		sum += (double)patches->data[i];
+	cr_expect_leq(worst, 1e-5f, "%s: %g", place, (double)worst);
+	cr_expect_float_eq(sum / rows / patches->row,
+	                   json_real_value(json_object_get(pixels, "mean")), 1e-6, "%s", place);
 }
 
 #endif

@@ -2,7 +2,8 @@
 #include "golden.h"
 #include "prep/prep.h"
 
-/* Compares with [height, width] or "error". */
+/* Compares with [height, width] or "error". A side of 0 stands where the reference only fails when
+ * it resizes to it; here that is an error at once. */
 static void check_size(const char *place, const json_t *line, const char *variant, bool processor)
 {
 	const json_t *wanted = json_object_get(line, variant);
@@ -11,15 +12,15 @@ static void check_size(const char *place, const json_t *line, const char *varian
 		omt_smart_resize(golden_int(line, "h"), golden_int(line, "w"), 28,
 	                         golden_int(line, "min_pixels"), golden_int(line, "max_pixels"),
 	                         processor, &height, &width, NULL);
-	if (json_is_string(wanted)) {
+	json_int_t wanted_height = json_integer_value(json_array_get(wanted, 0));
+	json_int_t wanted_width = json_integer_value(json_array_get(wanted, 1));
+	if (!wanted_height || !wanted_width) {
 		cr_expect_eq(status, OMT_LIMIT, "%s: %s", place, variant);
 		return;
 	}
 	cr_expect_eq(status, OMT_OK, "%s: %s", place, variant);
-	cr_expect_eq(height, json_integer_value(json_array_get(wanted, 0)), "%s: %s", place,
-	             variant);
-	cr_expect_eq(width, json_integer_value(json_array_get(wanted, 1)), "%s: %s", place,
-	             variant);
+	cr_expect_eq(height, wanted_height, "%s: %s", place, variant);
+	cr_expect_eq(width, wanted_width, "%s: %s", place, variant);
 }
 
 static void check_sizes(const char *place, const json_t *line)

@@ -1,0 +1,124 @@
+/* Decoded pictures and their pixel rows against PIL and the reference's image processor. */
+#include <math.h>
+
+#include "golden.h"
+#include "media/media.h"
+#include "prep/prep.h"
+
+static bool has_suffix(const char *text, const char *suffix)
+{
+	size_t length = strlen(text), tail = strlen(suffix);
+	return length >= tail && !strcmp(text + length - tail, suffix);
+}
+
+/* The `*_hfload` cases: transformers' loader. */
+static void case_limits(const json_t *line, omt_limits *limits)
+{
+	omt_limits_init(limits);
+	limits->apply_exif = has_suffix(golden_text(line, "id"), "_hfload");
+}
+
+static void expect_crc(const char *place, const uint8_t *data, size_t bytes, const char *wanted)
+{
+	char crc[9];
+	snprintf(crc, sizeof crc, "%08x", golden_crc32(data, bytes));
+	cr_expect_str_eq(crc, wanted, "%s", place);
+}
+
+static int checked;
+
+static void check_picture(const char *place, const json_t *line)
+{
+	const json_t *decoded = json_object_get(line, "decoded");
+	const json_t *size = json_object_get(line, "resized_hw");
+	omt_limits limits;
+	omt_image image;
+	omt_npy wanted;
+	omt_error err;
+	if (strcmp(golden_text(line, "modality"), "image"))
+		return;
+	case_limits(line, &limits);
+	cr_assert_eq(omt_media_image(golden_file(line), &limits, &image, &err), OMT_OK, "%s",
+	             err.text);
+	if (decoded)
+		expect_crc(place, image.data, (size_t)image.width * (size_t)image.height * 3,
+		           golden_text(decoded, "rgb_crc32"));
+	int32_t height = (int32_t)json_integer_value(json_array_get(size, 0));
+	int32_t width = (int32_t)json_integer_value(json_array_get(size, 1));
+	size_t bytes = (size_t)height * (size_t)width * 3;
+	uint8_t *resized = malloc(bytes);
+	cr_assert_eq(omt_resize_pil(image.data, image.height, image.width, 3, height, width,
+	                            resized, NULL),
+	             OMT_OK);
+	if (golden_text(line, "resized_rgb_crc32"))
+		expect_crc(place, resized, bytes, golden_text(line, "resized_rgb_crc32"));
+	if (golden_array(golden_text(line, "resized_rgb"), &wanted)) {
+		cr_assert_eq((size_t)wanted.count, bytes);
+		cr_expect_arr_eq(resized, wanted.data, bytes, "%s", place);
+		omt_npy_close(&wanted);
+	}
+	free(resized);
+	free(image.data);
+	checked++;
+}
+
+/* To the bit: JPEG (grey, CMYK, progressive), PNG (grey, palette, alpha), turned by EXIF. */
+Test(pictures, decoded_and_resized)
+{
+	golden_lines(EXPECTED "cases.jsonl", check_picture);
+	cr_assert_eq(checked, 15);
+}
+
+static void check_rows(const char *place, const json_t *line)
+{
+	const json_t *pixels = json_object_get(line, "pixel_values");
+	omt_prep_config config;
+	omt_limits limits;
+	omt_patches patches;
+	omt_npy wanted;
+	omt_error err;
+	if (!golden_array(golden_text(pixels, "sample"), &wanted))
+		return;
+	case_limits(line, &limits);
+	cr_assert_eq(omt_prep_config_load(DATA "tiny", &config, &err), OMT_OK, "%s", err.text);
+	cr_assert_eq(omt_prep_image_file(&config, &limits, golden_file(line), &patches, &err),
+	             OMT_OK, "%s", err.text);
+	golden_check_rows(place, line, "image_grid_thw", pixels, &patches, &wanted);
+	free(patches.data);
+	omt_npy_close(&wanted);
+	omt_prep_config_free(&config);
+	checked++;
+}
+
+Test(pictures, rows)
+{
+	golden_lines(EXPECTED "cases.jsonl", check_rows);
+	cr_assert_eq(checked, 15);
+}
+
+static void expect_failure(const char *path, const omt_limits *limits, omt_status status,
+                           const char *text)
+{
+	omt_image image;
+	omt_error err;
+	cr_expect_eq(omt_media_image(path, limits, &image, &err), status, "%s", err.text);
+	cr_expect(strstr(err.text, path) && strstr(err.text, text), "%s", err.text);
+	cr_expect_null(image.data);
+}
+
+Test(pictures, limits)
+{
+	omt_limits limits;
+	omt_limits_init(&limits);
+	limits.max_source_pixels = 640 * 480 - 1;
+	expect_failure(DATA "inputs/img_big_640x480.jpg", &limits, OMT_LIMIT, "max_source_pixels");
+	limits.max_source_pixels = 100;
+	expect_failure(DATA "inputs/img_tiny_20x20.png", &limits, OMT_LIMIT, "max_source_pixels");
+	omt_limits_init(&limits);
+	limits.max_bytes = 100;
+	expect_failure(DATA "inputs/img_tiny_20x20.png", &limits, OMT_LIMIT, "max_bytes");
+	omt_limits_init(&limits);
+	expect_failure(DATA "inputs/aud_speech_16k.wav", &limits, OMT_BAD_FORMAT, "no picture");
+	expect_failure("no/such/file.png", &limits, OMT_IO, "No such file");
+	expect_failure("tests", &limits, OMT_IO, "not a file");
+}

@@ -51,43 +51,49 @@ FUZZ_SECONDS ?= 60
 all: $B/omnitile
 
 $B/omnitile: $(CLI_OBJ) $B/libomnitile.a
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS)
+	@echo "link  $@"
+	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS)
 
 $B/libomnitile.a: $(LIB_OBJ)
-	rm -f $@ && $(AR) rcs $@ $^
+	@rm -f $@ && $(AR) rcs $@ $^
 
 $B/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	@echo "cc    $<"
+	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # The kernels' text travels inside the library.
 $B/device/kernels.c: $(KERNELS) device/embed.sh
 	@mkdir -p $(@D)
-	device/embed.sh $(KERNELS) > $@
+	@device/embed.sh $(KERNELS) > $@
 
 $B/device/kernels.o: $B/device/kernels.c
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # ---- tests ------------------------------------------------------------------------------------
 
 define SUITE
 $B/test_$(1): $(patsubst %.c,$B/%.o,$(wildcard tests/$(1)/*.c)) $(patsubst %.c,$B/%.o,$(wildcard \
 	tests/*.c)) $B/libomnitile.a
-	$$(CC) $$(ALL_CFLAGS) -o $$@ $$^ -lcriterion $$(ALL_LIBS)
+	@echo "link  $$@"
+	@$$(CC) $$(ALL_CFLAGS) -o $$@ $$^ -lcriterion $$(ALL_LIBS)
 endef
 $(foreach suite,$(SUITES),$(eval $(call SUITE,$(suite))))
 
 test: setup-test
-	$(MAKE) --no-print-directory run-tests
+	@$(MAKE) --no-print-directory -j$$(nproc) build-tests
+	@$(MAKE) --no-print-directory run-tests
 
-.PHONY: run-tests
-run-tests: $B/omnitile $(SUITES:%=$B/test_%) $(FUZZERS:%=$B/replay/%) lint
-	tests/run.sh $B $(SUITES)
+.PHONY: build-tests run-tests
+build-tests: $B/omnitile $(SUITES:%=$B/test_%) $(FUZZERS:%=$B/replay/%)
+
+run-tests: build-tests lint
+	@tests/run.sh $B $(SUITES)
 
 # A fuzz target replayed over its kept corpus, with any compiler.
 $B/replay/%: $B/tests/fuzz/%.o $B/tests/fuzz/replay/main.o $B/libomnitile.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS)
+	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS)
 
 fuzz:
 	tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZERS)
@@ -100,13 +106,13 @@ race: $B/test_op
 	tests/race.sh $B/test_op
 
 lint:
-	tests/check_layers.sh
+	@tests/check_layers.sh
 
 # ---- running ----------------------------------------------------------------------------------
 
 demo: setup
-	$(MAKE) --no-print-directory all
-	bench/demo.sh $B/omnitile
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@bench/demo.sh $B/omnitile
 
 setup:
 	@.ci/setup.sh $(PACKAGES) $(DATA_PACKAGES)

@@ -111,7 +111,8 @@ check "bad items: status 1, all counted" 1 "12 items, 11 failed" "$omnitile" emb
 	--model "$data/tiny" --input "$tmp/bad.jsonl" --output "$tmp/v.npy"
 ids=$tmp/v.ids.jsonl
 for line in 'mp4:truncated.mp4: ' 'png:text.png: ' 'wav:empty.wav: empty' \
-	'thin:thin.png: .*aspect' 'one:onesample.wav: .*too few' 'nan:nan.wav: .*finite' 'gone:nowhere.png: No such' \
+	'thin:thin.png: .*aspect' \
+	'one:onesample.wav: .*too few' 'nan:nan.wav: .*finite' 'gone:nowhere.png: No such' \
 	'key:bad.jsonl:9: unknown key' 'placeholder:placeholder' '11:bad.jsonl:11:.*not JSON' \
 	'good:bad.jsonl:12: .*second time'; do
 	check "bad item ${line%%:*}" 0 "\"id\":\"${line%%:*}\",\"error\":\".*${line#*:}" cat "$ids"

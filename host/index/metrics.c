@@ -7,7 +7,8 @@
 #include "base/file.h"
 #include "base/json.h"
 
-#define MAX_FILE ((size_t)4 << 30)
+#define MAX_FILE  ((size_t)4 << 30)
+#define MAX_GRADE 1000000 /* keeps sums of gains exact */
 
 struct omt_qrels {
 	json_t *grades; /* {query: {document: grade}} */
@@ -22,8 +23,7 @@ struct omt_run {
 	json_t *answers; /* {query: {document: score}} */
 };
 
-/* ---- files
- * ------------------------------------------------------------------------------------------ */
+/* ---- files --------------------------------------------------------------------------------- */
 
 static omt_status set(json_t *table, const char *query, const char *document, json_t *value,
                       omt_error *err)
@@ -34,9 +34,16 @@ static omt_status set(json_t *table, const char *query, const char *document, js
 		if (json_object_set_new(table, query, row) != 0)
 			row = NULL;
 	}
-	if (!row || json_object_set_new(row, document, value) != 0)
-		return OMT_FAIL(err, BAD_FORMAT, "query %.80s, document %.80s: not UTF-8", query,
-		                document);
+	const char *wrong = !row                             ? "not UTF-8"
+	                    : json_object_get(row, document) ? "for the second time"
+	                                                     : NULL;
+	if (wrong)
+		json_decref(value);
+	else if (json_object_set_new(row, document, value) != 0)
+		wrong = "not UTF-8";
+	if (wrong)
+		return OMT_FAIL(err, BAD_FORMAT, "query %.80s, document %.80s: %s", query, document,
+		                wrong);
 	return OMT_OK;
 }
 
@@ -47,9 +54,11 @@ typedef omt_status omt_line(json_t *table, char *const *fields, int count, const
 static omt_status read_lines(const char *path, json_t *table, omt_line *take, omt_error *err)
 {
 	char *text, place[512], *rest = NULL;
-	size_t number = 0;
+	size_t number = 0, bytes;
 	omt_status status = OMT_OK;
-	OMT_TRY(omt_file_read(path, MAX_FILE, &text, NULL, err));
+	OMT_TRY(omt_file_read(path, MAX_FILE, &text, &bytes, err));
+	if (strlen(text) != bytes)
+		status = OMT_FAIL(err, BAD_FORMAT, "%s: a NUL byte at %zu", path, strlen(text));
 	for (char *line = text; line && *line && status == OMT_OK; line = rest) {
 		char *fields[8], *save = NULL;
 		int count = 0;
@@ -75,9 +84,11 @@ static omt_status take_qrel(json_t *table, char *const *fields, int count, const
 	if (count == 3 && !strcmp(grade, "score"))
 		return OMT_OK; /* BEIR's header line */
 	long value = strtol(grade, &end, 10);
-	if (*end || (count != 3 && count != 4))
+	if (*end || labs(value) > MAX_GRADE || (count != 3 && count != 4))
 		return OMT_FAIL(err, BAD_FORMAT, "%s: not \"query 0 document grade\"", place);
-	return set(table, fields[0], fields[count - 2], json_integer(value), err);
+	if (set(table, fields[0], fields[count - 2], json_integer(value), err) != OMT_OK)
+		return omt_fail_at(err, OMT_BAD_FORMAT, "%s", place);
+	return OMT_OK;
 }
 
 static omt_status take_answer(json_t *table, char *const *fields, int count, const char *place,
@@ -88,7 +99,9 @@ static omt_status take_answer(json_t *table, char *const *fields, int count, con
 	if (!end || *end || !isfinite(score))
 		return OMT_FAIL(err, BAD_FORMAT, "%s: not \"query Q0 document rank score tag\"",
 		                place);
-	return set(table, fields[0], fields[2], json_real(score), err);
+	if (set(table, fields[0], fields[2], json_real(score), err) != OMT_OK)
+		return omt_fail_at(err, OMT_BAD_FORMAT, "%s", place);
+	return OMT_OK;
 }
 
 omt_status omt_qrels_load(const char *path, omt_qrels **given, omt_error *err)
@@ -139,6 +152,9 @@ omt_status omt_run_load(const char *path, omt_run **run, omt_error *err)
 omt_status omt_run_add(omt_run *run, const char *query, const char *document, double score,
                        omt_error *err)
 {
+	if (!isfinite(score))
+		return OMT_FAIL(err, BAD_ARGUMENT, "query %.80s, document %.80s: score %g", query,
+		                document, score);
 	return set(run->answers, query, document, json_real(score), err);
 }
 
@@ -149,8 +165,7 @@ void omt_run_free(omt_run *run)
 	free(run);
 }
 
-/* ---- measures
- * --------------------------------------------------------------------------------------- */
+/* ---- measures ------------------------------------------------------------------------------ */
 
 /* trec_eval's order: score descending, then id descending. */
 static int by_score(const void *a, const void *b)
@@ -197,10 +212,13 @@ static omt_answer *sorted_answers(const json_t *answers, size_t *count)
 	json_t *score;
 	omt_answer *sorted = malloc((json_object_size(answers) + 1) * sizeof *sorted);
 	*count = 0;
-	json_object_foreach((json_t *)(uintptr_t)answers, document, score) if (sorted)
+	if (!sorted)
+		return NULL;
+	json_object_foreach((json_t *)(uintptr_t)answers, document, score)
+	{
 		sorted[(*count)++] = (omt_answer){document, json_real_value(score)};
-	if (sorted)
-		qsort(sorted, *count, sizeof *sorted, by_score);
+	}
+	qsort(sorted, *count, sizeof *sorted, by_score);
 	return sorted;
 }
 
@@ -286,16 +304,18 @@ omt_status omt_metrics_compute(const omt_qrels *qrels, omt_run *run, const int32
 	return OMT_OK;
 }
 
-/* ---- chance
- * ----------------------------------------------------------------------------------------- */
+/* ---- chance -------------------------------------------------------------------------------- */
 
 /* A query with r relevant ones among n documents in random order: each place holds a document of
  * mean gain; the first relevant one is at place i with the probability of i - 1 others before it.
- */
-static void add_chance(const long *ideal, size_t r, double n, const int32_t *cuts, size_t cut_count,
-                       omt_metrics *sum)
+ * Average precision: place i is relevant with probability r / n and then has, on average,
+ * (i - 1) (r - 1) / (n - 1) relevant ones before it; summed over i this leaves the harmonic number
+ * of n. */
+static void add_chance(const long *ideal, size_t r, double n, double harmonic, const int32_t *cuts,
+                       size_t cut_count, omt_metrics *sum)
 {
 	double total = 0;
+	r = (double)r < n ? r : (size_t)n; /* judged documents may lie outside the collection */
 	for (size_t i = 0; i < r; i++)
 		total += (double)ideal[i];
 	for (size_t c = 0; c < cut_count; c++) {
@@ -304,8 +324,7 @@ static void add_chance(const long *ideal, size_t r, double n, const int32_t *cut
 		for (size_t i = 0; i < (size_t)cuts[c] && i < r; i++)
 			best += gain_at(ideal[i], i + 1);
 		for (double i = 1; i <= cut; i++) {
-			double left = n - i + 1, hit = left > 0 ? (double)r / left : 0;
-			hit = hit > 1 ? 1 : hit;
+			double left = n - i + 1, hit = (double)r < left ? (double)r / left : 1;
 			discounts += 1 / log2(i + 1);
 			reciprocal += none * hit / i;
 			none *= 1 - hit;
@@ -315,6 +334,8 @@ static void add_chance(const long *ideal, size_t r, double n, const int32_t *cut
 		sum->precision[c] += (double)r / n * cut / cuts[c];
 		sum->mrr[c] += reciprocal;
 	}
+	double others = n > 1 ? ((double)r - 1) / (n - 1) : 0;
+	sum->map += r ? (harmonic + others * (n - harmonic)) / n : 0;
 }
 
 omt_status omt_metrics_chance(const omt_qrels *qrels, size_t documents, const int32_t *cuts,
@@ -322,8 +343,11 @@ omt_status omt_metrics_chance(const omt_qrels *qrels, size_t documents, const in
 {
 	const char *query;
 	json_t *judged;
+	double harmonic = 0;
 	*metrics = (omt_metrics){0};
 	OMT_TRY(check_cuts(cuts, cut_count, err));
+	for (size_t i = documents; i; i--)
+		harmonic += 1 / (double)i;
 	json_object_foreach(qrels->grades, query, judged)
 	{
 		size_t relevant;
@@ -331,7 +355,8 @@ omt_status omt_metrics_chance(const omt_qrels *qrels, size_t documents, const in
 		if (!ideal)
 			return OMT_FAIL(err, NO_MEMORY, "query %s", query);
 		if (documents)
-			add_chance(ideal, relevant, (double)documents, cuts, cut_count, metrics);
+			add_chance(ideal, relevant, (double)documents, harmonic, cuts, cut_count,
+			           metrics);
 		free(ideal);
 		metrics->queries++;
 	}

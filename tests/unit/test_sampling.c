@@ -8,10 +8,9 @@ static void check_size(const char *place, const json_t *line, const char *varian
 {
 	const json_t *wanted = json_object_get(line, variant);
 	int32_t height = 0, width = 0;
-	omt_status status =
-		omt_smart_resize(golden_int(line, "h"), golden_int(line, "w"), 28,
-	                         golden_int(line, "min_pixels"), golden_int(line, "max_pixels"),
-	                         processor, &height, &width, NULL);
+	omt_status status = omt_smart_resize(
+		golden_int(line, "h"), golden_int(line, "w"), 28, golden_int(line, "min_pixels"),
+		golden_int(line, "max_pixels"), processor, &height, &width, NULL);
 	json_int_t wanted_height = json_integer_value(json_array_get(wanted, 0));
 	json_int_t wanted_width = json_integer_value(json_array_get(wanted, 1));
 	if (!wanted_height || !wanted_width) {

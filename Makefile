@@ -25,6 +25,7 @@ FLAGS_release := -O2 -g
 FLAGS_debug   := -O0 -g3
 FLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer
+FLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined
 CFLAGS   ?=
 ALL_CFLAGS = -std=c11 $(WARNINGS) $(FLAGS_$(MODE)) -ffp-contract=off -pthread -MMD -MP \
 	-D_GNU_SOURCE -DCL_TARGET_OPENCL_VERSION=120 -Ihost -I. $(PKG_CFLAGS) $(CFLAGS)
@@ -37,9 +38,9 @@ CLI_SRC  := $(wildcard host/cli/*.c)
 LIB_SRC  := $(filter-out $(CLI_SRC),$(wildcard host/*/*.c)) $(wildcard bench/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$B/%.o) $B/device/kernels.o
 CLI_OBJ  := $(CLI_SRC:%.c=$B/%.o)
-# contract.h first; storage, rmsnorm and unfold hold functions that others use.
-KERNELS  := device/contract.h $(addprefix device/,storage.cl rmsnorm.cl unfold.cl) \
-	$(filter-out %storage.cl %rmsnorm.cl %unfold.cl,$(wildcard device/*.cl))
+# contract.h first; storage, tile, rmsnorm and unfold hold functions that others use.
+KERNELS  := device/contract.h $(addprefix device/,storage.cl tile.cl rmsnorm.cl unfold.cl) \
+	$(filter-out %storage.cl %tile.cl %rmsnorm.cl %unfold.cl,$(wildcard device/*.cl))
 SUITES   := unit op golden
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60
@@ -98,9 +99,10 @@ $B/replay/%: $B/tests/fuzz/%.o $B/tests/fuzz/replay/main.o $B/libomnitile.a
 fuzz:
 	tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZERS)
 
-build/fuzz/%: tests/fuzz/%.c $(LIB_SRC) $B/device/kernels.c
+# Built by tests/fuzz/run.sh with MODE=fuzz CC=clang.
+$B/bin/%: $B/tests/fuzz/%.o $B/libomnitile.a
 	@mkdir -p $(@D)
-	clang $(filter-out -MMD -MP,$(ALL_CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -o $@ $^ $(ALL_LIBS)
+	@$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(ALL_LIBS)
 
 race: $B/test_op
 	tests/race.sh $B/test_op

@@ -2,7 +2,7 @@
 #include "contract.h"
 
 /* Sums of eight columns apart, added at the end: the order depends on cols alone. */
-inline float rmsnorm_squares(__global const float *x, int cols)
+static inline float rmsnorm_squares(__global const float *x, int cols)
 {
 	float8 sums = 0.0f;
 	int i = 0;

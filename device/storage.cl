@@ -1,9 +1,11 @@
 /* storage.cl - one element of a weight or table, as its dtype says. First among the kernels'
  * files. */
 #include "contract.h"
+
+/* For all that follows: a multiplication and an addition are fused where fma() is written. */
 #pragma OPENCL FP_CONTRACT OFF
 
-inline float storage_element(__global const uchar *array, size_t at, int dtype)
+static inline float storage_element(__global const uchar *array, size_t at, int dtype)
 {
 	switch (dtype) {
 	case OMT_F32:

@@ -2,7 +2,7 @@
 #include "contract.h"
 
 /* The sequence that row t lies in: the last one that begins at or before it. */
-inline int unfold_sequence(__global const int *cu, int sequences, int t)
+static inline int unfold_sequence(__global const int *cu, int sequences, int t)
 {
 	int low = 0, high = sequences - 1;
 	while (low < high) {

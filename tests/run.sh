@@ -1,21 +1,35 @@
 #!/usr/bin/env bash
-# run.sh BUILD SUITE...: what `make test` runs after everything is built.
+# run.sh BUILD SUITE...: what `make test` runs after everything is built. Every part runs, whatever
+# the others said; each ends with a line that tells how it went.
 set -u
 build=$1
 shift
-bad=0
-echo "OpenCL devices:"
-"$build/omnitile" devices || bad=1
+failed=()
+
+# part NAME COMMAND...
+part() {
+	local name=$1
+	shift
+	echo "== $name"
+	if "$@"; then
+		echo "ok   $name"
+	else
+		echo "FAIL $name (status $?)"
+		failed+=("$name")
+	fi
+}
+
+part "OpenCL devices" "$build/omnitile" devices
 for suite; do
-	echo "== $suite"
-	"$build/test_$suite" || bad=1
+	part "suite $suite" "$build/test_$suite"
 done
-echo "== command line"
-tests/cli.sh "$build/omnitile" || bad=1
-echo "== fuzz corpora"
+part "command line" tests/cli.sh "$build/omnitile"
 for target in "$build"/replay/fuzz_*; do
 	name=$(basename "$target")
-	"$target" tests/fuzz/corpus/"${name#fuzz_}" || { echo "FAIL $name"; bad=1; }
+	part "corpus ${name#fuzz_}" "$target" "tests/fuzz/corpus/${name#fuzz_}"
 done
-[ $bad = 0 ] && echo "all tests passed" || echo "SOME TESTS FAILED"
-exit $bad
+[ ${#failed[@]} = 0 ] || {
+	printf 'FAILED: %s\n' "${failed[@]}"
+	exit 1
+}
+echo "all tests passed"

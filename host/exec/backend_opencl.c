@@ -11,25 +11,28 @@ typedef struct omt_cl_buffer {
 	omt_buffer base;
 	cl_mem memory;
 	bool slot;
-	cl_event written; /* slot: last write, which kernels have to wait for; may be NULL */
-	cl_event used;    /* slot: last kernel that used it, which writes and reads wait for */
+	/* Of a slot, NULL before the first; each waits for the other queue's, being in order waits
+	 * for its own. */
+	cl_event moved; /* last write or read */
+	cl_event used;  /* last kernel */
 } omt_cl_buffer;
 
 typedef struct omt_cl {
 	omt_backend base;
 	omt_cl_device device;
+	omt_backend_info info;
 	omt_cl_tiles tiles;
 	cl_context context;
 	cl_command_queue compute, transfer;
 	cl_program program;
 	cl_kernel kernels[OMT_OP_COUNT];
-	uint64_t next_mark;
-	cl_event marks[OMT_MARKS];
+	uint64_t last_mark;
+	cl_event marks[OMT_MARKS]; /* mark m at m % OMT_MARKS */
 } omt_cl;
 
-/* ---- events
- * -------------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
+/* Every place that keeps an event holds a reference. */
 static void event_set(cl_event *place, cl_event event)
 {
 	if (event)
@@ -39,27 +42,69 @@ static void event_set(cl_event *place, cl_event event)
 	*place = event;
 }
 
-/* Gives a command's event to a mark, if one is asked for, and drops the caller's reference. */
-static void finish_command(omt_cl *cl, cl_event event, uint64_t *mark)
+/* Sends a command on its way (what waits for it may be in the other queue), gives its event to a
+ * mark if one is asked for, and drops the caller's reference. */
+static omt_status finish_command(omt_cl *cl, cl_command_queue queue, cl_event event, uint64_t *mark,
+                                 omt_error *err)
 {
-	if (mark) {
-		*mark = ++cl->next_mark;
-		event_set(&cl->marks[*mark % OMT_MARKS], event);
+	cl_int code = clFlush(queue);
+	const char *what = "clFlush";
+	if (mark && code == CL_SUCCESS) {
+		cl_event *place = &cl->marks[(cl->last_mark + 1) % OMT_MARKS];
+		/* A mark that is forgotten counts as done, so it has to be. */
+		if (*place) {
+			code = clWaitForEvents(1, place);
+			what = "clWaitForEvents";
+		}
+		*mark = ++cl->last_mark;
+		event_set(place, event);
 	}
-	if (event)
-		clReleaseEvent(event);
+	clReleaseEvent(event);
+	return omt_cl_check(code, what, err);
 }
 
-/* ---- open and close
- * ------------------------------------------------------------------------------------ */
+/* The event of a mark; NULL: it was forgotten or never given. */
+static cl_event mark_event(const omt_cl *cl, uint64_t mark)
+{
+	if (!mark || mark > cl->last_mark || cl->last_mark - mark >= OMT_MARKS)
+		return NULL;
+	return cl->marks[mark % OMT_MARKS];
+}
+
+static omt_status wait_cl(omt_backend *self, uint64_t mark, omt_error *err)
+{
+	omt_cl *cl = (omt_cl *)self;
+	if (mark) {
+		cl_event event = mark_event(cl, mark);
+		cl_int code = event ? clWaitForEvents(1, &event) : CL_SUCCESS;
+		return omt_cl_check(code, "clWaitForEvents", err);
+	}
+	OMT_TRY(omt_cl_check(clFinish(cl->transfer), "clFinish", err));
+	return omt_cl_check(clFinish(cl->compute), "clFinish", err);
+}
+
+static double elapsed_cl(omt_backend *self, uint64_t first, uint64_t last)
+{
+	const omt_cl *cl = (const omt_cl *)self;
+	cl_event from = mark_event(cl, first), to = mark_event(cl, last);
+	cl_ulong begin = 0, end = 0;
+	if (!from || !to)
+		return 0;
+	if (clGetEventProfilingInfo(from, CL_PROFILING_COMMAND_START, sizeof begin, &begin, NULL) !=
+	            CL_SUCCESS ||
+	    clGetEventProfilingInfo(to, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL) !=
+	            CL_SUCCESS)
+		return 0;
+	return end > begin ? 1e-9 * (double)(end - begin) : 0;
+}
+
+/* ---- open and close ---- */
 
 static void close_cl(omt_backend *self)
 {
 	omt_cl *cl = (omt_cl *)self;
-	if (cl->compute)
-		clFinish(cl->compute);
-	if (cl->transfer)
-		clFinish(cl->transfer);
+	if (cl->compute && cl->transfer)
+		wait_cl(self, 0, NULL);
 	for (size_t i = 0; i < OMT_MARKS; i++)
 		event_set(&cl->marks[i], NULL);
 	for (size_t i = 0; i < OMT_OP_COUNT; i++)
@@ -85,9 +130,10 @@ static omt_status open_cl(const omt_backend_options *options, omt_backend **self
 	if (!cl)
 		return OMT_FAIL(err, NO_MEMORY, "backend opencl");
 	cl->base.class = &omt_backend_opencl;
-	cl->tiles = omt_cl_default_tiles;
 	OMT_GOTO(omt_cl_device_find(options->device, &cl->device, err));
 	cl_device_id device = cl->device.device;
+	omt_cl_device_info(&cl->device, &cl->info);
+	cl->tiles = omt_cl_tiles_for(device);
 	cl->context = clCreateContext(NULL, 1, &device, NULL, NULL, &code);
 	OMT_GOTO(omt_cl_check(code, "clCreateContext", err));
 	cl->compute = clCreateCommandQueue(cl->context, device, CL_QUEUE_PROFILING_ENABLE, &code);
@@ -105,35 +151,35 @@ done:
 
 static void info_cl(const omt_backend *self, omt_backend_info *info)
 {
-	omt_cl_device_info(&((const omt_cl *)self)->device, info);
+	*info = ((const omt_cl *)self)->info;
 }
 
 static bool supports_cl(const omt_backend *self, omt_op op, const void *args)
 {
 	(void)self;
 	if (op == OMT_OP_attention)
-		return ((const omt_attention_args *)args)->head_dim <= 256;
+		return ((const omt_attention_args *)args)->head_dim <= OMT_CL_HEAD_DIM;
 	if (op == OMT_OP_gemm) {
-		const omt_gemm_args *gemm = args;
-		return gemm->w_panel == 1 || gemm->w_panel == omt_cl_default_tiles.n;
+		const int32_t panel = ((const omt_gemm_args *)args)->w_panel;
+		return panel == 1 || panel == OMT_CL_PANEL;
 	}
 	return true;
 }
 
-/* ---- memory
- * -------------------------------------------------------------------------------------------- */
+/* ---- memory ---- */
 
 static void free_cl(omt_backend *self, omt_buffer *buffer)
 {
 	(void)self;
-	omt_cl_buffer *cl_buffer = (omt_cl_buffer *)buffer;
-	if (!cl_buffer)
+	omt_cl_buffer *freed = (omt_cl_buffer *)buffer;
+	if (!freed)
 		return;
-	event_set(&cl_buffer->written, NULL);
-	event_set(&cl_buffer->used, NULL);
-	if (cl_buffer->memory)
-		clReleaseMemObject(cl_buffer->memory);
-	free(cl_buffer);
+	event_set(&freed->moved, NULL);
+	event_set(&freed->used, NULL);
+	/* The runtime keeps the memory until the commands that use it are done. */
+	if (freed->memory)
+		clReleaseMemObject(freed->memory);
+	free(freed);
 }
 
 static omt_status alloc_cl(omt_backend *self, size_t bytes, omt_usage usage, const void *borrowed,
@@ -141,90 +187,109 @@ static omt_status alloc_cl(omt_backend *self, size_t bytes, omt_usage usage, con
 {
 	omt_cl *cl = (omt_cl *)self;
 	cl_int code;
-	omt_status status;
-	omt_backend_info info;
 	*given = NULL;
-	omt_cl_device_info(&cl->device, &info);
-	if (bytes > info.max_alloc_bytes)
-		return OMT_FAIL(err, DEVICE,
-		                "%s: a buffer of %zu bytes, the device allocates %llu at most",
-		                info.device, bytes, (unsigned long long)info.max_alloc_bytes);
+	if (bytes > cl->info.max_alloc_bytes)
+		return OMT_FAIL(
+			err, DEVICE, "%s: a buffer of %zu bytes, the device allocates %llu at most",
+			cl->info.device, bytes, (unsigned long long)cl->info.max_alloc_bytes);
 	omt_cl_buffer *buffer = calloc(1, sizeof *buffer);
 	if (!buffer)
 		return OMT_FAIL(err, NO_MEMORY, "a buffer of %zu bytes", bytes);
 	buffer->base = (omt_buffer){.owner = self, .bytes = bytes};
 	buffer->slot = usage == OMT_USAGE_SLOT;
+	/* OpenCL has no empty buffers. */
 	buffer->memory =
 		clCreateBuffer(cl->context, CL_MEM_READ_WRITE, bytes ? bytes : 1, NULL, &code);
-	OMT_GOTO(omt_cl_check(code, "clCreateBuffer", err));
 	/* Copied, not used in place: mapped files are not aligned as devices ask for. */
-	if (borrowed && bytes)
-		OMT_GOTO(omt_cl_check(clEnqueueWriteBuffer(cl->compute, buffer->memory, CL_TRUE, 0,
-		                                           bytes, borrowed, 0, NULL, NULL),
-		                      "clEnqueueWriteBuffer", err));
+	if (code == CL_SUCCESS && borrowed && bytes)
+		code = clEnqueueWriteBuffer(cl->compute, buffer->memory, CL_TRUE, 0, bytes,
+		                            borrowed, 0, NULL, NULL);
+	if (code != CL_SUCCESS) {
+		free_cl(self, &buffer->base);
+		return OMT_FAIL(err, DEVICE, "%s: a buffer of %zu bytes: %s (%d)", cl->info.device,
+		                bytes, omt_cl_error(code), code);
+	}
 	*given = &buffer->base;
 	return OMT_OK;
-done:
-	free_cl(self, &buffer->base);
-	return status;
+}
+
+/* A write (from) or a read (to); nothing to move still is a command, for its mark. */
+static omt_status transfer(omt_cl *cl, omt_cl_buffer *buffer, size_t offset, size_t bytes,
+                           const void *from, void *to, uint64_t *mark, omt_error *err)
+{
+	cl_command_queue queue = buffer->slot ? cl->transfer : cl->compute;
+	cl_uint waits = buffer->used ? 1 : 0;
+	cl_event *used = waits ? &buffer->used : NULL, event;
+	const char *what;
+	cl_int code;
+	if (!bytes) {
+		what = "clEnqueueMarkerWithWaitList";
+		code = clEnqueueMarkerWithWaitList(queue, waits, used, &event);
+	} else if (to) {
+		what = "clEnqueueReadBuffer";
+		code = clEnqueueReadBuffer(queue, buffer->memory, CL_FALSE, offset, bytes, to,
+		                           waits, used, &event);
+	} else {
+		what = "clEnqueueWriteBuffer";
+		code = clEnqueueWriteBuffer(queue, buffer->memory, CL_FALSE, offset, bytes, from,
+		                            waits, used, &event);
+	}
+	OMT_TRY(omt_cl_check(code, what, err));
+	if (buffer->slot)
+		event_set(&buffer->moved, event);
+	return finish_command(cl, queue, event, mark, err);
 }
 
 static omt_status write_cl(omt_backend *self, omt_buffer *buffer, size_t offset, const void *data,
                            size_t bytes, uint64_t *mark, omt_error *err)
 {
-	omt_cl *cl = (omt_cl *)self;
-	omt_cl_buffer *to = (omt_cl_buffer *)buffer;
-	cl_event event;
-	if (!bytes)
-		return OMT_OK;
-	cl_uint waits = to->slot && to->used ? 1 : 0;
-	OMT_TRY(omt_cl_check(clEnqueueWriteBuffer(to->slot ? cl->transfer : cl->compute, to->memory,
-	                                          CL_FALSE, offset, bytes, data, waits,
-	                                          waits ? &to->used : NULL, &event),
-	                     "clEnqueueWriteBuffer", err));
-	if (to->slot)
-		event_set(&to->written, event);
-	finish_command(cl, event, mark);
-	return OMT_OK;
+	return transfer((omt_cl *)self, (omt_cl_buffer *)buffer, offset, bytes, data, NULL, mark,
+	                err);
 }
 
 static omt_status read_cl(omt_backend *self, const omt_buffer *buffer, size_t offset, void *data,
                           size_t bytes, uint64_t *mark, omt_error *err)
 {
-	omt_cl *cl = (omt_cl *)self;
-	const omt_cl_buffer *from = (const omt_cl_buffer *)buffer;
-	cl_event event;
-	if (!bytes)
-		return OMT_OK;
-	cl_uint waits = from->slot && from->used ? 1 : 0;
-	/* The kernel that is waited for has to be on its way. */
-	if (waits)
-		clFlush(cl->compute);
-	OMT_TRY(omt_cl_check(clEnqueueReadBuffer(from->slot ? cl->transfer : cl->compute,
-	                                         from->memory, CL_FALSE, offset, bytes, data, waits,
-	                                         waits ? &from->used : NULL, &event),
-	                     "clEnqueueReadBuffer", err));
-	finish_command(cl, event, mark);
-	clFlush(from->slot ? cl->transfer : cl->compute);
-	return OMT_OK;
+	/* A read leaves the content as it is, but the buffer remembers it for the next kernel. */
+	return transfer((omt_cl *)self, (omt_cl_buffer *)buffer, offset, bytes, NULL, data, mark,
+	                err);
 }
 
-/* ---- ops
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- ops ---- */
 
-static omt_status set_arguments(cl_kernel kernel, omt_op op, const void *args, omt_error *err)
+static omt_status set_arguments(omt_cl *cl, omt_op op, const void *args, omt_error *err)
 {
 	const omt_op_info *info = &omt_op_infos[op];
 	omt_buffer *const *buffers = args;
 	const uint8_t *scalars = omt_op_scalars(op, args);
+	cl_kernel kernel = cl->kernels[op];
 	cl_int code = CL_SUCCESS;
-	for (int32_t i = 0; i < info->buffers && code == CL_SUCCESS; i++)
+	for (int32_t i = 0; i < info->buffers && code == CL_SUCCESS; i++) {
+		if (!buffers[i] || buffers[i]->owner != &cl->base)
+			return OMT_FAIL(err, BAD_ARGUMENT, "op %s: %s is no buffer of this device",
+			                info->name, info->buffer[i].name);
 		code = clSetKernelArg(kernel, (cl_uint)i, sizeof(cl_mem),
 		                      &((const omt_cl_buffer *)buffers[i])->memory);
+	}
 	for (int32_t i = 0; i < info->scalars && code == CL_SUCCESS; i++)
 		code = clSetKernelArg(kernel, (cl_uint)(info->buffers + i), 4, scalars + 4 * i);
-	return omt_cl_check(code, "clSetKernelArg", err);
+	if (code != CL_SUCCESS)
+		return OMT_FAIL(err, DEVICE, "OpenCL: clSetKernelArg of %s: %s (%d)", info->name,
+		                omt_cl_error(code), code);
+	return OMT_OK;
+}
+
+/* The transfers that an op has to wait for. */
+static cl_uint transfers_before(omt_op op, const void *args, cl_event waits[OMT_OP_MAX_BUFFERS])
+{
+	omt_buffer *const *buffers = args;
+	cl_uint count = 0;
+	for (int32_t i = 0; i < omt_op_infos[op].buffers; i++) {
+		const omt_cl_buffer *buffer = (const omt_cl_buffer *)buffers[i];
+		if (buffer->moved)
+			waits[count++] = buffer->moved;
+	}
+	return count;
 }
 
 static omt_status run_cl(omt_backend *self, omt_op op, const void *args, uint64_t *mark,
@@ -233,66 +298,25 @@ static omt_status run_cl(omt_backend *self, omt_op op, const void *args, uint64_
 	omt_cl *cl = (omt_cl *)self;
 	omt_buffer *const *buffers = args;
 	cl_event waits[OMT_OP_MAX_BUFFERS], event;
-	cl_uint wait_count = 0;
 	size_t global[3], local[3];
-	bool slots = false;
-	cl_uint dimensions = omt_cl_launch_size(op, args, &cl->tiles, global, local);
-	if (!global[0] || !global[1] || !global[2])
-		return OMT_OK;
-	OMT_TRY(set_arguments(cl->kernels[op], op, args, err));
-	for (int32_t i = 0; i < omt_op_infos[op].buffers; i++) {
-		const omt_cl_buffer *buffer = (const omt_cl_buffer *)buffers[i];
-		slots |= buffer->slot;
-		if (buffer->slot && buffer->written)
-			waits[wait_count++] = buffer->written;
-	}
-	/* The transfers that are waited for have to be on their way. */
-	if (wait_count)
-		clFlush(cl->transfer);
-	OMT_TRY(omt_cl_check(clEnqueueNDRangeKernel(cl->compute, cl->kernels[op], dimensions, NULL,
-	                                            global, local, wait_count,
-	                                            wait_count ? waits : NULL,
-	                                            slots || mark ? &event : NULL),
-	                     omt_op_infos[op].name, err));
-	if (!slots && !mark)
-		return OMT_OK;
+	cl_int code;
+	OMT_TRY(set_arguments(cl, op, args, err));
+	cl_uint count = transfers_before(op, args, waits);
+	cl_event *first = count ? waits : NULL;
+	if (omt_cl_launch_size(op, args, &cl->tiles, global, local))
+		code = clEnqueueNDRangeKernel(cl->compute, cl->kernels[op], 3, NULL, global, local,
+		                              count, first, &event);
+	else
+		code = clEnqueueMarkerWithWaitList(cl->compute, count, first, &event);
+	if (code != CL_SUCCESS)
+		return OMT_FAIL(err, DEVICE, "OpenCL: launch of %s: %s (%d)", omt_op_infos[op].name,
+		                omt_cl_error(code), code);
 	for (int32_t i = 0; i < omt_op_infos[op].buffers; i++) {
 		omt_cl_buffer *buffer = (omt_cl_buffer *)buffers[i];
 		if (buffer->slot)
 			event_set(&buffer->used, event);
 	}
-	finish_command(cl, event, mark);
-	return OMT_OK;
-}
-
-static omt_status wait_cl(omt_backend *self, uint64_t mark, omt_error *err)
-{
-	omt_cl *cl = (omt_cl *)self;
-	if (!mark) {
-		OMT_TRY(omt_cl_check(clFinish(cl->transfer), "clFinish", err));
-		return omt_cl_check(clFinish(cl->compute), "clFinish", err);
-	}
-	if (cl->next_mark - mark >= OMT_MARKS || !cl->marks[mark % OMT_MARKS])
-		return OMT_OK;
-	clFlush(cl->compute);
-	clFlush(cl->transfer);
-	return omt_cl_check(clWaitForEvents(1, &cl->marks[mark % OMT_MARKS]), "clWaitForEvents",
-	                    err);
-}
-
-static double elapsed_cl(omt_backend *self, uint64_t first, uint64_t last)
-{
-	const omt_cl *cl = (const omt_cl *)self;
-	cl_ulong begin = 0, end = 0;
-	if (!first || !last || cl->next_mark - first >= OMT_MARKS ||
-	    cl->next_mark - last >= OMT_MARKS)
-		return 0;
-	if (clGetEventProfilingInfo(cl->marks[first % OMT_MARKS], CL_PROFILING_COMMAND_START,
-	                            sizeof begin, &begin, NULL) != CL_SUCCESS ||
-	    clGetEventProfilingInfo(cl->marks[last % OMT_MARKS], CL_PROFILING_COMMAND_END,
-	                            sizeof end, &end, NULL) != CL_SUCCESS)
-		return 0;
-	return end > begin ? 1e-9 * (double)(end - begin) : 0;
+	return finish_command(cl, cl->compute, event, mark, err);
 }
 
 const omt_backend_class omt_backend_opencl = {

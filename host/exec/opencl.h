@@ -1,4 +1,4 @@
-/* opencl.h - the pieces of the OpenCL backend: devices, programs, and what they share.
+/* opencl.h - the pieces of the OpenCL backend: devices, tiles, programs, and what they share.
  *
  * Sources: OpenCL 1.2 specification; device/contract.h for the kernels' arguments. */
 #ifndef OMT_EXEC_OPENCL_H
@@ -10,7 +10,7 @@
 
 /* Name of an error code ("CL_OUT_OF_RESOURCES"); static. */
 const char *omt_cl_error(cl_int code);
-/* "what: CL_..." as OMT_DEVICE; OMT_OK for CL_SUCCESS. */
+/* "OpenCL: what: CL_... (code)" as OMT_DEVICE; OMT_OK for CL_SUCCESS. */
 omt_status omt_cl_check(cl_int code, const char *what, omt_error *err);
 
 typedef struct omt_cl_device {
@@ -22,26 +22,33 @@ typedef struct omt_cl_device {
 /* The device that `wanted` names by number or part of its or its platform's name; NULL: OMT_DEVICE,
  * else the first that is fit. */
 omt_status omt_cl_device_find(const char *wanted, omt_cl_device *found, omt_error *err);
-/* Why the kernels cannot run on a device, NULL: they can. static. */
+/* Why the kernels cannot run on a device, NULL: they can; static. */
 const char *omt_cl_device_unfit(cl_device_id device);
 void omt_cl_device_info(const omt_cl_device *device, omt_backend_info *info);
 
-/* How work is cut, as build options and global sizes take it. */
+/* How work is cut, as build options and launch sizes take it. */
 typedef struct omt_cl_tiles {
-	int32_t m, rows, n, panels, k; /* TILE_M, TILE_R, TILE_N, TILE_P, TILE_K of gemm.cl */
-	int32_t keys;                  /* TILE_KEYS of attention.cl */
+	int32_t m;               /* TILE_M, rows of a register tile (tile.cl) */
+	int32_t rows, panels, k; /* TILE_R, TILE_P, TILE_K (gemm.cl) */
+	int32_t queries, keys;   /* TILE_Q, TILE_KEYS (attention.cl) */
 } omt_cl_tiles;
 
-extern const omt_cl_tiles omt_cl_default_tiles;
+#define OMT_CL_PANEL    16  /* TILE_N */
+#define OMT_CL_HEAD_DIM 128 /* ATTENTION_DIM: head_dim at most */
+#define OMT_CL_GROUP    64  /* work-items of a group, for ops that work element by element */
 
-/* Builds all kernels and checks their arguments against the contract. */
+/* The tiles for a device's registers. */
+omt_cl_tiles omt_cl_tiles_for(cl_device_id device);
+
+/* Global and local sizes of an op's launch in three dimensions; false: there is nothing to do.
+ * Local sizes are never left to the driver: PoCL compiles a kernel for each one it meets. */
+bool omt_cl_launch_size(omt_op op, const void *args, const omt_cl_tiles *tiles, size_t global[3],
+                        size_t local[3]);
+
+/* Builds all kernels and checks their arguments against the contract. On failure *program and
+ * kernels[] hold what was made until then, for the caller to release. */
 omt_status omt_cl_program_build(cl_context context, cl_device_id device, const omt_cl_tiles *tiles,
                                 cl_program *program, cl_kernel kernels[OMT_OP_COUNT],
                                 omt_error *err);
-
-/* Global and local sizes of an op's launch; returns the dimensions. Sizes are set, never left to
- * the driver: PoCL compiles a kernel for each local size it meets. */
-cl_uint omt_cl_launch_size(omt_op op, const void *args, const omt_cl_tiles *tiles, size_t global[3],
-                           size_t local[3]);
 
 #endif

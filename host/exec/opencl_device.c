@@ -10,87 +10,28 @@
 #define MAX_PLATFORMS 16
 #define MAX_DEVICES   32
 
-const char *omt_cl_error(cl_int code)
-{
-#define NAME(code)          \
-	{                   \
-		code, #code \
-	}
-	static const struct {
-		cl_int code;
-		const char *name;
-	} names[] = {
-		NAME(CL_SUCCESS),
-		NAME(CL_DEVICE_NOT_FOUND),
-		NAME(CL_DEVICE_NOT_AVAILABLE),
-		NAME(CL_COMPILER_NOT_AVAILABLE),
-		NAME(CL_MEM_OBJECT_ALLOCATION_FAILURE),
-		NAME(CL_OUT_OF_RESOURCES),
-		NAME(CL_OUT_OF_HOST_MEMORY),
-		NAME(CL_PROFILING_INFO_NOT_AVAILABLE),
-		NAME(CL_BUILD_PROGRAM_FAILURE),
-		NAME(CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST),
-		NAME(CL_KERNEL_ARG_INFO_NOT_AVAILABLE),
-		NAME(CL_INVALID_VALUE),
-		NAME(CL_INVALID_PLATFORM),
-		NAME(CL_INVALID_DEVICE),
-		NAME(CL_INVALID_CONTEXT),
-		NAME(CL_INVALID_QUEUE_PROPERTIES),
-		NAME(CL_INVALID_COMMAND_QUEUE),
-		NAME(CL_INVALID_HOST_PTR),
-		NAME(CL_INVALID_MEM_OBJECT),
-		NAME(CL_INVALID_BINARY),
-		NAME(CL_INVALID_BUILD_OPTIONS),
-		NAME(CL_INVALID_PROGRAM),
-		NAME(CL_INVALID_PROGRAM_EXECUTABLE),
-		NAME(CL_INVALID_KERNEL_NAME),
-		NAME(CL_INVALID_KERNEL),
-		NAME(CL_INVALID_ARG_INDEX),
-		NAME(CL_INVALID_ARG_VALUE),
-		NAME(CL_INVALID_ARG_SIZE),
-		NAME(CL_INVALID_KERNEL_ARGS),
-		NAME(CL_INVALID_WORK_DIMENSION),
-		NAME(CL_INVALID_WORK_GROUP_SIZE),
-		NAME(CL_INVALID_WORK_ITEM_SIZE),
-		NAME(CL_INVALID_GLOBAL_OFFSET),
-		NAME(CL_INVALID_EVENT_WAIT_LIST),
-		NAME(CL_INVALID_EVENT),
-		NAME(CL_INVALID_OPERATION),
-		NAME(CL_INVALID_BUFFER_SIZE),
-		NAME(CL_INVALID_GLOBAL_WORK_SIZE),
-		{-1001, "CL_PLATFORM_NOT_FOUND_KHR"},
-	};
-#undef NAME
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (names[i].code == code)
-			return names[i].name;
-	return "an unknown error";
-}
-
-omt_status omt_cl_check(cl_int code, const char *what, omt_error *err)
-{
-	if (code == CL_SUCCESS)
-		return OMT_OK;
-	return OMT_FAIL(err, DEVICE, "OpenCL: %s: %s (%d)", what, omt_cl_error(code), code);
-}
-
 const char *omt_cl_device_unfit(cl_device_id device)
 {
 	cl_bool available = CL_FALSE, compiler = CL_FALSE, little = CL_FALSE;
+	size_t group = 0;
 	char version[1024] = "";
 	int major = 0, minor = 0;
 	clGetDeviceInfo(device, CL_DEVICE_AVAILABLE, sizeof available, &available, NULL);
 	clGetDeviceInfo(device, CL_DEVICE_COMPILER_AVAILABLE, sizeof compiler, &compiler, NULL);
 	clGetDeviceInfo(device, CL_DEVICE_ENDIAN_LITTLE, sizeof little, &little, NULL);
+	clGetDeviceInfo(device, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group, NULL);
 	clGetDeviceInfo(device, CL_DEVICE_VERSION, sizeof version - 1, version, NULL);
+	bool numbered = sscanf(version, "OpenCL %d.%d", &major, &minor) == 2;
 	if (!available)
 		return "not available";
 	if (!compiler)
 		return "no compiler for kernels";
 	if (!little)
 		return "big-endian";
-	if (sscanf(version, "OpenCL %d.%d", &major, &minor) != 2 || major * 10 + minor < 12)
+	if (!numbered || major < 1 || (major == 1 && minor < 2))
 		return "older than OpenCL 1.2";
+	if (group < OMT_CL_GROUP)
+		return "groups of fewer than 64 work-items";
 	return NULL;
 }
 
@@ -122,21 +63,32 @@ static omt_status list_devices(omt_cl_device *devices, int32_t *count, omt_error
 	return OMT_OK;
 }
 
-static void device_text(cl_device_id device, cl_device_info key, char *to, size_t room)
+/* A text of a device or platform, empty if there is none; given, free(). */
+static char *device_text(cl_device_id device, cl_device_info key)
 {
-	size_t size = 0;
-	char full[4096] = "";
-	if (clGetDeviceInfo(device, key, sizeof full - 1, full, &size) != CL_SUCCESS)
-		full[0] = '\0';
-	snprintf(to, room, "%s", full);
+	size_t bytes = 0;
+	clGetDeviceInfo(device, key, 0, NULL, &bytes);
+	char *text = calloc(1, bytes + 1);
+	if (text)
+		clGetDeviceInfo(device, key, bytes, text, NULL);
+	return text;
 }
 
-static void platform_text(cl_platform_id platform, cl_platform_info key, char *to, size_t room)
+static char *platform_text(cl_platform_id platform, cl_platform_info key)
 {
-	char full[4096] = "";
-	if (clGetPlatformInfo(platform, key, sizeof full - 1, full, NULL) != CL_SUCCESS)
-		full[0] = '\0';
-	snprintf(to, room, "%s", full);
+	size_t bytes = 0;
+	clGetPlatformInfo(platform, key, 0, NULL, &bytes);
+	char *text = calloc(1, bytes + 1);
+	if (text)
+		clGetPlatformInfo(platform, key, bytes, text, NULL);
+	return text;
+}
+
+/* Moves a given text to an array, cut to fit. */
+static void put_text(char *to, size_t room, char *text)
+{
+	snprintf(to, room, "%s", text ? text : "");
+	free(text);
 }
 
 void omt_cl_device_info(const omt_cl_device *device, omt_backend_info *info)
@@ -145,18 +97,21 @@ void omt_cl_device_info(const omt_cl_device *device, omt_backend_info *info)
 	cl_uint units = 0;
 	*info = (omt_backend_info){.asynchronous = true};
 	snprintf(info->backend, sizeof info->backend, "opencl");
-	device_text(device->device, CL_DEVICE_NAME, info->device, sizeof info->device);
-	device_text(device->device, CL_DRIVER_VERSION, info->driver, sizeof info->driver);
-	device_text(device->device, CL_DEVICE_VERSION, info->version, sizeof info->version);
-	platform_text(device->platform, CL_PLATFORM_NAME, info->platform, sizeof info->platform);
+	put_text(info->device, sizeof info->device, device_text(device->device, CL_DEVICE_NAME));
+	put_text(info->driver, sizeof info->driver, device_text(device->device, CL_DRIVER_VERSION));
+	put_text(info->version, sizeof info->version,
+	         device_text(device->device, CL_DEVICE_VERSION));
+	put_text(info->platform, sizeof info->platform,
+	         platform_text(device->platform, CL_PLATFORM_NAME));
 	clGetDeviceInfo(device->device, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof memory, &memory, NULL);
 	clGetDeviceInfo(device->device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof most, &most, NULL);
 	clGetDeviceInfo(device->device, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
 	info->memory_bytes = memory;
 	info->max_alloc_bytes = most;
 	info->compute_units = (int32_t)units;
-	info->panel = omt_cl_default_tiles.n;
-	info->tile_rows = omt_cl_default_tiles.m * omt_cl_default_tiles.rows;
+	const omt_cl_tiles tiles = omt_cl_tiles_for(device->device);
+	info->panel = OMT_CL_PANEL;
+	info->tile_rows = tiles.m * tiles.rows;
 }
 
 static bool contains(const char *text, const char *part)
@@ -168,61 +123,83 @@ static bool contains(const char *text, const char *part)
 	return false;
 }
 
+/* Whether `wanted` is the device's number or part of its or its platform's name. */
+static bool is_wanted(const omt_cl_device *device, const omt_backend_info *info, const char *wanted)
+{
+	char *end;
+	long number = strtol(wanted, &end, 10);
+	if (end != wanted && !*end)
+		return number == device->number;
+	return contains(info->device, wanted) || contains(info->platform, wanted);
+}
+
 omt_status omt_cl_device_find(const char *wanted, omt_cl_device *found, omt_error *err)
 {
 	omt_cl_device devices[MAX_DEVICES];
 	int32_t count;
-	char *end = NULL;
+	const char *unfit = NULL;
+	char why[256] = "";
 	if (!wanted || !*wanted)
 		wanted = getenv("OMT_DEVICE");
+	if (wanted && !*wanted)
+		wanted = NULL;
 	OMT_TRY(list_devices(devices, &count, err));
-	long number = wanted ? strtol(wanted, &end, 10) : -1;
-	bool by_number = wanted && *wanted && !*end;
 	for (int32_t i = 0; i < count; i++) {
 		omt_backend_info info;
 		omt_cl_device_info(&devices[i], &info);
-		bool named = !wanted || !*wanted || (by_number && number == i) ||
-		             (!by_number &&
-		              (contains(info.device, wanted) || contains(info.platform, wanted)));
-		const char *unfit = omt_cl_device_unfit(devices[i].device);
-		if (named && unfit && wanted && *wanted)
-			return OMT_FAIL(err, DEVICE, "OpenCL device %d, %s: %s", i, info.device,
-			                unfit);
-		if (named && !unfit) {
+		if (wanted && !is_wanted(&devices[i], &info, wanted))
+			continue;
+		unfit = omt_cl_device_unfit(devices[i].device);
+		if (!unfit) {
 			*found = devices[i];
 			return OMT_OK;
 		}
+		snprintf(why, sizeof why, "%d, %s: %s", i, info.device, unfit);
 	}
+	if (unfit)
+		return OMT_FAIL(err, DEVICE, "OpenCL device %s", why);
 	return OMT_FAIL(err, DEVICE,
-	                "no OpenCL device \"%s\" among %d (omnitile devices lists them)",
-	                wanted ? wanted : "", count);
+	                "no OpenCL device \"%s\" among %d (omnitile devices lists them)", wanted,
+	                count);
 }
 
+static const char *type_name(cl_device_id device)
+{
+	cl_device_type type = 0;
+	clGetDeviceInfo(device, CL_DEVICE_TYPE, sizeof type, &type, NULL);
+	return type & CL_DEVICE_TYPE_CPU           ? "cpu"
+	       : type & CL_DEVICE_TYPE_GPU         ? "gpu"
+	       : type & CL_DEVICE_TYPE_ACCELERATOR ? "accelerator"
+	                                           : "other";
+}
+
+static bool has_extension(cl_device_id device, const char *name)
+{
+	char *all = device_text(device, CL_DEVICE_EXTENSIONS);
+	bool found = all && strstr(all, name);
+	free(all);
+	return found;
+}
+
+/* NULL: no memory. */
 static json_t *describe(const omt_cl_device *device)
 {
 	omt_backend_info info;
-	char vendor[128], extensions[4096];
-	cl_device_type type = 0;
+	char vendor[128];
 	cl_ulong local = 0;
+	cl_device_id id = device->device;
+	const char *unfit = omt_cl_device_unfit(id);
 	omt_cl_device_info(device, &info);
-	device_text(device->device, CL_DEVICE_VENDOR, vendor, sizeof vendor);
-	device_text(device->device, CL_DEVICE_EXTENSIONS, extensions, sizeof extensions);
-	clGetDeviceInfo(device->device, CL_DEVICE_TYPE, sizeof type, &type, NULL);
-	clGetDeviceInfo(device->device, CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
-	const char *unfit = omt_cl_device_unfit(device->device);
-	return json_pack("{si ss ss ss ss ss ss si sI sI sI sb sb sb ss*}", "number",
-	                 device->number, "platform", info.platform, "name", info.device, "vendor",
-	                 vendor, "version", info.version, "driver", info.driver, "type",
-	                 type & CL_DEVICE_TYPE_CPU           ? "cpu"
-	                 : type & CL_DEVICE_TYPE_GPU         ? "gpu"
-	                 : type & CL_DEVICE_TYPE_ACCELERATOR ? "accelerator"
-	                                                     : "other",
-	                 "compute_units", info.compute_units, "memory_bytes",
-	                 (json_int_t)info.memory_bytes, "max_alloc_bytes",
-	                 (json_int_t)info.max_alloc_bytes, "local_memory_bytes", (json_int_t)local,
-	                 "fp16", strstr(extensions, "cl_khr_fp16") != NULL, "integer_dot",
-	                 strstr(extensions, "cl_khr_integer_dot_product") != NULL, "usable",
-	                 unfit == NULL, "reason", unfit);
+	put_text(vendor, sizeof vendor, device_text(id, CL_DEVICE_VENDOR));
+	clGetDeviceInfo(id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
+	return json_pack(
+		"{si ss ss ss ss ss ss si sI sI sI sb sb sb ss*}", "number", device->number,
+		"platform", info.platform, "name", info.device, "vendor", vendor, "version",
+		info.version, "driver", info.driver, "type", type_name(id), "compute_units",
+		info.compute_units, "memory_bytes", (json_int_t)info.memory_bytes,
+		"max_alloc_bytes", (json_int_t)info.max_alloc_bytes, "local_memory_bytes",
+		(json_int_t)local, "fp16", has_extension(id, "cl_khr_fp16"), "integer_dot",
+		has_extension(id, "cl_khr_integer_dot_product"), "usable", !unfit, "reason", unfit);
 }
 
 omt_status omt_devices(char **json, omt_error *err)
@@ -232,9 +209,10 @@ omt_status omt_devices(char **json, omt_error *err)
 	*json = NULL;
 	OMT_TRY(list_devices(devices, &count, err));
 	json_t *all = json_array();
-	for (int32_t i = 0; i < count; i++)
-		json_array_append_new(all, describe(&devices[i]));
-	*json = json_dumps(all, JSON_INDENT(1));
+	bool complete = all;
+	for (int32_t i = 0; i < count && complete; i++)
+		complete = !json_array_append_new(all, describe(&devices[i]));
+	*json = complete ? json_dumps(all, JSON_INDENT(1)) : NULL;
 	json_decref(all);
 	return *json ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "the list of devices");
 }

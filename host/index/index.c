@@ -252,7 +252,7 @@ static omt_status read_header(omt_index *index, size_t *at, int64_t *id_bytes, o
 /* Nothing in the file is believed before it is checked against the bytes that are there. */
 static omt_status parse(omt_index *index, omt_error *err)
 {
-	size_t at;
+	size_t at = 0;
 	int64_t id_bytes = 0;
 	OMT_TRY(read_header(index, &at, &id_bytes, err));
 	size_t vectors_at = at + (size_t)id_bytes + padding(at + (size_t)id_bytes);

@@ -2,13 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <libavutil/opt.h>
+#include <libavutil/avstring.h>
 
 #define IO_BUFFER 65536
 
@@ -21,8 +22,7 @@ omt_status omt_av_fail(const omt_demux *demux, const char *what, int code, omt_e
 	                av_make_error_string(reason, sizeof reason, code));
 }
 
-/* ---- bytes
- * ------------------------------------------------------------------------------------------ */
+/* ---- bytes -------------------------------------------------------------------------------- */
 
 static omt_status read_pipe(omt_demux *demux, int fd, int64_t max_bytes, omt_error *err)
 {
@@ -103,7 +103,7 @@ static int64_t io_seek(void *user, int64_t offset, int whence)
 	return base + offset;
 }
 
-/* Playlists and the like would open files of their own. */
+/* A film may name other files as its tracks. */
 static int refuse_open(AVFormatContext *format, AVIOContext **io, const char *url, int flags,
                        AVDictionary **options)
 {
@@ -115,31 +115,70 @@ static int refuse_open(AVFormatContext *format, AVIOContext **io, const char *ur
 	return AVERROR(EPERM);
 }
 
-/* ---- the demuxer
- * ------------------------------------------------------------------------------------- */
+/* ---- the demuxer -------------------------------------------------------------------------- */
 
 static void silence(void)
 {
 	av_log_set_level(AV_LOG_QUIET);
 }
 
+/* What is read. Left out are formats that name other files or addresses, and curiosities, whose
+ * code nobody needs to reach with a file of a stranger. */
+static const char formats[] =
+	"jpeg_pipe,png_pipe,apng,webp_pipe,gif,bmp_pipe,tiff_pipe,pbm_pipe,pgm_pipe,ppm_pipe,"
+	"pam_pipe,j2k_pipe,qoi_pipe,"
+	"mov,matroska,avi,mpeg,mpegts,mpegvideo,m4v,h264,hevc,obu,ivf,mjpeg,flv,asf,ogg,"
+	"wav,w64,flac,mp3,aac,aiff,au,caf,ac3,eac3,amr,ape,wv,tta";
+
+/* Tells the format by content; on success the bytes can be read from their start again. */
+static omt_status find_format(const omt_demux *demux, const AVInputFormat **found, omt_error *err)
+{
+	int code = av_probe_input_buffer2(demux->io, found, "", NULL, 0, 0);
+	if (code < 0)
+		return omt_av_fail(demux, "not media that FFmpeg reads", code, err);
+	if (av_match_list((*found)->name, formats, ',') <= 0)
+		return OMT_FAIL(err, UNSUPPORTED, "%s: files of format %s are not read",
+		                demux->path, (*found)->name);
+	return OMT_OK;
+}
+
+/* Reads what the header leaves out; its decoders have to keep the limits, too. */
+static int find_streams(const omt_demux *demux)
+{
+	unsigned count = demux->format->nb_streams;
+	AVDictionary **options = av_calloc(count + 1, sizeof *options);
+	if (!options)
+		return AVERROR(ENOMEM);
+	for (unsigned i = 0; i < count; i++)
+		av_dict_set_int(&options[i], "max_pixels", demux->max_pixels, 0);
+	int code = avformat_find_stream_info(demux->format, options);
+	for (unsigned i = 0; i < count; i++)
+		av_dict_free(&options[i]);
+	av_free(options);
+	return code;
+}
+
 static omt_status open_format(omt_demux *demux, omt_error *err)
 {
+	const AVInputFormat *found = NULL;
 	uint8_t *buffer = av_malloc(IO_BUFFER);
-	demux->format = avformat_alloc_context();
 	if (buffer)
 		demux->io = avio_alloc_context(buffer, IO_BUFFER, 0, demux, io_read, NULL, io_seek);
-	if (!demux->format || !demux->io) {
-		av_free(demux->io ? NULL : buffer);
+	if (!demux->io) {
+		av_free(buffer);
 		return OMT_FAIL(err, NO_MEMORY, "%s", demux->path);
 	}
+	OMT_TRY(find_format(demux, &found, err));
+	demux->format = avformat_alloc_context();
+	if (!demux->format)
+		return OMT_FAIL(err, NO_MEMORY, "%s", demux->path);
 	demux->format->pb = demux->io;
 	demux->format->io_open = refuse_open;
 	/* On failure FFmpeg frees the context. */
-	int code = avformat_open_input(&demux->format, NULL, NULL, NULL);
+	int code = avformat_open_input(&demux->format, NULL, found, NULL);
 	if (code < 0)
-		return omt_av_fail(demux, "not media that FFmpeg reads", code, err);
-	code = avformat_find_stream_info(demux->format, NULL);
+		return omt_av_fail(demux, "broken header", code, err);
+	code = find_streams(demux);
 	if (code < 0)
 		return omt_av_fail(demux, "no streams", code, err);
 	return OMT_OK;
@@ -160,7 +199,10 @@ omt_status omt_demux_open(const char *path, const omt_limits *limits, omt_demux 
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	pthread_once(&once, silence);
 	omt_status status;
-	*demux = (omt_demux){.path = path};
+	*demux = (omt_demux){.path = path,
+	                     .max_pixels = limits->max_source_pixels < INT_MAX
+	                                           ? limits->max_source_pixels
+	                                           : INT_MAX};
 	OMT_GOTO(read_bytes(demux, limits->max_bytes, err));
 	if (!demux->bytes) {
 		status = OMT_FAIL(err, BAD_FORMAT, "%s: empty", path);
@@ -202,11 +244,32 @@ int omt_demux_stream(const omt_demux *demux, enum AVMediaType type)
 	return stream < 0 ? -1 : stream;
 }
 
-/* ---- decoding
- * ---------------------------------------------------------------------------------------- */
+/* ---- decoding ----------------------------------------------------------------------------- */
 
-omt_status omt_decoder_open(const omt_demux *demux, int stream, AVCodecContext **given,
-                            omt_error *err)
+/* FFmpeg asks here for a frame's memory, when it knows the frame's size. */
+static int get_buffer(AVCodecContext *decoder, AVFrame *frame, int flags)
+{
+	omt_demux *demux = decoder->opaque;
+	if ((int64_t)frame->width * frame->height > demux->max_pixels) {
+		demux->refused_size[0] = frame->width;
+		demux->refused_size[1] = frame->height;
+		return AVERROR(EINVAL);
+	}
+	return avcodec_default_get_buffer2(decoder, frame, flags);
+}
+
+static omt_status decode_fail(const omt_demux *demux, const char *what, int code, omt_error *err)
+{
+	if (demux->refused_size[0])
+		return OMT_FAIL(err, LIMIT,
+		                "%s: %d x %d pixels, the limit is %lld "
+		                "(max_source_pixels)",
+		                demux->path, demux->refused_size[0], demux->refused_size[1],
+		                (long long)demux->max_pixels);
+	return omt_av_fail(demux, what, code, err);
+}
+
+omt_status omt_decoder_open(omt_demux *demux, int stream, AVCodecContext **given, omt_error *err)
 {
 	const AVStream *from = demux->format->streams[stream];
 	const AVCodec *codec = avcodec_find_decoder(from->codecpar->codec_id);
@@ -218,6 +281,11 @@ omt_status omt_decoder_open(const omt_demux *demux, int stream, AVCodecContext *
 	if (!decoder)
 		return OMT_FAIL(err, NO_MEMORY, "%s", demux->path);
 	decoder->thread_count = 1;
+	decoder->opaque = demux;
+	decoder->get_buffer2 = get_buffer;
+	/* Libraries of their own allocate themselves. */
+	if (!(codec->capabilities & AV_CODEC_CAP_DR1))
+		decoder->max_pixels = demux->max_pixels;
 	decoder->pkt_timebase = from->time_base;
 	int code = avcodec_parameters_to_context(decoder, from->codecpar);
 	if (code >= 0)
@@ -239,7 +307,7 @@ static omt_status drain(omt_demux *demux, AVCodecContext *decoder, AVFrame *fram
 		if (code == AVERROR(EAGAIN) || code == AVERROR_EOF)
 			return OMT_OK;
 		if (code < 0)
-			return omt_av_fail(demux, "damaged", code, err);
+			return decode_fail(demux, "damaged", code, err);
 		omt_status status = sink(user, frame, more, err);
 		av_frame_unref(frame);
 		OMT_TRY(status);
@@ -265,14 +333,15 @@ omt_status omt_decode(omt_demux *demux, AVCodecContext *decoder, int stream, omt
 			status = omt_av_fail(demux, "truncated or damaged", code, err);
 			goto done;
 		}
-		if (!ended && packet->stream_index != stream) {
+		/* An empty packet stands for a repeated frame; a decoder takes it for an error. */
+		if (!ended && (packet->stream_index != stream || !packet->size)) {
 			av_packet_unref(packet);
 			continue;
 		}
 		code = avcodec_send_packet(decoder, ended ? NULL : packet);
 		av_packet_unref(packet);
 		if (code < 0 && code != AVERROR_EOF) {
-			status = omt_av_fail(demux, "damaged", code, err);
+			status = decode_fail(demux, "damaged", code, err);
 			goto done;
 		}
 		OMT_GOTO(drain(demux, decoder, frame, sink, user, &more, err));

@@ -1,5 +1,6 @@
 /* demux.h - an opened media file: its bytes in memory (mapped, or read from a pipe) behind FFmpeg's
- * demuxer. The format is told by content alone, and no demuxer can open another file. */
+ * demuxer. The format is told by content alone, and no demuxer can open another file or address:
+ * playlists, session descriptions and the like are refused. */
 #ifndef OMT_MEDIA_DEMUX_H
 #define OMT_MEDIA_DEMUX_H
 
@@ -17,6 +18,8 @@ typedef struct omt_demux {
 	uint8_t *spooled; /* a pipe's content */
 	const uint8_t *data;
 	size_t bytes, at;
+	int64_t max_pixels;      /* larger frames are refused before they are allocated */
+	int32_t refused_size[2]; /* such a frame's width and height; 0: there was none */
 } omt_demux;
 
 omt_status omt_demux_open(const char *path, const omt_limits *limits, omt_demux *demux,
@@ -29,8 +32,7 @@ omt_status omt_demux_rewind(omt_demux *demux, omt_error *err);
 int omt_demux_stream(const omt_demux *demux, enum AVMediaType type);
 
 /* A decoder of one stream, one thread. */
-omt_status omt_decoder_open(const omt_demux *demux, int stream, AVCodecContext **decoder,
-                            omt_error *err);
+omt_status omt_decoder_open(omt_demux *demux, int stream, AVCodecContext **decoder, omt_error *err);
 
 /* Decodes the stream from where the demuxer stands and hands each frame to `frame`, which may set
  * *more to false to end. A broken packet ends it with an error. */

@@ -10,17 +10,23 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
-typedef struct omt_jpeg_error {
-	struct jpeg_error_mgr base;
+/* One decoding: lives outside of the function that calls setjmp, so that a jump leaves it whole. */
+typedef struct omt_jpeg {
+	struct jpeg_error_mgr errors; /* first: on_error() gets its address */
+	struct jpeg_decompress_struct info;
+	const omt_demux *demux;
+	const omt_limits *limits;
+	omt_image *image;
+	uint8_t *line; /* as stored */
 	jmp_buf jump;
 	char text[JMSG_LENGTH_MAX];
-} omt_jpeg_error;
+} omt_jpeg;
 
 static void on_error(j_common_ptr info)
 {
-	omt_jpeg_error *error = (omt_jpeg_error *)info->err;
-	error->base.format_message(info, error->text);
-	longjmp(error->jump, 1);
+	omt_jpeg *in = (omt_jpeg *)(void *)info->err;
+	in->errors.format_message(info, in->text);
+	longjmp(in->jump, 1);
 }
 
 /* Warnings are for damaged data that can be shown; an end before the end is not. */
@@ -62,61 +68,61 @@ static void convert_line(const uint8_t *line, int channels, size_t width, uint8_
 	}
 }
 
-/* The part that libjpeg may jump out of; what it allocates lies in *info, *line and *image. */
-static omt_status decode(const omt_demux *demux, const omt_limits *limits,
-                         struct jpeg_decompress_struct *info, uint8_t **line, omt_image *image,
-                         omt_error *err)
+/* libjpeg may jump out of here. */
+static omt_status decode(omt_jpeg *in, omt_error *err)
 {
-	jpeg_mem_src(info, demux->data, (unsigned long)demux->bytes);
+	struct jpeg_decompress_struct *info = &in->info;
+	omt_image *image = in->image;
+	jpeg_create_decompress(info);
+	jpeg_mem_src(info, in->demux->data, (unsigned long)in->demux->bytes);
 	(void)jpeg_read_header(info, TRUE);
-	if ((int64_t)info->image_width * info->image_height > limits->max_source_pixels)
+	if ((int64_t)info->image_width * info->image_height > in->limits->max_source_pixels)
 		return OMT_FAIL(err, LIMIT,
-		                "%s: %u x %u pixels, the limit is %lld "
-		                "(max_source_pixels)",
-		                demux->path, info->image_width, info->image_height,
-		                (long long)limits->max_source_pixels);
+		                "%s: %u x %u pixels, the limit is %lld (max_source_pixels)",
+		                in->demux->path, info->image_width, info->image_height,
+		                (long long)in->limits->max_source_pixels);
 	if (info->num_components == 4)
 		info->out_color_space = JCS_CMYK;
 	(void)jpeg_start_decompress(info);
 	size_t width = info->output_width, height = info->output_height;
-	if (info->output_components != 1 && info->output_components != 3 &&
-	    info->output_components != 4)
-		return OMT_FAIL(err, UNSUPPORTED, "%s: JPEG of %d components", demux->path,
-		                info->output_components);
+	int channels = info->output_components;
+	if (channels != 1 && channels != 3 && channels != 4)
+		return OMT_FAIL(err, UNSUPPORTED, "%s: JPEG of %d components", in->demux->path,
+		                channels);
 	image->width = (int32_t)width;
 	image->height = (int32_t)height;
 	image->data = malloc(width * height * 3);
-	*line = malloc(width * (size_t)info->output_components);
-	if (!image->data || !*line)
-		return OMT_FAIL(err, NO_MEMORY, "%s: %zu x %zu pixels", demux->path, width, height);
+	in->line = malloc(width * (size_t)channels);
+	if (!image->data || !in->line)
+		return OMT_FAIL(err, NO_MEMORY, "%s: %zu x %zu pixels", in->demux->path, width,
+		                height);
 	while (info->output_scanline < height) {
 		uint8_t *to = image->data + (size_t)info->output_scanline * width * 3;
-		(void)jpeg_read_scanlines(info, line, 1);
-		convert_line(*line, info->output_components, width, to);
+		(void)jpeg_read_scanlines(info, &in->line, 1);
+		convert_line(in->line, channels, width, to);
 	}
 	return OMT_OK;
+}
+
+static omt_status decode_or_land(omt_jpeg *in, omt_error *err)
+{
+	if (setjmp(in->jump))
+		return OMT_FAIL(err, BAD_FORMAT, "%s: damaged JPEG: %s", in->demux->path, in->text);
+	return decode(in, err);
 }
 
 omt_status omt_jpeg_decode(const omt_demux *demux, const omt_limits *limits, omt_image *image,
                            omt_error *err)
 {
-	struct jpeg_decompress_struct info;
-	omt_jpeg_error error;
-	uint8_t *line = NULL;
-	omt_status status;
+	omt_jpeg in = {.demux = demux, .limits = limits, .image = image};
 	*image = (omt_image){0};
-	info.err = jpeg_std_error(&error.base);
-	error.base.error_exit = on_error;
-	error.base.emit_message = on_message;
-	error.base.output_message = on_output;
-	jpeg_create_decompress(&info);
-	/* All that is needed after a jump lies behind pointers. */
-	if (setjmp(error.jump))
-		status = OMT_FAIL(err, BAD_FORMAT, "%s: damaged JPEG: %s", demux->path, error.text);
-	else
-		status = decode(demux, limits, &info, &line, image, err);
-	jpeg_destroy_decompress(&info);
-	free(line);
+	in.info.err = jpeg_std_error(&in.errors);
+	in.errors.error_exit = on_error;
+	in.errors.emit_message = on_message;
+	in.errors.output_message = on_output;
+	omt_status status = decode_or_land(&in, err);
+	jpeg_destroy_decompress(&in.info);
+	free(in.line);
 	if (status != OMT_OK) {
 		free(image->data);
 		*image = (omt_image){0};

@@ -1,5 +1,6 @@
 #include "media/sound.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +8,8 @@
 #include <libavutil/opt.h>
 #include <libswresample/swresample.h>
 
-#define RATE_HZ 16000
+#define RATE_HZ     16000
+#define MAX_RATE_HZ 1536000 /* twice what is recorded; keeps a file's claim from costing memory */
 
 typedef struct omt_sound_reader {
 	const omt_demux *demux;
@@ -67,6 +69,9 @@ static omt_status take_samples(void *user, const AVFrame *frame, bool *more, omt
 	omt_sound_reader *in = user;
 	int32_t channels = frame->ch_layout.nb_channels;
 	if (!in->channels) {
+		if (frame->sample_rate < 1 || frame->sample_rate > MAX_RATE_HZ)
+			return OMT_FAIL(err, BAD_FORMAT, "%s: a rate of %d Hz", in->demux->path,
+			                frame->sample_rate);
 		in->channels = channels;
 		in->rate_hz = frame->sample_rate;
 		in->most = (int64_t)((double)in->limits->max_samples * in->rate_hz / RATE_HZ) +
@@ -103,10 +108,14 @@ omt_status omt_media_resample(const float *samples, int64_t frames, int32_t chan
 	omt_status status = OMT_OK;
 	AVChannelLayout mono = AV_CHANNEL_LAYOUT_MONO;
 	struct SwrContext *swr = NULL;
+	*sound = (omt_sound){0};
+	if (rate_hz < 1 || rate_hz > MAX_RATE_HZ || channels < 1 || frames < 0 ||
+	    frames > INT_MAX / RATE_HZ * (int64_t)rate_hz || frames > INT_MAX)
+		return OMT_FAIL(err, BAD_ARGUMENT, "%lld frames of %d channels at %d Hz",
+		                (long long)frames, channels, rate_hz);
 	/* librosa gives ceil(frames * ratio) samples. */
 	int64_t wanted = (frames * RATE_HZ + rate_hz - 1) / rate_hz;
 	float *mean = malloc((size_t)(frames + 1) * sizeof *mean);
-	*sound = (omt_sound){0};
 	sound->samples = calloc((size_t)wanted + 1, sizeof *sound->samples);
 	if (!mean || !sound->samples) {
 		status = OMT_FAIL(err, NO_MEMORY, "%lld samples", (long long)frames);
@@ -158,8 +167,8 @@ done:
  */
 static bool is_sound_format(const char *name)
 {
-	static const char *const formats[] = {"wav", "flac", "ogg", "mp3", "aiff",
-	                                      "au",  "w64",  "caf", "rf64"};
+	static const char *const formats[] = {"wav",  "flac", "ogg", "mp3",
+	                                      "aiff", "au",   "w64", "caf"};
 	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
 		if (!strcmp(name, formats[i]))
 			return true;
@@ -198,6 +207,7 @@ omt_status omt_media_audio(const char *path, const omt_limits *limits, omt_sound
                            omt_error *err)
 {
 	omt_demux demux;
+	*sound = (omt_sound){0};
 	OMT_TRY(omt_demux_open(path, limits, &demux, err));
 	omt_status status = omt_sound_decode(&demux, limits, sound, err);
 	omt_demux_close(&demux);

@@ -12,10 +12,20 @@ struct omt_video {
 	int stream;
 };
 
+/* Whether decoding the packet gives a frame. VP8 keeps its hidden reference frames in packets of
+ * their own (RFC 6386, section 9.1: show_frame); other codecs have one frame a packet. */
+static bool is_shown(const AVPacket *packet, enum AVCodecID codec)
+{
+	if (!packet->size || packet->flags & AV_PKT_FLAG_DISCARD)
+		return false;
+	return codec != AV_CODEC_ID_VP8 || packet->data[0] & 0x10;
+}
+
 /* Counts packets and time stamps in one pass without decoding. */
 static omt_status scan(omt_video *video, omt_error *err)
 {
 	omt_demux *demux = &video->demux;
+	const AVStream *stream = demux->format->streams[video->stream];
 	AVPacket *packet = av_packet_alloc();
 	int64_t begin = INT64_MAX, end = INT64_MIN;
 	int code;
@@ -23,7 +33,7 @@ static omt_status scan(omt_video *video, omt_error *err)
 		return OMT_FAIL(err, NO_MEMORY, "%s", video->path);
 	while ((code = av_read_frame(demux->format, packet)) >= 0) {
 		if (packet->stream_index == video->stream &&
-		    !(packet->flags & AV_PKT_FLAG_DISCARD)) {
+		    is_shown(packet, stream->codecpar->codec_id)) {
 			video->info.total++;
 			if (packet->pts != AV_NOPTS_VALUE) {
 				begin = packet->pts < begin ? packet->pts : begin;
@@ -37,11 +47,13 @@ static omt_status scan(omt_video *video, omt_error *err)
 	av_packet_free(&packet);
 	if (code != AVERROR_EOF)
 		return omt_av_fail(demux, "truncated or damaged", code, err);
-	const AVStream *stream = demux->format->streams[video->stream];
+	double seconds = end > begin ? (double)(end - begin) * av_q2d(stream->time_base) : 0;
+	if (video->limits.max_seconds > 0 && seconds > video->limits.max_seconds)
+		return OMT_FAIL(err, LIMIT, "%s: %.3f seconds, the limit is %.3f (max_seconds)",
+		                video->path, seconds, video->limits.max_seconds);
 	video->info.header_fps = av_q2d(stream->avg_frame_rate);
-	if (end > begin)
-		video->info.content_fps =
-			video->info.total / ((double)(end - begin) * av_q2d(stream->time_base));
+	if (seconds > 0)
+		video->info.content_fps = video->info.total / seconds;
 	/* A container without a rate: the time stamps have to do. */
 	if (!(video->info.header_fps > 0))
 		video->info.header_fps = video->info.content_fps;

@@ -52,6 +52,10 @@ done:
 	free(indices);
 	free(clip.data);
 	omt_video_close(video);
+	if (status != OMT_OK) {
+		free(patches->data);
+		*patches = (omt_patches){0};
+	}
 	return status;
 }
 

@@ -8,9 +8,8 @@
 
 #include "prep/prep.h"
 
-#define ROWS                                                                                \
-	32 /* frames a product; one size, so that a frame's bits do not depend on its place \
-	    */
+/* Frames a product: one size, so that a frame's bits do not depend on its place. */
+#define ROWS 32
 
 typedef struct omt_spectrum {
 	int32_t n_fft, bins;

@@ -70,8 +70,7 @@ static omt_status cut_all(const omt_prep_config *config, const omt_frames *frame
 	return OMT_OK;
 }
 
-/* ---- pictures
- * ------------------------------------------------------------------------------------------ */
+/* ---- pictures ----------------------------------------------------------------------------- */
 
 /* Resizes *in (freed when it was made here) to the size that the limits ask for. */
 static omt_status fit_image(int32_t factor, double least, double most, bool processor,
@@ -110,8 +109,7 @@ omt_status omt_prep_image(const omt_prep_config *config, const omt_limits *limit
 	return status;
 }
 
-/* ---- clips
- * ---------------------------------------------------------------------------------------------- */
+/* ---- clips -------------------------------------------------------------------------------- */
 
 /* The model card's first resize: frames enlarged or reduced to the loader's limits, back to 8 bits.
  * Given, free(). */

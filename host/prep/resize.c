@@ -120,21 +120,44 @@ static uint8_t clip_8(int32_t sum, int32_t precision)
 	return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
+/* Values summed at a time. A pass goes over neighbouring values (the channels of a pixel, or a
+ * whole row) in blocks, all weights of a block in turn, so that memory is read in its order. */
+#define BLOCK 64
+
+/* sums[n] = weighted sums of n neighbouring values, whose samples are `step` apart. */
+static inline void sum_u8(const uint8_t *from, size_t step, const int32_t *weights, int32_t count,
+                          int32_t *sums, size_t n)
+{
+	for (size_t c = 0; c < n; c++)
+		sums[c] = 0;
+	for (int32_t j = 0; j < count; j++, from += step)
+		for (size_t c = 0; c < n; c++)
+			sums[c] += from[c] * weights[j];
+}
+
 /* One pass: `lines` lines of samples `step` apart (in `unit` neighbouring values each). */
 static void pass_u8(const omt_filter *filter, const uint8_t *in, uint8_t *out, int32_t lines,
                     size_t in_line, size_t out_line, size_t step, size_t unit)
 {
+	int32_t sums[BLOCK];
 	for (int32_t line = 0; line < lines; line++)
 		for (int32_t i = 0; i < filter->outputs; i++) {
 			const uint8_t *from =
 				in + (size_t)line * in_line + (size_t)filter->first[i] * step;
 			const int32_t *weights = filter->fixed + (size_t)i * (size_t)filter->taps;
+			int32_t count = filter->count[i];
 			uint8_t *to = out + (size_t)line * out_line + (size_t)i * step;
-			for (size_t c = 0; c < unit; c++) {
-				int32_t sum = 0;
-				for (int32_t j = 0; j < filter->count[i]; j++)
-					sum += from[(size_t)j * step + c] * weights[j];
-				to[c] = clip_8(sum, filter->precision);
+			for (size_t c = 0; c < unit; c += BLOCK) {
+				size_t n = unit - c < BLOCK ? unit - c : BLOCK;
+				/* Constant lengths let the compiler use vectors. */
+				if (n == BLOCK)
+					sum_u8(from + c, step, weights, count, sums, BLOCK);
+				else if (n == 3)
+					sum_u8(from + c, step, weights, count, sums, 3);
+				else
+					sum_u8(from + c, step, weights, count, sums, n);
+				for (size_t k = 0; k < n; k++)
+					to[c + k] = clip_8(sums[k], filter->precision);
 			}
 		}
 }
@@ -215,6 +238,20 @@ omt_status omt_resize_u8(const uint8_t *in, int32_t height, int32_t width, int32
 	return done ? OMT_OK : no_memory(out_height, out_width, err);
 }
 
+/* ATen's loop is compiled to fused multiply-adds; a product and sum in f64, rounded in every step,
+ * gives the same without the hardware. */
+static inline void sum_f32(const float *from, size_t step, const double *weights, int32_t count,
+                           float *sums, size_t n)
+{
+	for (size_t c = 0; c < n; c++)
+		sums[c] = from[c] * (float)weights[0];
+	for (int32_t j = 1; j < count; j++) {
+		from += step;
+		for (size_t c = 0; c < n; c++)
+			sums[c] = (float)((double)from[c] * weights[j] + (double)sums[c]);
+	}
+}
+
 static void pass_f32(const omt_filter *filter, const float *in, float *out, int32_t lines,
                      size_t in_line, size_t out_line, size_t step, size_t unit)
 {
@@ -223,16 +260,16 @@ static void pass_f32(const omt_filter *filter, const float *in, float *out, int3
 			const float *from =
 				in + (size_t)line * in_line + (size_t)filter->first[i] * step;
 			const double *weights = filter->weights + (size_t)i * (size_t)filter->taps;
+			int32_t count = filter->count[i];
 			float *to = out + (size_t)line * out_line + (size_t)i * step;
-			for (size_t c = 0; c < unit; c++) {
-				/* ATen's loop is compiled to fused multiply-adds; a sum in f64 that
-				 * is rounded in every step gives the same without the hardware. */
-				float sum = from[c] * (float)weights[0];
-				for (int32_t j = 1; j < filter->count[i]; j++)
-					sum = (float)((double)from[(size_t)j * step + c] *
-					                      weights[j] +
-					              (double)sum);
-				to[c] = sum;
+			for (size_t c = 0; c < unit; c += BLOCK) {
+				size_t n = unit - c < BLOCK ? unit - c : BLOCK;
+				if (n == BLOCK)
+					sum_f32(from + c, step, weights, count, to + c, BLOCK);
+				else if (n == 3)
+					sum_f32(from + c, step, weights, count, to + c, 3);
+				else
+					sum_f32(from + c, step, weights, count, to + c, n);
 			}
 		}
 }

@@ -6,11 +6,11 @@ seconds=$1
 shift
 command -v clang >/dev/null || .ci/setup.sh clang libclang-rt-14-dev
 for target; do
-	make --no-print-directory "build/fuzz/$target"
+	make --no-print-directory MODE=fuzz CC=clang "build/fuzz/bin/$target"
 	corpus=build/fuzz/corpus/${target#fuzz_}
 	mkdir -p "$corpus"
 	echo "== $target for $seconds s"
-	"build/fuzz/$target" -max_total_time="$seconds" -max_len=65536 -timeout=10 \
+	"build/fuzz/bin/$target" -max_total_time="$seconds" -max_len=65536 -timeout=10 \
 		-rss_limit_mb=4096 -artifact_prefix=build/fuzz/ -print_final_stats=0 -verbosity=0 \
 		"$corpus" "tests/fuzz/corpus/${target#fuzz_}"
 done

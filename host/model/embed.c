@@ -1,5 +1,7 @@
 /* omt_embed(): the compute thread. It enqueues batch n + 1 before it waits for batch n, so that the
  * device never idles while a slot is ready. */
+#include <math.h>
+
 #include "base/clock.h"
 #include "model/pipe.h"
 
@@ -31,12 +33,27 @@ static double overlap_s(const omt_embedding *run, double begin_s, double end_s)
 	return sum;
 }
 
+/* An overflow in a forward pass must not go out as a vector. */
+static void check_finite(omt_work *work, const float *vector, int32_t dimension)
+{
+	for (int32_t i = 0; i < dimension; i++)
+		if (!isfinite(vector[i])) {
+			OMT_FAIL(&work->failed, BAD_MODEL, "the model's vector is not finite");
+			return;
+		}
+}
+
 static omt_status deliver(omt_embedding *run, const omt_lane *lane, double compute_s,
                           omt_error *err)
 {
 	int32_t dimension = run->engine->model->config.text.hidden, row = 0;
 	for (uint64_t i = 0; i < lane->count; i++) {
 		omt_work *work = omt_pipe_work(&run->pipe, lane->first + i);
+		const float *vector = lane->slot->vectors + (size_t)row * (size_t)dimension;
+		if (work->failed.status == OMT_OK) {
+			check_finite(work, vector, dimension);
+			row++;
+		}
 		bool good = work->failed.status == OMT_OK;
 		double fill_s = work->fill_end_s - work->fill_begin_s;
 		double prepare_s = work->end_s - work->begin_s + (good ? fill_s : 0);
@@ -54,7 +71,6 @@ static omt_status deliver(omt_embedding *run, const omt_lane *lane, double compu
 			.batch = run->stats.batches - 1,
 			.compute_ms = 1e3 * compute_s,
 		};
-		row += good;
 		run->stats.items++;
 		run->stats.failed += !good;
 		run->stats.tokens += (uint64_t)work->tokens;

@@ -61,8 +61,7 @@ static omt_status deliver(omt_embedding *run, const omt_lane *lane, double compu
 			.index = lane->first + i,
 			.id = work->id,
 			.failed = work->failed,
-			.vector =
-				good ? lane->slot->vectors + (size_t)row * (size_t)dimension : NULL,
+			.vector = good ? vector : NULL,
 			.dimension = dimension,
 			.tokens = work->tokens,
 			.kinds = work->kinds,

@@ -15,23 +15,45 @@ static void set_colours(struct SwsContext *scaler, const AVFrame *frame)
 	                         sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16);
 }
 
-omt_status omt_convert_frame(const omt_demux *demux, struct SwsContext **scaler,
-                             const AVFrame *frame, int32_t width, int32_t height, uint8_t *rgb,
-                             omt_error *err)
+/* Bytes a row for swscale to write `width` pixels into: its loops go by up to 32 pixels. */
+static size_t row_bytes(int width, size_t pixel)
 {
-	uint8_t *planes[4] = {rgb};
-	int strides[4] = {3 * width};
-	*scaler = sws_getCachedContext(*scaler, frame->width, frame->height, frame->format, width,
-	                               height, AV_PIX_FMT_RGB24, SWS_BILINEAR, NULL, NULL, NULL);
-	if (!*scaler)
+	return ((size_t)width + 63) / 64 * 64 * pixel;
+}
+
+omt_status omt_convert_frame(const omt_demux *demux, omt_converter *converter, const AVFrame *frame,
+                             int32_t width, int32_t height, uint8_t *rgb, omt_error *err)
+{
+	if (!converter->rows) {
+		converter->stride = row_bytes(width, 3);
+		converter->rows = malloc(converter->stride * (size_t)height);
+		if (!converter->rows)
+			return OMT_FAIL(err, NO_MEMORY, "%s: a frame of %d x %d", demux->path,
+			                width, height);
+	}
+	converter->scaler = sws_getCachedContext(converter->scaler, frame->width, frame->height,
+	                                         frame->format, width, height, AV_PIX_FMT_RGB24,
+	                                         SWS_BILINEAR, NULL, NULL, NULL);
+	if (!converter->scaler)
 		return OMT_FAIL(err, UNSUPPORTED, "%s: frames of format %s to RGB", demux->path,
 		                av_get_pix_fmt_name(frame->format));
-	set_colours(*scaler, frame);
-	int code = sws_scale(*scaler, (const uint8_t *const *)frame->data, frame->linesize, 0,
-	                     frame->height, planes, strides);
+	set_colours(converter->scaler, frame);
+	uint8_t *planes[4] = {converter->rows};
+	int strides[4] = {(int)converter->stride};
+	int code = sws_scale(converter->scaler, (const uint8_t *const *)frame->data,
+	                     frame->linesize, 0, frame->height, planes, strides);
 	if (code < 0)
 		return omt_av_fail(demux, "to RGB", code, err);
+	size_t dense = 3 * (size_t)width;
+	for (size_t y = 0; y < (size_t)height; y++)
+		memcpy(rgb + y * dense, converter->rows + y * converter->stride, dense);
 	return OMT_OK;
+}
+
+void omt_converter_free(omt_converter *converter)
+{
+	sws_freeContext(converter->scaler);
+	free(converter->rows);
 }
 
 /* Palette entries are 0xAARRGGBB; PIL's convert() of palette pictures knows no alpha. */
@@ -99,19 +121,24 @@ static bool convert_plain(const AVFrame *frame, const AVPixFmtDescriptor *format
 /* Chroma at full resolution and exact rounding. */
 static bool convert_yuv(const AVFrame *frame, uint8_t *rgba)
 {
-	uint8_t *planes[4] = {rgba};
-	int strides[4] = {4 * frame->width};
+	size_t dense = 4 * (size_t)frame->width, stride = row_bytes(frame->width, 4);
+	uint8_t *rows = malloc(stride * (size_t)frame->height);
+	uint8_t *planes[4] = {rows};
+	int strides[4] = {(int)stride}, code = -1;
 	struct SwsContext *scaler = sws_getContext(frame->width, frame->height, frame->format,
 	                                           frame->width, frame->height, AV_PIX_FMT_RGBA,
 	                                           SWS_BILINEAR | SWS_FULL_CHR_H_INT |
 	                                                   SWS_FULL_CHR_H_INP | SWS_ACCURATE_RND,
 	                                           NULL, NULL, NULL);
-	if (!scaler)
-		return false;
-	set_colours(scaler, frame);
-	int code = sws_scale(scaler, (const uint8_t *const *)frame->data, frame->linesize, 0,
-	                     frame->height, planes, strides);
+	if (rows && scaler) {
+		set_colours(scaler, frame);
+		code = sws_scale(scaler, (const uint8_t *const *)frame->data, frame->linesize, 0,
+		                 frame->height, planes, strides);
+	}
+	for (size_t y = 0; code >= 0 && y < (size_t)frame->height; y++)
+		memcpy(rgba + y * dense, rows + y * stride, dense);
 	sws_freeContext(scaler);
+	free(rows);
 	return code >= 0;
 }
 

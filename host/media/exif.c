@@ -66,7 +66,8 @@ static omt_bytes find_in_webp(omt_bytes in)
 		if (length > in.bytes - at - 8)
 			break;
 		if (begins(in, at, "EXIF", 4)) {
-			size_t prefix = begins(in, at + 8, "Exif\0\0", 6) ? 6 : 0;
+			bool named = length >= 6 && begins(in, at + 8, "Exif\0\0", 6);
+			size_t prefix = named ? 6 : 0;
 			return (omt_bytes){in.data + at + 8 + prefix, length - prefix};
 		}
 	}

@@ -83,8 +83,11 @@ omt_status omt_video_open(const char *path, const omt_limits *limits, omt_video 
 	video->info.width = size->width;
 	video->info.height = size->height;
 	video->info.has_audio = omt_demux_stream(&video->demux, AVMEDIA_TYPE_AUDIO) >= 0;
-	if (size->width < 1 || size->height < 1 ||
-	    (int64_t)size->width * size->height > limits->max_source_pixels) {
+	if (size->width < 1 || size->height < 1) {
+		status = OMT_FAIL(err, BAD_FORMAT, "%s: frames of unknown size", path);
+		goto done;
+	}
+	if ((int64_t)size->width * size->height > limits->max_source_pixels) {
 		status = OMT_FAIL(err, LIMIT,
 		                  "%s: frames of %d x %d pixels, the limit is %lld "
 		                  "(max_source_pixels)",
@@ -115,7 +118,7 @@ typedef struct omt_frame_picker {
 	const int32_t *indices;
 	int32_t count, taken; /* indices[taken] is wanted next */
 	int32_t seen;         /* frames decoded so far */
-	struct SwsContext *scaler;
+	omt_converter converter;
 	omt_clip *clip;
 } omt_frame_picker;
 
@@ -130,7 +133,7 @@ static omt_status pick(void *user, const AVFrame *frame, bool *more, omt_error *
 		if (first)
 			memcpy(to, first, bytes);
 		else
-			OMT_TRY(omt_convert_frame(&in->video->demux, &in->scaler, frame,
+			OMT_TRY(omt_convert_frame(&in->video->demux, &in->converter, frame,
 			                          in->clip->width, in->clip->height, to, err));
 		first = to;
 	}
@@ -160,7 +163,7 @@ omt_status omt_video_frames(omt_video *video, const int32_t *indices, int32_t co
 		                 "%s: only %d of %d frames could be decoded (truncated or damaged)",
 		                 video->path, in.seen, video->info.total);
 done:
-	sws_freeContext(in.scaler);
+	omt_converter_free(&in.converter);
 	avcodec_free_context(&decoder);
 	if (status != OMT_OK) {
 		free(clip->data);

@@ -15,7 +15,7 @@ bad=0
 check() {
 	local name=$1 status=$2 pattern=$3 out rc
 	shift 3
-	out=$("$@" 2>&1 </dev/null)
+	out=$("$@" 2>&1 </dev/null | tr -d "\0"; exit "${PIPESTATUS[0]}")
 	rc=$?
 	if [ $rc = "$status" ] && grep -qE -- "$pattern" <<<"$out"; then
 		echo "ok   $name"

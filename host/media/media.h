@@ -2,7 +2,11 @@
  *
  * A path "-" or "pipe:" is standard input; anything that cannot be sought is read into memory first
  * (limits->max_bytes). Every limit of omt_limits is checked before memory is spent. Errors name the
- * path. Nothing is printed: FFmpeg's log goes into the error text where it tells the reason. */
+ * path. Nothing is printed. Threads may call at the same time.
+ *
+ * Formats are told by content and are those of the list in demux.c: files that name other files or
+ * addresses (playlists, session descriptions) are refused. FFmpeg's log level is set to quiet for
+ * the process when the first file is opened. */
 #ifndef OMT_MEDIA_MEDIA_H
 #define OMT_MEDIA_MEDIA_H
 
@@ -27,8 +31,10 @@ typedef struct omt_sound {
 } omt_sound;
 
 /* Decodes a picture (the first frame of an animation). Default: alpha is laid over white, EXIF
- * orientation is not applied; limits->apply_exif: turned by EXIF, alpha dropped. Grey, palette and
- * CMYK become RGB as PIL's convert("RGB") does. */
+ * orientation is not applied; limits->apply_exif: turned by EXIF, alpha dropped. The bytes are
+ * those of PIL's convert("RGB") for JPEG, PNG, GIF, BMP and WebP, its peculiarities included: one
+ * transparent colour and transparent palette entries are shown, grey of 16 bits is clipped at 255,
+ * other 16-bit values lose their lower byte. Animated WebP is not supported. */
 omt_status omt_media_image(const char *path, const omt_limits *limits, omt_image *image,
                            omt_error *err);
 
@@ -44,7 +50,9 @@ typedef struct omt_clip_info {
 typedef struct omt_video omt_video; /* an opened clip */
 omt_status omt_video_open(const char *path, const omt_limits *limits, omt_video **video,
                           omt_clip_info *info, omt_error *err);
-/* Decodes the frames named by indices[count] (ascending, duplicates allowed). */
+/* Decodes the frames named by indices[count] (ascending, duplicates allowed). A frame of another
+ * size than the stream's header says is scaled to that. A display rotation is not applied (as in
+ * decord and torchvision). */
 omt_status omt_video_frames(omt_video *video, const int32_t *indices, int32_t count, omt_clip *clip,
                             omt_error *err);
 /* The sound track, as omt_media_audio. */

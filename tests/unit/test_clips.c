@@ -115,6 +115,25 @@ Test(clips, duplicates)
 	omt_video_close(video);
 }
 
+/* VP8 with frames that are decoded and not shown: 42 packets, 40 frames (made by ffmpeg's libvpx
+ * with -auto-alt-ref 1 in two passes). */
+Test(clips, hidden_frames)
+{
+	static const int32_t ends[] = {0, 39};
+	omt_limits limits;
+	omt_video *video;
+	omt_clip_info info;
+	omt_clip clip;
+	omt_error err;
+	omt_limits_init(&limits);
+	cr_assert_eq(omt_video_open(DATA "clips/hidden.webm", &limits, &video, &info, &err), OMT_OK,
+	             "%s", err.text);
+	cr_expect_eq(info.total, 40, "%d", info.total);
+	cr_assert_eq(omt_video_frames(video, ends, 2, &clip, &err), OMT_OK, "%s", err.text);
+	free(clip.data);
+	omt_video_close(video);
+}
+
 static void expect_failure(const char *path, const omt_limits *limits, omt_status status,
                            const char *text)
 {

@@ -69,6 +69,56 @@ Test(pictures, decoded_and_resized)
 	cr_assert_eq(checked, 15);
 }
 
+/* {"file", "card": {"size", "crc32"}, "hfload": the same} */
+static void check_format(const char *place, const json_t *line)
+{
+	static const char *const loaders[] = {"card", "hfload"};
+	char path[256];
+	snprintf(path, sizeof path, DATA "pictures/%s", golden_text(line, "file"));
+	for (size_t i = 0; i < 2; i++) {
+		const json_t *wanted = json_object_get(line, loaders[i]);
+		const json_t *size = json_object_get(wanted, "size");
+		omt_limits limits;
+		omt_image image;
+		omt_kind kind;
+		omt_error err;
+		omt_limits_init(&limits);
+		limits.apply_exif = i == 1;
+		cr_assert_eq(omt_media_image(path, &limits, &image, &err), OMT_OK, "%s", err.text);
+		cr_expect_eq(image.width, json_integer_value(json_array_get(size, 0)), "%s", path);
+		cr_expect_eq(image.height, json_integer_value(json_array_get(size, 1)), "%s", path);
+		expect_crc(path, image.data, (size_t)image.width * (size_t)image.height * 3,
+		           golden_text(wanted, "crc32"));
+		free(image.data);
+		cr_expect_eq(omt_file_kind(path, &kind, &err), OMT_OK, "%s", err.text);
+		cr_expect_eq(kind, OMT_IMAGE, "%s", place);
+	}
+}
+
+/* Formats that the goldens do not have; data/pictures/make.py made them. */
+Test(pictures, formats)
+{
+	cr_assert_eq(golden_lines(DATA "pictures/pictures.jsonl", check_format), 29);
+}
+
+Test(pictures, kinds)
+{
+	static const struct {
+		const char *path;
+		omt_kind kind;
+	} files[] = {{DATA "inputs/img_cmyk_140x150.jpg", OMT_IMAGE},
+	             {DATA "inputs/vid_vfr_6s.mkv", OMT_VIDEO},
+	             {DATA "inputs/vid_mandel_av.mp4", OMT_VIDEO},
+	             {DATA "inputs/aud_low_31s.flac", OMT_AUDIO},
+	             {DATA "inputs/aud_u8_8k.wav", OMT_AUDIO}};
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		omt_kind kind;
+		omt_error err;
+		cr_assert_eq(omt_file_kind(files[i].path, &kind, &err), OMT_OK, "%s", err.text);
+		cr_expect_eq(kind, files[i].kind, "%s", files[i].path);
+	}
+}
+
 static void check_rows(const char *place, const json_t *line)
 {
 	const json_t *pixels = json_object_get(line, "pixel_values");

@@ -140,6 +140,8 @@ static void load_matrix(omt_loader *load, const omt_tensor *tensor, omt_linear *
 	                     .panel = load->panel)))
 		ok(load, omt_exec_wait(exec, 0, load->err));
 	omt_exec_free(exec, source);
+	/* What is on the device need not stay in memory as pages of the file too. */
+	omt_weights_release(load->model->weights);
 }
 
 /* Loads NAME.weight of `shape` as a matrix [n, k], and NAME.bias if it has one. */
@@ -323,9 +325,6 @@ omt_status omt_params_load(const omt_model *model, omt_exec *exec, int32_t panel
 		omt_params_free(exec, params);
 		return load.status;
 	}
-	/* What was packed is resident on the device; the file's pages need not be. */
-	if (panel > 1)
-		omt_weights_release(model->weights);
 	return OMT_OK;
 }
 

@@ -2,7 +2,9 @@
  *
  * OpenBLAS chooses its inner kernels by the shape, and with them the order of additions. So that an
  * item's vector has the same bits alone or in any batch, sgemm is only ever called with one M: rows
- * go in chunks of CHUNK, the last one through a copy filled up with zeros. */
+ * go in chunks, the last one through a copy filled up with zeros. A chunk's rows lie along the axis
+ * that most cores' kernels cut into equal parts (products are column-major: element (i, j) at
+ * j * CHUNK + i). Haswell's and Zen's do not for more than 16 rows, so open() tries. */
 #include <cblas.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,7 +15,7 @@
 #include "exec/backend_host.h"
 #include "exec/storage.h"
 
-#define CHUNK    64    /* rows of A, or queries, a call */
+#define CHUNK    64    /* rows of A, or queries, a call at most */
 #define TILE_N   256   /* rows of W expanded to f32 at a time */
 #define TILE_K   16384 /* longest row of W that is supported */
 #define KEYS     256   /* keys a step of attention */
@@ -21,12 +23,55 @@
 
 typedef struct omt_blas {
 	omt_host_backend host;
+	int32_t chunk;  /* rows a call */
 	float *weights; /* [TILE_N, TILE_K] */
 	float *rows;    /* [CHUNK, TILE_K]: the last chunk of A */
-	float *product; /* [CHUNK, TILE_N] */
-	float *scores;  /* [CHUNK, KEYS] */
-	float *sums;    /* [CHUNK, MAX_HEAD] */
+	float *product; /* [TILE_N][CHUNK] */
+	float *scores;  /* [KEYS][CHUNK] */
+	float *sums;    /* [MAX_HEAD][CHUNK] */
 } omt_blas;
+
+/* product[TILE_N][CHUNK] = rows a[chunk, k] times rows w[n, k]. */
+static void multiply(const omt_blas *blas, int32_t n, int32_t k, const float *a, int32_t lda,
+                     const float *w, int32_t ldw, float *product)
+{
+	cblas_sgemm(CblasColMajor, CblasTrans, CblasNoTrans, blas->chunk, n, k, 1.0f, a, lda, w,
+	            ldw, 0.0f, product, CHUNK);
+}
+
+/* Whether equal rows give equal bits at every place of a chunk of this size. */
+static bool is_uniform(omt_blas *blas, int32_t chunk)
+{
+	static const int32_t depths[] = {37, 80, 128, 1000};
+	blas->chunk = chunk;
+	for (size_t d = 0; d < sizeof depths / sizeof *depths; d++) {
+		const int32_t k = depths[d];
+		uint32_t state = 1;
+		for (int32_t i = 0; i < TILE_N * k; i++) {
+			state = state * 1664525u + 1013904223u;
+			blas->weights[i] = (float)(int32_t)state / 2147483648.0f;
+		}
+		for (int32_t i = 0; i < chunk; i++)
+			memcpy(blas->rows + (size_t)i * (size_t)k, blas->weights,
+			       (size_t)k * sizeof(float));
+		for (int32_t n = TILE_N; n > 0; n = n * 3 / 7) {
+			multiply(blas, n, k, blas->rows, k, blas->weights, k, blas->product);
+			for (int32_t j = 0; j < n; j++)
+				for (int32_t i = 1; i < chunk; i++)
+					if (memcmp(blas->product + j * CHUNK,
+					           blas->product + j * CHUNK + i, sizeof(float)))
+						return false;
+		}
+	}
+	return true;
+}
+
+static void choose_chunk(omt_blas *blas)
+{
+	static const int32_t chunks[] = {CHUNK, 16, 8, 1};
+	for (size_t i = 0; i < sizeof chunks / sizeof *chunks && !is_uniform(blas, chunks[i]); i++)
+		continue;
+}
 
 static void close_blas(omt_backend *self)
 {
@@ -56,6 +101,7 @@ static omt_status open_blas(const omt_backend_options *options, omt_backend **se
 	}
 	if (options->threads > 0)
 		openblas_set_num_threads(options->threads);
+	choose_chunk(blas);
 	*self = &blas->host.base;
 	return OMT_OK;
 }
@@ -81,8 +127,7 @@ static bool supports_blas(const omt_backend *self, omt_op op, const void *args)
 	return op == OMT_OP_attention && ((const omt_attention_args *)args)->head_dim <= MAX_HEAD;
 }
 
-/* ---- gemm
- * ------------------------------------------------------------------------------------------ */
+/* ---- gemm ---- */
 
 static const float *expand_rows(omt_blas *blas, const omt_gemm_args *g, int32_t first,
                                 int32_t count, int32_t *ld)
@@ -110,7 +155,7 @@ static void finish_tile(const omt_blas *blas, const omt_gemm_args *g, int32_t ro
 	float *c = omt_host_buffer_data(g->c);
 	for (int32_t i = 0; i < rows; i++)
 		for (int32_t j = 0; j < cols; j++) {
-			float sum = blas->product[(size_t)i * TILE_N + (size_t)j];
+			float sum = blas->product[(size_t)j * CHUNK + (size_t)i];
 			if (g->flags & OMT_GEMM_SCALE)
 				sum *= scale[col + j];
 			if (g->flags & OMT_GEMM_BIAS)
@@ -126,65 +171,65 @@ static void finish_tile(const omt_blas *blas, const omt_gemm_args *g, int32_t ro
 		}
 }
 
-/* `count` rows of dense length `cols` followed by zero rows up to CHUNK. */
-static void fill_chunk(float *to, const float *from, int32_t ld, int32_t count, int32_t cols)
+/* `count` rows of dense length `cols` followed by zero rows up to a chunk, to blas->rows. */
+static void fill_chunk(const omt_blas *blas, const float *from, int32_t ld, int32_t count,
+                       int32_t cols)
 {
+	float *to = blas->rows;
 	for (int32_t i = 0; i < count; i++)
 		memcpy(to + (size_t)i * (size_t)cols, from + (size_t)i * (size_t)ld,
 		       (size_t)cols * sizeof *to);
 	memset(to + (size_t)count * (size_t)cols, 0,
-	       (size_t)(CHUNK - count) * (size_t)cols * sizeof *to);
+	       (size_t)(blas->chunk - count) * (size_t)cols * sizeof *to);
 }
 
 static void run_gemm(omt_blas *blas, const omt_gemm_args *g)
 {
 	const float *a = omt_host_buffer_data(g->a);
-	int32_t tail = g->m % CHUNK;
+	int32_t tail = g->m % blas->chunk;
 	if (tail)
-		fill_chunk(blas->rows, a + (size_t)(g->m - tail) * (size_t)g->lda, g->lda, tail,
-		           g->k);
+		fill_chunk(blas, a + (size_t)(g->m - tail) * (size_t)g->lda, g->lda, tail, g->k);
 	for (int32_t col = 0; col < g->n; col += TILE_N) {
 		int32_t cols = g->n - col < TILE_N ? g->n - col : TILE_N, ldw;
 		const float *w = expand_rows(blas, g, col, cols, &ldw);
-		for (int32_t row = 0; row < g->m; row += CHUNK) {
-			bool whole = g->m - row >= CHUNK;
-			cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, CHUNK, cols, g->k,
-			            1.0f, whole ? a + (size_t)row * (size_t)g->lda : blas->rows,
-			            whole ? g->lda : g->k, w, ldw, 0.0f, blas->product, TILE_N);
-			finish_tile(blas, g, row, whole ? CHUNK : tail, col, cols);
+		for (int32_t row = 0; row < g->m; row += blas->chunk) {
+			bool whole = g->m - row >= blas->chunk;
+			multiply(blas, cols, g->k,
+			         whole ? a + (size_t)row * (size_t)g->lda : blas->rows,
+			         whole ? g->lda : g->k, w, ldw, blas->product);
+			finish_tile(blas, g, row, whole ? blas->chunk : tail, col, cols);
 		}
 	}
 }
 
-/* ---- attention
- * ------------------------------------------------------------------------------------- */
+/* ---- attention ---- */
 
 /* The running maximum and sum of an online softmax over key blocks. */
 typedef struct omt_softmax {
 	float most[CHUNK], total[CHUNK];
 } omt_softmax;
 
-/* scores[rows, KEYS] become weights; the sums so far are scaled to the new maximum. */
+/* The scores become weights; the sums so far are scaled to the new maximum. */
 static void step_softmax(omt_blas *blas, omt_softmax *soft, const omt_attention_args *a,
                          int32_t first_query, int32_t rows, int32_t first_key, int32_t keys)
 {
 	for (int32_t i = 0; i < rows; i++) {
-		float *score = blas->scores + (size_t)i * KEYS;
+		float *score = blas->scores + i;
 		int32_t seen = keys;
 		if (a->causal && first_query + i - first_key + 1 < seen)
 			seen = first_query + i - first_key + 1;
 		float most = soft->most[i];
 		for (int32_t j = 0; j < seen; j++)
-			most = fmaxf(most, a->scale * score[j]);
+			most = fmaxf(most, a->scale * score[j * CHUNK]);
 		float shrink = seen > 0 ? expf(soft->most[i] - most) : 1.0f, total = 0;
-		for (int32_t j = 0; j < KEYS; j++) {
-			score[j] = j < seen ? expf(a->scale * score[j] - most) : 0;
-			total += score[j];
+		for (int32_t j = 0; j < keys; j++) {
+			score[j * CHUNK] = j < seen ? expf(a->scale * score[j * CHUNK] - most) : 0;
+			total += score[j * CHUNK];
 		}
 		soft->most[i] = most;
 		soft->total[i] = soft->total[i] * shrink + total;
 		for (int32_t d = 0; d < a->head_dim; d++)
-			blas->sums[(size_t)i * MAX_HEAD + (size_t)d] *= shrink;
+			blas->sums[d * CHUNK + i] *= shrink;
 	}
 }
 
@@ -192,7 +237,8 @@ static void step_softmax(omt_blas *blas, omt_softmax *soft, const omt_attention_
 static void attend_block(omt_blas *blas, const omt_attention_args *a, int32_t begin, int32_t length,
                          int32_t head, int32_t query)
 {
-	int32_t dim = a->head_dim, rows = length - query < CHUNK ? length - query : CHUNK;
+	int32_t dim = a->head_dim,
+		rows = length - query < blas->chunk ? length - query : blas->chunk;
 	size_t kv_at =
 		(size_t)begin * (size_t)a->ldkv + (size_t)(head / (a->heads / a->kv_heads) * dim);
 	const float *q = (const float *)omt_host_buffer_data(a->q) +
@@ -206,24 +252,23 @@ static void attend_block(omt_blas *blas, const omt_attention_args *a, int32_t be
 		soft.most[i] = -INFINITY;
 		soft.total[i] = 0;
 	}
-	fill_chunk(blas->rows, q, a->ldq, rows, dim);
-	memset(blas->sums, 0, (size_t)CHUNK * MAX_HEAD * sizeof *blas->sums);
+	fill_chunk(blas, q, a->ldq, rows, dim);
+	memset(blas->sums, 0, (size_t)CHUNK * (size_t)dim * sizeof *blas->sums);
 	for (int32_t key = 0; key < length; key += KEYS) {
 		int32_t keys = length - key < KEYS ? length - key : KEYS;
 		if (a->causal && key > query + rows - 1)
 			break;
-		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, CHUNK, keys, dim, 1.0f,
-		            blas->rows, dim, k + (size_t)key * (size_t)a->ldkv, a->ldkv, 0.0f,
-		            blas->scores, KEYS);
+		multiply(blas, keys, dim, blas->rows, dim, k + (size_t)key * (size_t)a->ldkv,
+		         a->ldkv, blas->scores);
 		step_softmax(blas, &soft, a, query, rows, key, keys);
-		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, CHUNK, dim, keys, 1.0f,
-		            blas->scores, KEYS, v + (size_t)key * (size_t)a->ldkv, a->ldkv, 1.0f,
-		            blas->sums, MAX_HEAD);
+		cblas_sgemm(CblasColMajor, CblasNoTrans, CblasTrans, blas->chunk, dim, keys, 1.0f,
+		            blas->scores, CHUNK, v + (size_t)key * (size_t)a->ldkv, a->ldkv, 1.0f,
+		            blas->sums, CHUNK);
 	}
 	for (int32_t i = 0; i < rows; i++)
 		for (int32_t d = 0; d < dim; d++)
 			out[(size_t)i * (size_t)a->ldo + (size_t)d] =
-				blas->sums[(size_t)i * MAX_HEAD + (size_t)d] / soft.total[i];
+				blas->sums[d * CHUNK + i] / soft.total[i];
 }
 
 static void run_attention(omt_blas *blas, const omt_attention_args *a)
@@ -232,7 +277,7 @@ static void run_attention(omt_blas *blas, const omt_attention_args *a)
 	for (int32_t s = 0; s < a->sequences; s++) {
 		int32_t begin = cu_seqlens[s], length = cu_seqlens[s + 1] - begin;
 		for (int32_t head = 0; head < a->heads; head++)
-			for (int32_t query = 0; query < length; query += CHUNK)
+			for (int32_t query = 0; query < length; query += blas->chunk)
 				attend_block(blas, a, begin, length, head, query);
 	}
 }

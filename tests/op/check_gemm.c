@@ -62,17 +62,18 @@ static void rows_are_independent(op_bench *bench)
 	op_run_alone(bench, OMT_OP_gemm, &args);
 	memcpy(together, c, sizeof together);
 	op_clear(bench);
-	/* Every row again, first of a batch of another size. */
-	for (int32_t row = 0; row < M; row += 13) {
-		args.m = 1 + row % 3;
-		args.m = row + args.m > M ? 1 : args.m;
+	/* Every row again, at other places of batches of other sizes. */
+	for (int32_t row = 0; row < M; row++) {
+		args.m = 1 + row * 29 % 71;
+		args.m = row + args.m > M ? M - row : args.m;
 		memcpy(op_floats(bench, "a", (size_t)args.m * K), a + row * K,
 		       (size_t)args.m * K * sizeof *a);
 		memcpy(op_floats(bench, "w", N * K), w, sizeof w);
 		c = op_floats(bench, "c", (size_t)args.m * N);
 		op_run_alone(bench, OMT_OP_gemm, &args);
-		cr_assert(!memcmp(c, together + row * N, N * sizeof *c),
-		          "row %d has other bits in a batch of %d", row, args.m);
+		for (int32_t i = 0; i < args.m; i++)
+			cr_assert(!memcmp(c + i * N, together + (row + i) * N, N * sizeof *c),
+			          "row %d has other bits as row %d of %d", row + i, i, args.m);
 		op_clear(bench);
 	}
 }

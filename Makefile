@@ -38,9 +38,9 @@ CLI_SRC  := $(wildcard host/cli/*.c)
 LIB_SRC  := $(filter-out $(CLI_SRC),$(wildcard host/*/*.c)) $(wildcard bench/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$B/%.o) $B/device/kernels.o
 CLI_OBJ  := $(CLI_SRC:%.c=$B/%.o)
-# contract.h first; storage, tile, rmsnorm and unfold hold functions that others use.
-KERNELS  := device/contract.h $(addprefix device/,storage.cl tile.cl rmsnorm.cl unfold.cl) \
-	$(filter-out %storage.cl %tile.cl %rmsnorm.cl %unfold.cl,$(wildcard device/*.cl))
+# contract.h first; storage, tile, gemm, rmsnorm and unfold hold functions that others use.
+KERNELS  := device/contract.h $(addprefix device/,storage.cl tile.cl gemm.cl rmsnorm.cl unfold.cl) \
+	$(filter-out %storage.cl %tile.cl %/gemm.cl %rmsnorm.cl %unfold.cl,$(wildcard device/*.cl))
 SUITES   := unit op golden
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60
@@ -109,6 +109,21 @@ race: $B/test_op
 
 lint:
 	@tests/check_layers.sh
+
+# ---- benchmarks of kernels, by hand: a quiet machine, then the lines go to bench/results/ --------
+
+# Peers (PyTorch, llama.cpp) live in a virtual environment that bench/peers/setup.sh makes.
+PEERS ?= build/peers
+.PHONY: bench-gemm bench-attention
+bench-gemm: $B/bench_gemm
+	@$< $(BENCH_ARGS)
+
+bench-attention: $B/bench_attention
+	@$(PEERS)/v/bin/python bench/peers/attention.py $< $(BENCH_ARGS)
+
+$B/bench_%: $B/bench/kernels/%.o $B/bench/kernels/machine.o $B/libomnitile.a
+	@echo "link  $@"
+	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS)
 
 # ---- running ----------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@
 #define OMT_BF16 1 /* upper half of an f32 */
 #define OMT_F16 2  /* IEEE 754 binary16 */
 #define OMT_I8 3   /* times a scale per output row */
+#define OMT_I8X4 4 /* packed weights of gemm_i8: int8 in groups of four along k */
 
 /* gemm: activation */
 #define OMT_ACT_NONE 0
@@ -38,13 +39,14 @@
 #define OMT_GEMM_BIAS 1
 #define OMT_GEMM_RESIDUAL 2
 #define OMT_GEMM_SCALE 4
+#define OMT_GEMM_PRODUCT 8 /* times the residual instead of plus: silu(gate) * up */
 
 /* pool */
 #define OMT_POOL_MEAN 0
 #define OMT_POOL_LAST 1
 #define OMT_POOL_CLS 2 /* first row */
 
-/* C[M,N] = act(A[M,K] * W[N,K]^T * scale[N] + bias[N]) + residual[M,N].
+/* C[M,N] = act(A[M,K] * W[N,K]^T * scale[N] + bias[N]) + residual[M,N] (or * residual: PRODUCT).
  * W as w_dtype says. w_panel 1: rows of ldw elements. w_panel P > 1: as `pack` wrote it, panels
  * of P rows, element (n, k) at (n / P) * K * P + k * P + n % P; ldw is not used then. residual
  * may be c. */
@@ -55,7 +57,25 @@
 	S(i32, ldr) _() S(i32, ldc) _() S(i32, w_dtype) _() S(i32, w_panel) _() S(i32, act) _() \
 	S(i32, flags)
 
-/* dst = panels of `panel` rows of the row-major src[n, k]; the last panel is filled with zeros. */
+/* gemm with both operands int8: C = act(sum_k a w * a_scale[M] * scale[N] + bias[N]) + residual, the
+ * sum in int32, exact for k < 2^16. a: int8 rows as `quantize` wrote them, followed by up to three
+ * readable bytes. w: as `pack` wrote OMT_I8X4 with w_panel P, element (n, k) at (n / P) * K4 * P +
+ * (k / 4) * 4 * P + (n % P) * 4 + k % 4, K4 = k rounded up to 4, zero beyond k. flags: as gemm's,
+ * SCALE is always on. */
+#define OMT_GEMM_I8(B, S, _)                                                                  \
+	B(IN, u8, a) _() B(IN, f32, a_scale) _() B(IN, u8, w) _() B(IN, f32, scale) _()       \
+	B(IN, f32, bias) _() B(IN, f32, residual) _() B(OUT, f32, c) _()                      \
+	S(i32, m) _() S(i32, n) _() S(i32, k) _() S(i32, lda) _() S(i32, ldr) _()             \
+	S(i32, ldc) _() S(i32, w_panel) _() S(i32, act) _() S(i32, flags)
+
+/* Rows to int8 with a scale each: scale = max|x| / 127, out = x / scale rounded to nearest even
+ * (scale 0: zeros). Columns up to ldo are zero. ldo is a multiple of 4. */
+#define OMT_QUANTIZE(B, S, _)                                                         \
+	B(IN, f32, x) _() B(OUT, u8, out) _() B(OUT, f32, scale) _()                  \
+	S(i32, rows) _() S(i32, cols) _() S(i32, ldx) _() S(i32, ldo)
+
+/* dst = panels of `panel` rows of the row-major src[n, k]; the last panel is filled with zeros.
+ * OMT_I8X4: from rows of int8. */
 #define OMT_PACK(B, S, _)                                                             \
 	B(IN, u8, src) _() B(OUT, u8, dst) _()                                        \
 	S(i32, n) _() S(i32, k) _() S(i32, lds) _() S(i32, dtype) _() S(i32, panel)
@@ -87,11 +107,6 @@
 #define OMT_ROTARY(B, S, _)                                                           \
 	B(INOUT, f32, x) _() B(IN, f32, cosines) _() B(IN, f32, sines) _()            \
 	S(i32, rows) _() S(i32, heads) _() S(i32, head_dim) _() S(i32, ldx)
-
-/* out = silu(gate) * up. out may be gate or up. */
-#define OMT_GLU(B, S, _)                                                              \
-	B(IN, f32, gate) _() B(IN, f32, up) _() B(OUT, f32, out) _()                  \
-	S(i32, rows) _() S(i32, cols) _() S(i32, ldg) _() S(i32, ldu) _() S(i32, ldo)
 
 /* dst[dst_index[i], :] = src[src_index[i], :] for i < count. src as src_dtype says (not I8). The
  * dst rows are distinct. Rows of dst not named stay as they are. */
@@ -129,11 +144,12 @@
 #define OMT_OP_LIST(X)            \
 	X(OMT_PACK, pack)         \
 	X(OMT_GEMM, gemm)         \
+	X(OMT_GEMM_I8, gemm_i8)   \
+	X(OMT_QUANTIZE, quantize) \
 	X(OMT_ATTENTION, attention) \
 	X(OMT_RMSNORM, rmsnorm)   \
 	X(OMT_LAYERNORM, layernorm) \
 	X(OMT_ROTARY, rotary)     \
-	X(OMT_GLU, glu)           \
 	X(OMT_ROWS, rows)         \
 	X(OMT_UNFOLD, unfold)     \
 	X(OMT_PAIRS, pairs)       \

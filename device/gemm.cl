@@ -1,26 +1,37 @@
 /* gemm.cl - C = act(A W^T * scale + bias) + residual, a block of C a work-item.
  *
- * A work-item computes TILE_R x TILE_P register tiles of C. Over K it goes in blocks of TILE_K: it
- * copies that block of its rows of A into private memory (rows of A lie a power of two apart and
- * would fight for the same cache sets), then for each panel of W it expands the block to f32 and
- * multiplies. The loops are BLIS's (Van Zee and van de Geijn, 2015), the innermost in registers.
+ * A work-item computes TILE_R register tiles of C times at most TILE_P panels: as many as the
+ * launch gives it, fewer where there would be too few work-items. Over K it goes in blocks of
+ * TILE_K: it copies that block of its rows of A into private memory (rows of A lie a power of two
+ * apart and would fight for the same cache sets), then for each panel of W it expands the block to
+ * f32 and multiplies, asking for the next ones meanwhile. The loops are BLIS's (Van Zee and van de
+ * Geijn, 2015), the innermost in registers. With at most GEMM_FEW rows (a query) memory bounds it:
+ * then nothing is copied, W goes from memory to registers, panels side by side.
  *
  * An element is one chain of fused multiply-adds in the order of k, whatever the tiles are, so its
  * bits depend on its row of A and of W alone. Rows past the end repeat the last one, columns past
  * the end multiply zeros or the last row of W; neither is stored. */
 #include "contract.h"
 
+#ifndef TILE_W
+#define TILE_W 2 /* panels of a register tile: 1 or 2 */
+#endif
 #ifndef TILE_R
-#define TILE_R 2 /* register tiles below each other in a work-item */
+#define TILE_R 8 /* register tiles below each other in a work-item */
 #endif
 #ifndef TILE_P
-#define TILE_P 8 /* panels beside each other in a work-item */
+#define TILE_P 8 /* panels beside each other in a work-item, a multiple of TILE_W */
 #endif
 #ifndef TILE_K
 #define TILE_K 128 /* depth of a block, a multiple of 16 */
 #endif
 
+#ifndef GEMM_FEW
+#define GEMM_FEW 4 /* rows at most that are memory's business */
+#endif
+#define GEMM_ABREAST 4 /* panels side by side then: chains enough to hide their latency */
 #define GEMM_ROWS (TILE_M * TILE_R)
+#define GEMM_STRIDE (TILE_K + 16) /* of rows of A: no power of two */
 
 /* `depth` rows of a panel of W from element `start` on, to f32. */
 static inline void gemm_expand_panel(__global const uchar *w, size_t start, int depth, int w_dtype,
@@ -67,68 +78,168 @@ static inline void gemm_take_rows(__global const float *a, int m0, int k0, int d
 	for (int i = 0; i < GEMM_ROWS; i++) {
 		__global const float *row = a + (size_t)min(m0 + i, m - 1) * lda + k0;
 		for (int j = 0; j < depth; j += 16)
-			vstore16(tile_load(row + j, depth - j), 0, block + i * TILE_K + j);
+			vstore16(tile_load(row + j, depth - j), 0, block + i * GEMM_STRIDE + j);
 	}
 }
 
-static inline float16 gemm_activate(float16 x, int act)
+/* What is done with a sum on its way to C; shared with gemm_i8. */
+static inline float16 gemm_finish(float16 x, float16 offset, int act, int flags,
+                                  __global const float *residual, int count)
 {
-	switch (act) {
-	case OMT_ACT_SILU:
-		return x / (1.0f + exp(-x));
-	case OMT_ACT_GELU:
-		return x * (1.0f + erf(x * M_SQRT1_2_F)) * 0.5f;
+	if (flags & OMT_GEMM_BIAS)
+		x += offset;
+	if (act == OMT_ACT_SILU)
+		x = x / (1.0f + exp(-x));
+	else if (act == OMT_ACT_GELU)
+		x = x * (1.0f + erf(x * M_SQRT1_2_F)) * 0.5f;
+	if (flags & OMT_GEMM_PRODUCT)
+		x *= tile_load(residual, count);
+	else if (flags & OMT_GEMM_RESIDUAL)
+		x += tile_load(residual, count);
+	return x;
+}
+
+/* Panels that each work-item takes when the launch's second axis covers those of n columns. */
+static inline int gemm_panels_each(int n)
+{
+	const int panels = (n + TILE_N - 1) / TILE_N, items = get_global_size(1);
+	return (panels + items - 1) / items;
+}
+
+/* 16 elements of a panel of W to f32. */
+static inline float16 gemm_lanes(__global const uchar *w, size_t at, int w_dtype)
+{
+	switch (w_dtype) {
+	case OMT_F32:
+		return vload16(0, (__global const float *)w + at);
+	case OMT_BF16:
+		return as_float16(convert_uint16(vload16(0, (__global const ushort *)w + at)) << 16);
+	case OMT_F16:
+		return vload_half16(0, (__global const half *)w + at);
 	default:
-		return x;
+		return convert_float16(vload16(0, (__global const char *)w + at));
 	}
 }
 
-/* Global ids: (block of rows, block of panels). */
-__kernel void gemm(OMT_ARGS(OMT_GEMM))
+/* sums[panel][row] += GEMM_FEW rows of a (the last one repeated) times GEMM_ABREAST panels. */
+static inline void gemm_few(__global const float *a, int rows, int lda, __global const uchar *w,
+                            size_t start, size_t panel_size, int k, int w_dtype,
+                            __private float16 *sums)
 {
-	__private float a_block[GEMM_ROWS * TILE_K];
-	__private float w_block[TILE_K * TILE_N];
-	__private float16 sum[TILE_P * GEMM_ROWS];
-	const int m0 = get_global_id(0) * GEMM_ROWS, n0 = get_global_id(1) * (TILE_P * TILE_N);
-	if (m0 >= m || n0 >= n)
-		return;
-	const int panels = min(TILE_P, (n - n0 + TILE_N - 1) / TILE_N);
-	const int tiles = min(TILE_R, (m - m0 + TILE_M - 1) / TILE_M);
-
-	for (int i = 0; i < TILE_P * GEMM_ROWS; i++)
-		sum[i] = 0.0f;
-	for (int k0 = 0; k0 < k; k0 += TILE_K) {
-		const int depth = min(TILE_K, k - k0);
-		gemm_take_rows(a, m0, k0, depth, m, lda, a_block);
-		for (int p = 0; p < panels; p++) {
-			const int row = n0 + p * TILE_N;
-			if (w_panel == 1)
-				gemm_expand_rows(w, row, k0, depth, n, ldw, w_dtype, w_block);
-			else
-				gemm_expand_panel(w, (size_t)row * k + (size_t)k0 * TILE_N, depth,
-				                  w_dtype, w_block);
-			for (int t = 0; t < tiles; t++)
-				tile_multiply(a_block + t * TILE_M * TILE_K, TILE_K, w_block,
-				              TILE_N, depth, sum + p * GEMM_ROWS + t * TILE_M, 1);
+	float16 tile[GEMM_ABREAST * GEMM_FEW];
+	__global const float *row[GEMM_FEW];
+#pragma unroll
+	for (int i = 0; i < GEMM_FEW; i++)
+		row[i] = a + (size_t)min(i, rows - 1) * lda;
+#pragma unroll
+	for (int i = 0; i < GEMM_ABREAST * GEMM_FEW; i++)
+		tile[i] = 0.0f;
+	const int ahead = 64 * TILE_N; /* elements: what is asked for before it is used */
+	const int bytes = w_dtype == OMT_F32 ? 4 : w_dtype == OMT_I8 ? 1 : 2;
+	for (int j = 0; j < k; j++) {
+#pragma unroll
+		for (int p = 0; p < GEMM_ABREAST; p++) {
+			const size_t at = start + p * panel_size + (size_t)j * TILE_N;
+			TILE_PREFETCH(w + (at + ahead) * bytes);
+			const float16 lanes = gemm_lanes(w, at, w_dtype);
+#pragma unroll
+			for (int i = 0; i < GEMM_FEW; i++)
+				tile[p * GEMM_FEW + i] =
+					fma((float16)row[i][j], lanes, tile[p * GEMM_FEW + i]);
 		}
 	}
+#pragma unroll
+	for (int i = 0; i < GEMM_ABREAST * GEMM_FEW; i++)
+		sums[i] = tile[i];
+}
 
+/* sum[panel][GEMM_ROWS]: the products of a work-item's rows and panels, blocks of K after another. */
+static inline void gemm_block(__global const float *a, __global const uchar *w, int m0, int n0,
+                              int panels, int m, int n, int k, int lda, int ldw, int w_dtype,
+                              int w_panel, __private float16 *sum)
+{
+	__private float a_block[GEMM_ROWS * GEMM_STRIDE];
+	__private float w_block[TILE_W * TILE_K * TILE_N];
+	const int tiles = min(TILE_R, (m - m0 + TILE_M - 1) / TILE_M);
+	const int bytes = w_dtype == OMT_F32 ? 4 : w_dtype == OMT_I8 ? 1 : 2;
+	for (int k0 = 0; k0 < k; k0 += TILE_K) {
+		const int depth = min(TILE_K, k - k0);
+		/* The next block of A, of which each tile asks for two rows. */
+		__global const uchar *after = (__global const uchar *)(a + (size_t)m0 * lda + k0 + depth);
+		gemm_take_rows(a, m0, k0, depth, m, lda, a_block);
+		for (int p = 0; p < panels; p += TILE_W) {
+			for (int i = 0; i < min(TILE_W, panels - p); i++) {
+				const int row = n0 + (p + i) * TILE_N;
+				__private float *block = w_block + i * TILE_K * TILE_N;
+				if (w_panel == 1)
+					gemm_expand_rows(w, row, k0, depth, n, ldw, w_dtype, block);
+				else
+					gemm_expand_panel(w, (size_t)row * k + (size_t)k0 * TILE_N,
+					                  depth, w_dtype, block);
+			}
+			/* The next panel, or the first of the next block, a part in each tile. */
+			const bool last = p + TILE_W >= panels;
+			const size_t soon = (size_t)(n0 + (last ? 0 : p + TILE_W) * TILE_N) * k +
+			                    (size_t)(k0 + (last ? depth : 0)) * TILE_N;
+			__global const uchar *next = w + soon * bytes;
+			__private float16 *to = sum + p * GEMM_ROWS;
+			for (int t = 0; t < tiles; t++, to += TILE_M) {
+				__private const float *rows = a_block + t * TILE_M * GEMM_STRIDE;
+				const int row = min((p * tiles + t) * 2, GEMM_ROWS - 1);
+				__global const uchar *later = after + (size_t)row * lda * sizeof(float);
+				if (TILE_W == 2 && p + 1 < panels)
+					tile_multiply_pair(rows, GEMM_STRIDE, w_block,
+					                   TILE_K * TILE_N, depth, to, GEMM_ROWS,
+					                   next, later);
+				else
+					tile_multiply(rows, GEMM_STRIDE, 1, w_block, TILE_N, depth,
+					              to, 1, next, later);
+				next += depth * TILE_N * bytes / tiles;
+			}
+		}
+	}
+}
+
+/* Global ids: (block of rows, group of panels). */
+__kernel void gemm(OMT_ARGS(OMT_GEMM))
+{
+	__private float16 sum[TILE_P * GEMM_ROWS];
+	const int each = gemm_panels_each(n);
+	const int m0 = get_global_id(0) * GEMM_ROWS, n0 = get_global_id(1) * each * TILE_N;
+	if (m0 >= m || n0 >= n)
+		return;
+	const int panels = min(each, (n - n0 + TILE_N - 1) / TILE_N);
+	const int rows = min(GEMM_ROWS, m - m0);
+	const bool few = m <= GEMM_FEW && w_panel != 1;
+
+	if (!few) {
+		for (int p = 0; p < panels; p++)
+			for (int i = 0; i < GEMM_ROWS; i++)
+				sum[p * GEMM_ROWS + i] = 0.0f;
+		gemm_block(a, w, m0, n0, panels, m, n, k, lda, ldw, w_dtype, w_panel, sum);
+	}
 	for (int p = 0; p < panels; p++) {
 		const int column = n0 + p * TILE_N, count = n - column;
-		const bool scaled = flags & OMT_GEMM_SCALE, biased = flags & OMT_GEMM_BIAS;
+		const int abreast = p % GEMM_ABREAST;
+		if (few && !abreast) {
+			/* Panels that are not there repeat the last one. */
+			const bool whole = panels - p >= GEMM_ABREAST;
+			const size_t size = whole ? (size_t)k * TILE_N : 0;
+			gemm_few(a, m, lda, w, (size_t)column * k, size, k, w_dtype, sum);
+		} else if (few && panels - (p - abreast) < GEMM_ABREAST) {
+			gemm_few(a, m, lda, w, (size_t)column * k, 0, k, w_dtype,
+			         sum + abreast * GEMM_FEW);
+		}
+		const bool scaled = flags & OMT_GEMM_SCALE;
 		const float16 factor = scaled ? tile_load(scale + column, count) : 1.0f;
-		const float16 offset = biased ? tile_load(bias + column, count) : 0.0f;
-		for (int i = 0; i < min(GEMM_ROWS, m - m0); i++) {
+		const float16 offset = flags & OMT_GEMM_BIAS ? tile_load(bias + column, count) : 0.0f;
+		__private const float16 *from = sum + (few ? abreast * GEMM_FEW : p * GEMM_ROWS);
+		for (int i = 0; i < rows; i++) {
 			const size_t row = m0 + i;
-			float16 x = sum[p * GEMM_ROWS + i];
-			if (scaled)
-				x *= factor;
-			if (biased)
-				x += offset;
-			x = gemm_activate(x, act);
-			if (flags & OMT_GEMM_RESIDUAL)
-				x += tile_load(residual + row * ldr + column, count);
-			tile_store(x, c + row * ldc + column, count);
+			const float16 x = scaled ? from[i] * factor : from[i];
+			tile_store(gemm_finish(x, offset, act, flags, residual + row * ldr + column,
+			                       count),
+			           c + row * ldc + column, count);
 		}
 	}
 }

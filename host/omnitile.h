@@ -153,6 +153,10 @@ typedef struct omt_engine_options {
 	                        OMT_BACKEND, else "opencl,openblas,ref" */
 	const char *device;  /* number of `omnitile devices` or part of its name; NULL: OMT_DEVICE,
 	                        else the first */
+	const char *weights; /* matrices on the device: "stored", as in the checkpoint (NULL), or
+	                        "int8", a scale a row; then OpenCL multiplies int8 by int8,
+	                        activations with a scale a token (W8A8), other backends
+	                        int8 by f32 */
 	int32_t slots;       /* batches in flight: 2; 1 turns double buffering off */
 	int32_t batch_items; /* items a batch at most: 8 */
 	int32_t max_tokens;  /* tokens a batch at most, hence of an item too: 8192 */

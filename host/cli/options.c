@@ -5,7 +5,7 @@
 
 const cli_option *cli_engine_table(cli_engine *engine)
 {
-	static cli_option table[10];
+	static cli_option table[11];
 	const cli_option made[] = {
 		{"model", "DIR", "checkpoint in the published (Hugging Face) layout", CLI_TEXT,
 	         &engine->model, 0, 0, NULL},
@@ -13,6 +13,8 @@ const cli_option *cli_engine_table(cli_engine *engine)
 	         &engine->options.backend, 0, 0, NULL},
 		{"device", "D", "number or part of a name (omnitile devices)", CLI_TEXT,
 	         &engine->options.device, 0, 0, NULL},
+		{"weights", "HOW", "matrices on the device: stored or int8 (stored)", CLI_TEXT,
+	         &engine->options.weights, 0, 0, NULL},
 		{"batch", "N", "items a batch (8)", CLI_INT, &engine->batch, 1, 65536, NULL},
 		{"max-tokens", "N", "tokens a batch, hence of an item (8192)", CLI_INT,
 	         &engine->max_tokens, 16, 1 << 20, NULL},

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "exec/backend_host.h"
+#include "exec/ref_activate.h"
 #include "exec/storage.h"
 
 #define CHUNK    64    /* rows of A, or queries, a call at most */
@@ -160,12 +161,11 @@ static void finish_tile(const omt_blas *blas, const omt_gemm_args *g, int32_t ro
 				sum *= scale[col + j];
 			if (g->flags & OMT_GEMM_BIAS)
 				sum += bias[col + j];
-			if (g->act == OMT_ACT_SILU)
-				sum = sum / (1.0f + expf(-sum));
-			else if (g->act == OMT_ACT_GELU)
-				sum = 0.5f * sum * (1.0f + erff(sum * 0.70710678f));
+			sum = ref_activate(sum, g->act);
 			size_t at = (size_t)(row + i);
-			if (g->flags & OMT_GEMM_RESIDUAL)
+			if (g->flags & OMT_GEMM_PRODUCT)
+				sum *= residual[at * (size_t)g->ldr + (size_t)(col + j)];
+			else if (g->flags & OMT_GEMM_RESIDUAL)
 				sum += residual[at * (size_t)g->ldr + (size_t)(col + j)];
 			c[at * (size_t)g->ldc + (size_t)(col + j)] = sum;
 		}

@@ -133,7 +133,9 @@ static omt_status open_cl(const omt_backend_options *options, omt_backend **self
 	OMT_GOTO(omt_cl_device_find(options->device, &cl->device, err));
 	cl_device_id device = cl->device.device;
 	omt_cl_device_info(&cl->device, &cl->info);
-	cl->tiles = omt_cl_tiles_for(device);
+	OMT_GOTO(omt_cl_tiles_for(device, &cl->tiles, err));
+	cl->info.panel = OMT_CL_PANEL;
+	cl->info.tile_rows = cl->tiles.m * cl->tiles.rows;
 	cl->context = clCreateContext(NULL, 1, &device, NULL, NULL, &code);
 	OMT_GOTO(omt_cl_check(code, "clCreateContext", err));
 	cl->compute = clCreateCommandQueue(cl->context, device, CL_QUEUE_PROFILING_ENABLE, &code);
@@ -163,6 +165,8 @@ static bool supports_cl(const omt_backend *self, omt_op op, const void *args)
 		const int32_t panel = ((const omt_gemm_args *)args)->w_panel;
 		return panel == 1 || panel == OMT_CL_PANEL;
 	}
+	if (op == OMT_OP_gemm_i8)
+		return ((const omt_gemm_i8_args *)args)->w_panel == OMT_CL_PANEL;
 	return true;
 }
 
@@ -303,7 +307,7 @@ static omt_status run_cl(omt_backend *self, omt_op op, const void *args, uint64_
 	OMT_TRY(set_arguments(cl, op, args, err));
 	cl_uint count = transfers_before(op, args, waits);
 	cl_event *first = count ? waits : NULL;
-	if (omt_cl_launch_size(op, args, &cl->tiles, global, local))
+	if (omt_cl_launch_size(op, args, &cl->tiles, cl->info.compute_units, global, local))
 		code = clEnqueueNDRangeKernel(cl->compute, cl->kernels[op], 3, NULL, global, local,
 		                              count, first, &event);
 	else

@@ -25,13 +25,13 @@ const omt_op_info omt_op_infos[OMT_OP_COUNT] = {OMT_OP_LIST(INFO)};
 /* Bytes of one element of storage. */
 static double storage(int32_t dtype)
 {
-	return dtype == OMT_F32 ? 4 : dtype == OMT_I8 ? 1 : 2;
+	return dtype == OMT_F32 ? 4 : dtype == OMT_I8 || dtype == OMT_I8X4 ? 1 : 2;
 }
 
 static omt_op_cost gemm_cost(const omt_gemm_args *g)
 {
 	double m = g->m, n = g->n, k = g->k;
-	double passes = g->flags & OMT_GEMM_RESIDUAL ? 2 : 1;
+	double passes = g->flags & (OMT_GEMM_RESIDUAL | OMT_GEMM_PRODUCT) ? 2 : 1;
 	return (omt_op_cost){2 * m * n * k,
 	                     4 * m * k + storage(g->w_dtype) * n * k + 4 * passes * m * n};
 }
@@ -55,7 +55,8 @@ omt_op_cost omt_op_cost_of(omt_op op, const void *args)
 		const omt_rmsnorm_args *rmsnorm;
 		const omt_layernorm_args *layernorm;
 		const omt_rotary_args *rotary;
-		const omt_glu_args *glu;
+		const omt_gemm_i8_args *gemm_i8;
+		const omt_quantize_args *quantize;
 		const omt_rows_args *rows;
 		const omt_unfold_args *unfold;
 		const omt_pairs_args *pairs;
@@ -80,9 +81,14 @@ omt_op_cost omt_op_cost_of(omt_op op, const void *args)
 	case OMT_OP_rotary:
 		n = (double)a.rotary->rows * a.rotary->heads * a.rotary->head_dim;
 		return (omt_op_cost){3 * n, 8 * n};
-	case OMT_OP_glu:
-		n = (double)a.glu->rows * a.glu->cols;
-		return (omt_op_cost){5 * n, 12 * n};
+	case OMT_OP_gemm_i8:
+		n = (double)a.gemm_i8->n;
+		return (omt_op_cost){2 * n * a.gemm_i8->m * a.gemm_i8->k,
+		                     n * a.gemm_i8->k + (double)a.gemm_i8->m * a.gemm_i8->k +
+		                             4 * n * a.gemm_i8->m};
+	case OMT_OP_quantize:
+		n = (double)a.quantize->rows * a.quantize->cols;
+		return (omt_op_cost){3 * n, 5 * n};
 	case OMT_OP_rows:
 		n = (double)a.rows->count * a.rows->cols;
 		return (omt_op_cost){0, (4 + storage(a.rows->src_dtype)) * n};

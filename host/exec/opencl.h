@@ -24,26 +24,42 @@ typedef struct omt_cl_device {
 omt_status omt_cl_device_find(const char *wanted, omt_cl_device *found, omt_error *err);
 /* Why the kernels cannot run on a device, NULL: they can; static. */
 const char *omt_cl_device_unfit(cl_device_id device);
+/* panel and tile_rows are left 0: they follow from the tiles. */
 void omt_cl_device_info(const omt_cl_device *device, omt_backend_info *info);
 
-/* How work is cut, as build options and launch sizes take it. */
+/* How work is cut, as build options and launch sizes take it: X(name, macro, most). Names are those
+ * of configs/devices/ and of OMT_TILES. */
+#define OMT_CL_TILE_LIST(X)                                                         \
+	X(m, TILE_M, 32)        /* rows of a register tile (tile.cl) */             \
+	X(wide, TILE_W, 2)      /* panels of a register tile (gemm.cl) */           \
+	X(rows, TILE_R, 64)     /* register tiles below each other */               \
+	X(panels, TILE_P, 64)   /* panels beside each other in a work-item */       \
+	X(k, TILE_K, 1024)      /* depth of a block, a multiple of 16 */            \
+	X(queries, TILE_Q, 16)  /* vectors of queries a work-item (attention.cl) */ \
+	X(keys, TILE_KEYS, 128) /* keys of a block */
+#define OMT_CL_TILE_FIELD(name, macro, most) int32_t name;
 typedef struct omt_cl_tiles {
-	int32_t m;               /* TILE_M, rows of a register tile (tile.cl) */
-	int32_t rows, panels, k; /* TILE_R, TILE_P, TILE_K (gemm.cl) */
-	int32_t queries, keys;   /* TILE_Q, TILE_KEYS (attention.cl) */
+	OMT_CL_TILE_LIST(OMT_CL_TILE_FIELD)
 } omt_cl_tiles;
+#undef OMT_CL_TILE_FIELD
+
+/* Changes what "m=16,wide=1" names. */
+omt_status omt_cl_tiles_parse(const char *text, omt_cl_tiles *tiles, omt_error *err);
 
 #define OMT_CL_PANEL    16  /* TILE_N */
 #define OMT_CL_HEAD_DIM 128 /* ATTENTION_DIM: head_dim at most */
 #define OMT_CL_GROUP    64  /* work-items of a group, for ops that work element by element */
 
-/* The tiles for a device's registers. */
-omt_cl_tiles omt_cl_tiles_for(cl_device_id device);
+#define OMT_CL_FEW 4 /* GEMM_FEW */
+
+/* The tiles for a device's registers, changed by OMT_TILES. */
+omt_status omt_cl_tiles_for(cl_device_id device, omt_cl_tiles *tiles, omt_error *err);
 
 /* Global and local sizes of an op's launch in three dimensions; false: there is nothing to do.
+ * `units`: the device's compute units, which all should have work.
  * Local sizes are never left to the driver: PoCL compiles a kernel for each one it meets. */
-bool omt_cl_launch_size(omt_op op, const void *args, const omt_cl_tiles *tiles, size_t global[3],
-                        size_t local[3]);
+bool omt_cl_launch_size(omt_op op, const void *args, const omt_cl_tiles *tiles, int32_t units,
+                        size_t global[3], size_t local[3]);
 
 /* Builds all kernels and checks their arguments against the contract. On failure *program and
  * kernels[] hold what was made until then, for the caller to release. */

@@ -109,9 +109,6 @@ void omt_cl_device_info(const omt_cl_device *device, omt_backend_info *info)
 	info->memory_bytes = memory;
 	info->max_alloc_bytes = most;
 	info->compute_units = (int32_t)units;
-	const omt_cl_tiles tiles = omt_cl_tiles_for(device->device);
-	info->panel = OMT_CL_PANEL;
-	info->tile_rows = tiles.m * tiles.rows;
 }
 
 static bool contains(const char *text, const char *part)

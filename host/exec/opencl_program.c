@@ -131,11 +131,15 @@ omt_status omt_cl_program_build(cl_context context, cl_device_id device, const o
 	*program = clCreateProgramWithSource(context, (cl_uint)omt_kernel_source_count, texts, NULL,
 	                                     &code);
 	OMT_TRY(omt_cl_check(code, "clCreateProgramWithSource", err));
-	snprintf(
-		options, sizeof options,
-		"-cl-std=CL1.2 -cl-kernel-arg-info -DTILE_M=%d -DTILE_R=%d -DTILE_P=%d -DTILE_K=%d "
-		"-DTILE_Q=%d -DTILE_KEYS=%d",
-		tiles->m, tiles->rows, tiles->panels, tiles->k, tiles->queries, tiles->keys);
+	size_t length = (size_t)snprintf(options, sizeof options,
+	                                 "-cl-std=CL1.2 "
+	                                 "-cl-kernel-arg-info -DGEMM_FEW=%d",
+	                                 OMT_CL_FEW);
+#define DEFINE(name, macro, most)                                                                 \
+	length += (size_t)snprintf(options + length, sizeof options - length, " -D%s=%d", #macro, \
+	                           tiles->name);
+	OMT_CL_TILE_LIST(DEFINE)
+#undef DEFINE
 	code = clBuildProgram(*program, 1, &device, options, NULL, NULL);
 	if (code != CL_SUCCESS)
 		return build_failed(*program, device, code, err);

@@ -1,16 +1,6 @@
-#include <math.h>
-
 #include "exec/ref.h"
+#include "exec/ref_activate.h"
 #include "exec/storage.h"
-
-static float activate(float x, int32_t act)
-{
-	if (act == OMT_ACT_SILU)
-		return x / (1.0f + expf(-x));
-	if (act == OMT_ACT_GELU)
-		return 0.5f * x * (1.0f + erff(x * 0.70710678f));
-	return x;
-}
 
 void ref_gemm(OMT_REF_ARGS(OMT_GEMM))
 {
@@ -31,8 +21,10 @@ void ref_gemm(OMT_REF_ARGS(OMT_GEMM))
 				sum *= scale[col];
 			if (flags & OMT_GEMM_BIAS)
 				sum += bias[col];
-			sum = activate(sum, act);
-			if (flags & OMT_GEMM_RESIDUAL)
+			sum = ref_activate(sum, act);
+			if (flags & OMT_GEMM_PRODUCT)
+				sum *= residual[(size_t)row * (size_t)ldr + (size_t)col];
+			else if (flags & OMT_GEMM_RESIDUAL)
 				sum += residual[(size_t)row * (size_t)ldr + (size_t)col];
 			c[(size_t)row * (size_t)ldc + (size_t)col] = sum;
 		}

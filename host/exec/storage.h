@@ -7,7 +7,7 @@
 
 static inline size_t omt_dtype_bytes(int32_t dtype)
 {
-	return dtype == OMT_F32 ? 4 : dtype == OMT_I8 ? 1 : 2;
+	return dtype == OMT_F32 ? 4 : dtype == OMT_I8 || dtype == OMT_I8X4 ? 1 : 2;
 }
 
 /* Element i of an array of `dtype`. */

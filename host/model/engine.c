@@ -27,12 +27,21 @@ static omt_status check_options(const omt_engine_options *options, omt_error *er
 		{"max_tokens", options->max_tokens, 16, 1 << 20},
 		{"threads", options->threads, 1, 256},
 	};
+	if (options->weights && strcmp(options->weights, "stored") != 0 &&
+	    strcmp(options->weights, "int8") != 0)
+		return OMT_FAIL(err, BAD_ARGUMENT, "weights is \"%s\", expected stored or int8",
+		                options->weights);
 	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
 		if (settings[i].value < settings[i].low || settings[i].value > settings[i].high)
 			return OMT_FAIL(err, BAD_ARGUMENT, "%s is %d, expected %d to %d",
 			                settings[i].name, settings[i].value, settings[i].low,
 			                settings[i].high);
 	return OMT_OK;
+}
+
+static bool wants_int8(const omt_engine_options *options)
+{
+	return options->weights && !strcmp(options->weights, "int8");
 }
 
 omt_status omt_engine_open_on(const omt_model *model, const omt_engine_options *options,
@@ -57,9 +66,11 @@ omt_status omt_engine_open_on(const omt_model *model, const omt_engine_options *
 		status = OMT_FAIL(err, NO_MEMORY, "%d slots", options->slots);
 		goto done;
 	}
-	OMT_GOTO(omt_params_load(model, exec, engine->info.panel, &options->progress,
-	                         &engine->params, err));
-	OMT_GOTO(omt_workspace_open(&model->config, &limits, exec, &engine->work, err));
+	OMT_GOTO(omt_params_load(model, exec, engine->info.panel, wants_int8(options),
+	                         &options->progress, &engine->params, err));
+	OMT_GOTO(omt_workspace_open(&model->config, &limits,
+	                            wants_int8(options) && engine->info.panel > 1, exec,
+	                            &engine->work, err));
 	for (; engine->slot_count < options->slots; engine->slot_count++) {
 		omt_slot *slot = &engine->slots[engine->slot_count];
 		OMT_GOTO(omt_batch_open(&model->config, &limits, exec, &slot->batch, err));
@@ -122,9 +133,10 @@ char *omt_engine_describe(const omt_engine *engine)
 {
 	const omt_backend_info *info = &engine->info;
 	json_t *all = json_pack(
-		"{ss ss ss ss ss sI si si si si si si sI}", "chain", omt_exec_chain(engine->exec),
-		"device", info->device, "platform", info->platform, "driver", info->driver,
-		"device_version", info->version, "device_memory_bytes",
+		"{ss ss ss ss ss ss sI si si si si si si sI}", "chain",
+		omt_exec_chain(engine->exec), "device", info->device, "platform", info->platform,
+		"driver", info->driver, "device_version", info->version, "weights",
+		wants_int8(&engine->options) ? "int8" : "stored", "device_memory_bytes",
 		(json_int_t)info->memory_bytes, "compute_units", info->compute_units, "panel",
 		info->panel, "slots", engine->options.slots, "batch_items",
 		engine->options.batch_items, "max_tokens", engine->options.max_tokens, "threads",

@@ -8,7 +8,7 @@ static size_t larger(size_t a, size_t b)
 	return a > b ? a : b;
 }
 
-omt_status omt_workspace_open(const omt_config *config, const omt_batch_limits *limits,
+omt_status omt_workspace_open(const omt_config *config, const omt_batch_limits *limits, bool int8,
                               omt_exec *exec, omt_workspace *work, omt_error *err)
 {
 	const omt_text_config *text = &config->text;
@@ -42,10 +42,14 @@ omt_status omt_workspace_open(const omt_config *config, const omt_batch_limits *
 		{&work->up, mlp},
 		{&work->pooled, limits->items * hidden},
 		{&work->iota, larger(patches, frames)},
+		/* Bytes: no gemm's rows are longer than the widest of these. */
+		{&work->bytes,
+	         larger(mlp, larger(encoder, tokens * larger(hidden, heads))) / 4 + 1},
+		{&work->scales, larger(patches, larger(frames, tokens))},
 	};
 	omt_status status = OMT_OK;
 	*work = (omt_workspace){0};
-	for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
+	for (size_t i = 0; i < sizeof buffers / sizeof *buffers - (int8 ? 0 : 2); i++)
 		OMT_GOTO(omt_exec_alloc(exec, buffers[i].floats * sizeof(float), OMT_USAGE_WORK,
 		                        NULL, buffers[i].buffer, err));
 	size_t count = larger(patches, frames);
@@ -68,27 +72,56 @@ done:
 
 void omt_workspace_close(omt_exec *exec, omt_workspace *work)
 {
-	omt_buffer *buffers[] = {work->text, work->x,      work->norm, work->q,
-	                         work->k,    work->v,      work->att,  work->gate,
-	                         work->up,   work->pooled, work->iota};
+	omt_buffer *buffers[] = {work->text, work->x,     work->norm,  work->q,  work->k,
+	                         work->v,    work->att,   work->gate,  work->up, work->pooled,
+	                         work->iota, work->bytes, work->scales};
 	for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
 		omt_exec_free(exec, buffers[i]);
 	*work = (omt_workspace){0};
+}
+
+static omt_status apply_gemm(const omt_forward *f, const omt_linear *linear, omt_buffer *a,
+                             int32_t rows, int32_t act, int32_t flags, omt_buffer *residual,
+                             omt_buffer *c, omt_error *err)
+{
+	/* A buffer that is not in use is bound to one that is. */
+	omt_buffer *unused = linear->w;
+	omt_buffer *bias = linear->bias ? linear->bias : unused;
+	const omt_workspace *work = f->work;
+	const int32_t quads = (linear->k + 3) / 4 * 4;
+	if (!residual)
+		residual = unused;
+	flags |= linear->bias ? OMT_GEMM_BIAS : 0;
+	if (linear->scale)
+		flags |= OMT_GEMM_SCALE;
+	if (linear->dtype != OMT_I8X4)
+		return OMT_RUN(f->exec, gemm, err, .a = a, .w = linear->w,
+		               .scale = linear->scale ? linear->scale : unused, .bias = bias,
+		               .residual = residual, .c = c, .m = rows, .n = linear->n,
+		               .k = linear->k, .lda = linear->k, .ldw = linear->k, .ldr = linear->n,
+		               .ldc = linear->n, .w_dtype = linear->dtype, .w_panel = linear->panel,
+		               .act = act, .flags = flags);
+	OMT_TRY(OMT_RUN(f->exec, quantize, err, .x = a, .out = work->bytes, .scale = work->scales,
+	                .rows = rows, .cols = linear->k, .ldx = linear->k, .ldo = quads));
+	return OMT_RUN(f->exec, gemm_i8, err, .a = work->bytes, .a_scale = work->scales,
+	               .w = linear->w, .scale = linear->scale, .bias = bias, .residual = residual,
+	               .c = c, .m = rows, .n = linear->n, .k = linear->k, .lda = quads,
+	               .ldr = linear->n, .ldc = linear->n, .w_panel = linear->panel, .act = act,
+	               .flags = flags);
 }
 
 omt_status omt_apply_linear(const omt_forward *f, const omt_linear *linear, omt_buffer *a,
                             int32_t rows, int32_t act, omt_buffer *residual, omt_buffer *c,
                             omt_error *err)
 {
-	/* A buffer that is not in use is bound to one that is. */
-	omt_buffer *unused = linear->w;
-	return OMT_RUN(
-		f->exec, gemm, err, .a = a, .w = linear->w, .scale = unused,
-		.bias = linear->bias ? linear->bias : unused,
-		.residual = residual ? residual : unused, .c = c, .m = rows, .n = linear->n,
-		.k = linear->k, .lda = linear->k, .ldw = linear->k, .ldr = linear->n,
-		.ldc = linear->n, .w_dtype = linear->dtype, .w_panel = linear->panel, .act = act,
-		.flags = (linear->bias ? OMT_GEMM_BIAS : 0) | (residual ? OMT_GEMM_RESIDUAL : 0));
+	return apply_gemm(f, linear, a, rows, act, residual ? OMT_GEMM_RESIDUAL : 0, residual, c,
+	                  err);
+}
+
+omt_status omt_apply_product(const omt_forward *f, const omt_linear *linear, omt_buffer *a,
+                             int32_t rows, omt_buffer *c, omt_error *err)
+{
+	return apply_gemm(f, linear, a, rows, OMT_ACT_NONE, OMT_GEMM_PRODUCT, c, c, err);
 }
 
 omt_status omt_apply_norm(const omt_forward *f, const omt_norm *norm, omt_buffer *x, int32_t rows,

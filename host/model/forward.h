@@ -15,12 +15,14 @@ typedef struct omt_workspace {
 	omt_buffer *text; /* [tokens, hidden]: the text model's stream */
 	omt_buffer *x;    /* an encoder's stream */
 	omt_buffer *norm, *q, *k, *v, *att;
-	omt_buffer *gate, *up; /* the wide ones: MLP, unfolded convolutions, merger */
-	omt_buffer *pooled;    /* [items, hidden] */
-	omt_buffer *iota;      /* 0, 1, 2, ... */
+	omt_buffer *gate, *up;      /* the wide ones: MLP, unfolded convolutions, merger */
+	omt_buffer *pooled;         /* [items, hidden] */
+	omt_buffer *iota;           /* 0, 1, 2, ... */
+	omt_buffer *bytes, *scales; /* a gemm's rows as int8; NULL: not needed */
 } omt_workspace;
 
-omt_status omt_workspace_open(const omt_config *config, const omt_batch_limits *limits,
+/* `int8`: weights are int8 and the device multiplies int8. */
+omt_status omt_workspace_open(const omt_config *config, const omt_batch_limits *limits, bool int8,
                               omt_exec *exec, omt_workspace *work, omt_error *err);
 void omt_workspace_close(omt_exec *exec, omt_workspace *work);
 
@@ -47,6 +49,9 @@ omt_status omt_forward_text(const omt_forward *f, omt_error *err);
 omt_status omt_apply_linear(const omt_forward *f, const omt_linear *linear, omt_buffer *a,
                             int32_t rows, int32_t act, omt_buffer *residual, omt_buffer *c,
                             omt_error *err);
+/* c = (a W^T + bias) * c: the gate of a gated MLP is there already. */
+omt_status omt_apply_product(const omt_forward *f, const omt_linear *linear, omt_buffer *a,
+                             int32_t rows, omt_buffer *c, omt_error *err);
 /* RMSNorm or LayerNorm, as the norm has a bias. */
 omt_status omt_apply_norm(const omt_forward *f, const omt_norm *norm, omt_buffer *x, int32_t rows,
                           int32_t cols, double eps, omt_buffer *out, omt_error *err);

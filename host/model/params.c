@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/number.h"
 
@@ -11,6 +12,7 @@ typedef struct omt_loader {
 	const omt_model *model;
 	omt_exec *exec;
 	int32_t panel;
+	bool int8;
 	const omt_progress *progress;
 	omt_params *params;
 	size_t bytes; /* loaded so far */
@@ -119,27 +121,83 @@ static omt_buffer *load_vector(omt_loader *load, const char *name, int32_t size)
 	return buffer;
 }
 
-static void load_matrix(omt_loader *load, const omt_tensor *tensor, omt_linear *linear)
+/* `source`, rows of k elements, as panels into linear->w. */
+static void pack_rows(omt_loader *load, omt_linear *linear, int32_t dtype, const void *data,
+                      size_t bytes)
 {
 	omt_exec *exec = load->exec;
-	linear->dtype = tensor->dtype;
-	linear->panel = load->panel;
-	if (load->panel == 1) {
-		linear->w = new_mapped(load, tensor);
-		return;
-	}
-	size_t rows = ((size_t)linear->n + (size_t)load->panel - 1) / (size_t)load->panel *
-	              (size_t)load->panel;
 	omt_buffer *source = NULL;
-	linear->w = new_buffer(load, rows * (size_t)linear->k * dtype_bytes[tensor->dtype], NULL);
-	if (!linear->w || !ok(load, omt_exec_alloc(exec, tensor->bytes, OMT_USAGE_WEIGHT,
-	                                           tensor->data, &source, load->err)))
+	if (!linear->w ||
+	    !ok(load, omt_exec_alloc(exec, bytes, OMT_USAGE_WEIGHT, data, &source, load->err)))
 		return;
-	if (ok(load, OMT_RUN(exec, pack, load->err, .src = source, .dst = linear->w, .n = linear->n,
-	                     .k = linear->k, .lds = linear->k, .dtype = tensor->dtype,
-	                     .panel = load->panel)))
+	if (ok(load,
+	       OMT_RUN(exec, pack, load->err, .src = source, .dst = linear->w, .n = linear->n,
+	               .k = linear->k, .lds = linear->k, .dtype = dtype, .panel = load->panel)))
 		ok(load, omt_exec_wait(exec, 0, load->err));
 	omt_exec_free(exec, source);
+}
+
+/* Rows of a tensor as int8 with a scale each. */
+static void quantize_rows(const omt_tensor *tensor, int32_t n, int32_t k, float *row, int8_t *bytes,
+                          float *scales)
+{
+	for (int32_t i = 0; i < n; i++) {
+		const size_t at = (size_t)i * (size_t)k;
+		float most = 0;
+		for (int32_t j = 0; j < k; j++) {
+			row[j] = element(tensor, at + (size_t)j);
+			most = fmaxf(most, fabsf(row[j]));
+		}
+		const float inverse = most > 0 ? 127.0f / most : 0;
+		for (int32_t j = 0; j < k; j++)
+			bytes[at + (size_t)j] = (int8_t)lrintf(row[j] * inverse);
+		scales[i] = most / 127.0f;
+	}
+}
+
+static void load_int8(omt_loader *load, const omt_tensor *tensor, omt_linear *linear)
+{
+	const size_t rows = (size_t)linear->n, cols = (size_t)linear->k;
+	const size_t panel = (size_t)load->panel;
+	float *row = malloc(cols * sizeof *row), *scales = malloc(rows * sizeof *scales);
+	int8_t *bytes = malloc(rows * cols);
+	if (row && scales && bytes) {
+		quantize_rows(tensor, linear->n, linear->k, row, bytes, scales);
+		linear->scale = new_copy(load, scales, rows * sizeof *scales);
+		if (load->panel == 1) {
+			linear->dtype = OMT_I8;
+			linear->w = new_copy(load, bytes, rows * cols);
+		} else {
+			linear->dtype = OMT_I8X4;
+			linear->w = new_buffer(
+				load, (rows + panel - 1) / panel * panel * ((cols + 3) / 4 * 4),
+				NULL);
+			pack_rows(load, linear, OMT_I8X4, bytes, rows * cols);
+		}
+	} else if (load->status == OMT_OK) {
+		load->status = OMT_FAIL(load->err, NO_MEMORY, "a matrix of %zu bytes", rows * cols);
+	}
+	free(row);
+	free(scales);
+	free(bytes);
+}
+
+static void load_matrix(omt_loader *load, const omt_tensor *tensor, omt_linear *linear)
+{
+	const size_t panel = (size_t)load->panel;
+	linear->dtype = tensor->dtype;
+	linear->panel = load->panel;
+	if (load->int8) {
+		load_int8(load, tensor, linear);
+	} else if (load->panel == 1) {
+		linear->w = new_mapped(load, tensor);
+		return;
+	} else {
+		const size_t rows = ((size_t)linear->n + panel - 1) / panel * panel;
+		linear->w = new_buffer(load, rows * (size_t)linear->k * dtype_bytes[tensor->dtype],
+		                       NULL);
+		pack_rows(load, linear, tensor->dtype, tensor->data, tensor->bytes);
+	}
 	/* What is on the device need not stay in memory as pages of the file too. */
 	omt_weights_release(load->model->weights);
 }
@@ -300,13 +358,14 @@ static void load_audio(omt_loader *load, omt_params *params)
 	linear(load, &params->audio_proj, c->output_dim, d, BIAS, "audio_tower.proj");
 }
 
-omt_status omt_params_load(const omt_model *model, omt_exec *exec, int32_t panel,
+omt_status omt_params_load(const omt_model *model, omt_exec *exec, int32_t panel, bool int8,
                            const omt_progress *progress, omt_params *params, omt_error *err)
 {
 	const omt_config *config = &model->config;
 	omt_loader load = {.model = model,
 	                   .exec = exec,
 	                   .panel = panel,
+	                   .int8 = int8,
 	                   .progress = progress,
 	                   .params = params,
 	                   .err = err};

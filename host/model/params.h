@@ -1,8 +1,8 @@
 /* params.h - the weights as the device holds them. Names follow the checkpoint's.
  *
- * Large matrices keep their storage format (bf16, f16, f32) and are packed into the backend's
- * panels where it has any; a backend of host memory uses the mapped file in place. Norms and biases
- * are small and become f32. */
+ * Large matrices keep their storage format (bf16, f16, f32), or become int8, and are packed into
+ * the backend's panels where it has any; a backend of host memory uses the mapped file in place.
+ * Norms and biases are small and become f32. */
 #ifndef OMT_MODEL_PARAMS_H
 #define OMT_MODEL_PARAMS_H
 
@@ -12,6 +12,7 @@
 /* y[n] = W[n, k] x + bias */
 typedef struct omt_linear {
 	omt_buffer *w, *bias; /* bias NULL: none */
+	omt_buffer *scale;    /* of each row of int8 weights; NULL: others */
 	int32_t n, k, dtype, panel;
 } omt_linear;
 
@@ -55,8 +56,9 @@ typedef struct omt_params {
 	size_t owned_count, owned_capacity;
 } omt_params;
 
-/* `panel`: of the backend's info. On failure nothing is held. */
-omt_status omt_params_load(const omt_model *model, omt_exec *exec, int32_t panel,
+/* `panel`: of the backend's info. `int8`: matrices as int8 with a scale a row (not the embedding
+ * table), max|w| / 127. On failure nothing is held. */
+omt_status omt_params_load(const omt_model *model, omt_exec *exec, int32_t panel, bool int8,
                            const omt_progress *progress, omt_params *params, omt_error *err);
 void omt_params_free(omt_exec *exec, omt_params *params);
 

@@ -54,12 +54,9 @@ static omt_status feed_forward(const omt_forward *f, const omt_text_layer *layer
 
 	OMT_TRY(omt_apply_norm(f, &layer->post_norm, w->text, tokens, c->hidden, c->rms_eps,
 	                       w->norm, err));
-	OMT_TRY(omt_apply_linear(f, &layer->gate, w->norm, tokens, OMT_ACT_NONE, NULL, w->gate,
+	OMT_TRY(omt_apply_linear(f, &layer->gate, w->norm, tokens, OMT_ACT_SILU, NULL, w->gate,
 	                         err));
-	OMT_TRY(omt_apply_linear(f, &layer->up, w->norm, tokens, OMT_ACT_NONE, NULL, w->up, err));
-	OMT_TRY(OMT_RUN(f->exec, glu, err, .gate = w->gate, .up = w->up, .out = w->gate,
-	                .rows = tokens, .cols = c->inter, .ldg = c->inter, .ldu = c->inter,
-	                .ldo = c->inter));
+	OMT_TRY(omt_apply_product(f, &layer->up, w->norm, tokens, w->gate, err));
 	return omt_apply_linear(f, &layer->down, w->gate, tokens, OMT_ACT_NONE, w->text, w->text,
 	                        err);
 }

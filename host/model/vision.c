@@ -44,11 +44,8 @@ static omt_status feed_forward(const omt_forward *f, const omt_vision_block *blo
 	int32_t rows = f->batch->patches;
 
 	OMT_TRY(omt_apply_norm(f, &block->norm2, w->x, rows, c->hidden, VISION_EPS, w->norm, err));
-	OMT_TRY(omt_apply_linear(f, &block->gate, w->norm, rows, OMT_ACT_NONE, NULL, w->gate, err));
-	OMT_TRY(omt_apply_linear(f, &block->up, w->norm, rows, OMT_ACT_NONE, NULL, w->up, err));
-	OMT_TRY(OMT_RUN(f->exec, glu, err, .gate = w->gate, .up = w->up, .out = w->gate,
-	                .rows = rows, .cols = c->inter, .ldg = c->inter, .ldu = c->inter,
-	                .ldo = c->inter));
+	OMT_TRY(omt_apply_linear(f, &block->gate, w->norm, rows, OMT_ACT_SILU, NULL, w->gate, err));
+	OMT_TRY(omt_apply_product(f, &block->up, w->norm, rows, w->gate, err));
 	return omt_apply_linear(f, &block->down, w->gate, rows, OMT_ACT_NONE, w->x, w->x, err);
 }
 

@@ -81,8 +81,8 @@ static void enqueue(slots *s, int round, uint64_t *first, uint64_t *last)
 	must(omt_exec_read(s->exec, s->out, 0, s->received + (size_t)round * FLOATS, BYTES, last,
 	                   &err));
 	/* What was read is overwritten at once. */
-	must(OMT_RUN(s->exec, glu, &err, .gate = s->work[0], .up = s->work[1], .out = s->out,
-	             .rows = ROWS, .cols = COLS, .ldg = COLS, .ldu = COLS, .ldo = COLS));
+	must(OMT_RUN(s->exec, l2norm, &err, .x = s->work[0], .out = s->out, .rows = ROWS,
+	             .cols = COLS, .ldx = COLS, .ldo = COLS, .eps = 1e-12f));
 }
 
 static void check_rounds(const slots *s, int begin, int end)
@@ -138,8 +138,8 @@ static void check_nothing(const char *backend)
 	omt_buffer *empty = buffer(&s, OMT_USAGE_SLOT, NULL, 0);
 	must(omt_exec_write(s.exec, empty, 0, s.sent, 0, &mark, &err));
 	must(omt_exec_wait(s.exec, mark, &err));
-	const omt_glu_args args = {.gate = s.in, .up = s.in, .out = s.out};
-	must(omt_exec_run(s.exec, OMT_OP_glu, &args, &mark, &err));
+	const omt_l2norm_args args = {.x = s.in, .out = s.out};
+	must(omt_exec_run(s.exec, OMT_OP_l2norm, &args, &mark, &err));
 	must(omt_exec_wait(s.exec, mark, &err));
 	must(omt_exec_read(s.exec, empty, 0, s.received, 0, &mark, &err));
 	must(omt_exec_wait(s.exec, mark, &err));

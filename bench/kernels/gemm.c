@@ -1,0 +1,221 @@
+/* gemm: the OpenCL gemm against OpenBLAS's sgemm, alternated, on every shape of the model.
+ *
+ *     bench_gemm [-m ROWS[,ROWS...]] [-n REPEATS] [-s NAME] [-t f32,bf16,i8,w8a8]
+ *
+ * A line of JSON for each shape, rows and weight type: median milliseconds of both, taken in turn,
+ * the ratio, and the share of the machine's measured peak (of multiply-adds, or of memory bandwidth
+ * where the shape is bound by it). */
+#include <cblas.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/number.h"
+#include "bench/kernels/machine.h"
+#include "exec/exec.h"
+
+#define MAX_REPEATS  99
+#define COPIES_BYTES ((size_t)96 << 20) /* distinct weights a round: more than a cache holds */
+
+static const struct shape {
+	const char *name;
+	int32_t n, k;
+} shapes[] = {
+	{"text.q", 2048, 2048},      {"text.kv", 256, 2048},      {"text.qkv", 2560, 2048},
+	{"text.gate", 11008, 2048},  {"text.down", 2048, 11008},  {"vision.patch", 1280, 1176},
+	{"vision.qkv", 1280, 1280},  {"vision.gate", 3420, 1280}, {"vision.down", 1280, 3420},
+	{"merger.in", 5120, 5120},   {"merger.out", 2048, 5120},  {"audio.conv1", 1280, 384},
+	{"audio.conv2", 1280, 3840}, {"audio.fc1", 5120, 1280},   {"audio.fc2", 1280, 5120},
+	{"audio.proj", 2048, 1280},
+};
+
+typedef struct bench {
+	omt_exec *exec;
+	omt_error err;
+	double peak_gflops, bandwidth_gbs;
+	int threads;
+} bench;
+
+static void check(bench *b, omt_status status)
+{
+	if (status == OMT_OK)
+		return;
+	fprintf(stderr, "bench_gemm: %s\n", b->err.text);
+	exit(1);
+}
+
+static omt_buffer *make(bench *b, size_t bytes, const void *data)
+{
+	omt_buffer *buffer;
+	check(b, omt_exec_alloc(b->exec, bytes, OMT_USAGE_WORK, NULL, &buffer, &b->err));
+	if (data)
+		check(b, omt_exec_write(b->exec, buffer, 0, data, bytes, NULL, &b->err));
+	check(b, omt_exec_wait(b->exec, 0, &b->err));
+	return buffer;
+}
+
+static float *random_floats(size_t count)
+{
+	float *values = malloc(count * sizeof *values);
+	uint32_t state = 1;
+	for (size_t i = 0; values && i < count; i++) {
+		state = state * 1664525u + 1013904223u;
+		values[i] = (float)(int32_t)state / 2147483648.0f;
+	}
+	if (!values)
+		exit(1);
+	return values;
+}
+
+/* Panels of the weights in a storage type, as the model holds them. */
+static omt_buffer *pack(bench *b, const float *w, int32_t n, int32_t k, int32_t dtype,
+                        int32_t panel)
+{
+	size_t count = (size_t)n * (size_t)k, size = dtype == OMT_F32    ? 4
+	                                             : dtype == OMT_BF16 ? 2
+	                                                                 : 1;
+	size_t rows = (size_t)((n + panel - 1) / panel * panel);
+	uint8_t *raw = malloc(count * size);
+	if (!raw)
+		exit(1);
+	for (size_t i = 0; i < count; i++) {
+		uint16_t half = omt_bf16_from_f32(w[i]);
+		if (dtype == OMT_F32)
+			memcpy(raw + 4 * i, &w[i], 4);
+		else if (dtype == OMT_BF16)
+			memcpy(raw + 2 * i, &half, 2);
+		else
+			raw[i] = (uint8_t)(int8_t)(127 * w[i]);
+	}
+	omt_buffer *from = make(b, count * size, raw);
+	omt_buffer *to = make(b, rows * (size_t)k * size, NULL);
+	check(b, OMT_RUN(b->exec, pack, &b->err, .src = from, .dst = to, .n = n, .k = k, .lds = k,
+	                 .dtype = dtype, .panel = panel));
+	check(b, omt_exec_wait(b->exec, 0, &b->err));
+	omt_exec_free(b->exec, from);
+	free(raw);
+	return to;
+}
+
+static double median_of(double *seconds, int32_t repeats)
+{
+	return 1e3 * bench_median(seconds, (size_t)repeats);
+}
+
+static void one(bench *b, const struct shape *shape, int32_t m, const char *type, int32_t repeats)
+{
+	const int32_t n = shape->n, k = shape->k;
+	const int32_t dtype = !strcmp(type, "f32")    ? OMT_F32
+	                      : !strcmp(type, "bf16") ? OMT_BF16
+	                      : !strcmp(type, "w8a8") ? OMT_I8X4
+	                                              : OMT_I8;
+	omt_backend_info info;
+	omt_exec_info(b->exec, &info);
+	const bool quads = dtype == OMT_I8X4;
+	double flops = 2.0 * m * n * k, bytes = (double)n * k *
+	                                        (dtype == OMT_F32    ? 4
+	                                         : dtype == OMT_BF16 ? 2
+	                                                             : 1);
+	/* A short M reads each weight once: they must not be in a cache from the round before. */
+	int32_t copies = m > 32 ? 1 : (int32_t)(COPIES_BYTES / (size_t)bytes) + 1;
+	int32_t calls = m > 32 ? (int32_t)(2e10 / flops) + 1 : copies;
+	float *a = random_floats((size_t)m * (size_t)k), *w = random_floats((size_t)n * (size_t)k);
+	float *c = malloc((size_t)m * (size_t)n * sizeof *c);
+	float *plain = malloc((size_t)copies * (size_t)n * (size_t)k * sizeof *plain);
+	omt_buffer *da = make(b, (size_t)m * (size_t)k * 4, a),
+		   *dc = make(b, (size_t)m * (size_t)n * 4, NULL);
+	omt_buffer **dw = calloc((size_t)copies, sizeof *dw);
+	if (!c || !plain || !dw)
+		exit(1);
+	for (int32_t i = 0; i < copies; i++) {
+		dw[i] = pack(b, w, n, k, dtype, info.panel);
+		memcpy(plain + (size_t)i * (size_t)n * (size_t)k, w,
+		       (size_t)n * (size_t)k * sizeof *w);
+	}
+	double ours[MAX_REPEATS], theirs[MAX_REPEATS];
+	for (int32_t r = -1; r < repeats; r++) {
+		double begin = omt_now_s();
+		for (int32_t i = 0; i < calls; i++)
+			check(b,
+			      quads ? OMT_RUN(b->exec, gemm_i8, &b->err, .a = da, .a_scale = da,
+			                      .w = dw[i % copies], .scale = da, .bias = da,
+			                      .residual = da, .c = dc, .m = m, .n = n, .k = k,
+			                      .lda = k, .ldr = n, .ldc = n, .w_panel = info.panel)
+			            : OMT_RUN(b->exec, gemm, &b->err, .a = da, .w = dw[i % copies],
+			                      .scale = da, .bias = da, .residual = da, .c = dc,
+			                      .m = m, .n = n, .k = k, .lda = k, .ldw = k, .ldr = n,
+			                      .ldc = n, .w_dtype = dtype, .w_panel = info.panel));
+		check(b, omt_exec_wait(b->exec, 0, &b->err));
+		double middle = omt_now_s();
+		for (int32_t i = 0; i < calls; i++)
+			cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, 1.0f, a, k,
+			            plain + (size_t)(i % copies) * (size_t)n * (size_t)k, k, 0.0f,
+			            c, n);
+		double end = omt_now_s();
+		if (r >= 0) {
+			ours[r] = (middle - begin) / calls;
+			theirs[r] = (end - middle) / calls;
+		}
+	}
+	double mine = median_of(ours, repeats), other = median_of(theirs, repeats);
+	printf("{\"op\":\"gemm\",\"shape\":\"%s\",\"m\":%d,\"n\":%d,\"k\":%d,\"weights\":\"%s\","
+	       "\"ms\":%.3f,\"openblas_ms\":%.3f,\"ratio\":%.3f,\"gflops\":%.1f,"
+	       "\"of_peak\":%.3f,\"of_bandwidth\":%.3f,\"openblas_of_peak\":%.3f,\"repeats\":%d}\n",
+	       shape->name, m, n, k, type, mine, other, other / mine, flops / mine * 1e-6,
+	       flops / mine * 1e-6 / b->peak_gflops, bytes / mine * 1e-6 / b->bandwidth_gbs,
+	       flops / other * 1e-6 / b->peak_gflops, repeats);
+	fflush(stdout);
+	for (int32_t i = 0; i < copies; i++)
+		omt_exec_free(b->exec, dw[i]);
+	omt_exec_free(b->exec, da);
+	omt_exec_free(b->exec, dc);
+	free(dw);
+	free(plain);
+	free(a);
+	free(w);
+	free(c);
+}
+
+int main(int argc, char **argv)
+{
+	const char *rows = "1,16,128,512,1024", *types = "f32,bf16,i8,w8a8", *only = NULL;
+	int32_t repeats = 5;
+	int option;
+	while ((option = getopt(argc, argv, "m:n:s:t:")) != -1) {
+		if (option == 'm')
+			rows = optarg;
+		else if (option == 't')
+			types = optarg;
+		else if (option == 's')
+			only = optarg;
+		else if (option == 'n' && atoi(optarg) > 0 && atoi(optarg) <= MAX_REPEATS)
+			repeats = atoi(optarg);
+		else
+			return fprintf(stderr,
+			               "bench_gemm [-m ROWS,...] [-n 1..99] [-s NAME] [-t TYPE,...]\n"),
+			       2;
+	}
+	bench b = {.threads = (int)sysconf(_SC_NPROCESSORS_ONLN)};
+	check(&b, omt_exec_open("opencl", &(omt_backend_options){0}, &b.exec, &b.err));
+	omt_backend_info info;
+	omt_exec_info(b.exec, &info);
+	b.peak_gflops = bench_peak_gflops(b.threads);
+	b.bandwidth_gbs = bench_bandwidth_gbs(b.threads);
+	printf("{\"machine\":\"%s\",\"device\":\"%s\",\"driver\":\"%s\",\"blas\":\"%s\",\"threads\":%d,"
+	       "\"peak_gflops\":%.1f,\"bandwidth_gbs\":%.1f}\n",
+	       bench_cpu_name(), info.device, info.driver, openblas_get_corename(), b.threads,
+	       b.peak_gflops, b.bandwidth_gbs);
+	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+		for (const char *m = rows; m; m = strchr(m, ',') ? strchr(m, ',') + 1 : NULL)
+			for (const char *t = types; t;
+			     t = strchr(t, ',') ? strchr(t, ',') + 1 : NULL) {
+				char type[8];
+				snprintf(type, sizeof type, "%.*s", (int)strcspn(t, ","), t);
+				if (!only || strstr(shapes[i].name, only))
+					one(&b, &shapes[i], atoi(m), type, repeats);
+			}
+	omt_exec_close(b.exec);
+	return 0;
+}

@@ -1,0 +1,20 @@
+/* machine.h - what this machine can do at most, measured, and what the kernel benchmarks share. */
+#ifndef OMT_BENCH_MACHINE_H
+#define OMT_BENCH_MACHINE_H
+
+#include <stddef.h>
+
+/* Fused multiply-adds of f32 in registers on `threads` threads at once, in GFLOP/s: the best of the
+ * vector widths that this CPU has, best of several tries. */
+double bench_peak_gflops(int threads);
+
+/* Reading memory far larger than the caches on `threads` threads, in GB/s, best of several. */
+double bench_bandwidth_gbs(int threads);
+
+/* Median of `count` values, which are sorted. */
+double bench_median(double *values, size_t count);
+
+/* CPU's name, for records; static. */
+const char *bench_cpu_name(void);
+
+#endif

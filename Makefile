@@ -114,7 +114,15 @@ lint:
 
 # Peers (PyTorch, llama.cpp) live in a virtual environment that bench/peers/setup.sh makes.
 PEERS ?= build/peers
-.PHONY: bench-gemm bench-attention
+.PHONY: bench-gemm bench-attention bench-model bench-peers
+bench-peers:
+	bench/peers/setup.sh $(PEERS)
+
+bench-model: $B/bench_layers $B/omnitile
+	@mkdir -p build/bench-model
+	@$(PEERS)/v/bin/python bench/peers/text.py $(PEERS) $B/omnitile $< build/bench-model \
+		$(BENCH_ARGS)
+
 bench-gemm: $B/bench_gemm
 	@$< $(BENCH_ARGS)
 

@@ -12,10 +12,10 @@
 #include "contract.h"
 
 #ifndef TILE_Q
-#define TILE_Q 8 /* vectors of queries in a work-item */
+#define TILE_Q 16 /* vectors of queries in a work-item */
 #endif
 #ifndef TILE_KEYS
-#define TILE_KEYS 32 /* keys of a block, rounded up to a multiple of TILE_M */
+#define TILE_KEYS 64 /* keys of a block, rounded up to a multiple of TILE_M */
 #endif
 #define ATTENTION_DIM 128 /* head_dim at most */
 #define ATTENTION_KEYS ((TILE_KEYS + TILE_M - 1) / TILE_M * TILE_M)
@@ -46,7 +46,8 @@ static inline void attention_take_rows(__global const float *from, int count, in
 		int d = 0;
 		if (i < count)
 			for (; d < head_dim; d += TILE_N)
-				vstore16(tile_load(from + (size_t)i * ld + d, head_dim - d), 0, to + d);
+				vstore16(tile_load(from + (size_t)i * ld + d, head_dim - d), 0,
+				         to + d);
 		for (; d < head_dim + TILE_N; d += TILE_N)
 			vstore16((float16)0.0f, 0, to + d);
 	}
@@ -80,6 +81,30 @@ static inline void attention_weigh(__private float16 *scores, int keys, int16 se
 	*total += added;
 }
 
+/* 16 rows of q, `ld` apart and at most `last` counted, turned to [dim][16]. */
+static inline void attention_take_queries(__global const float *q, int row, int last, int ld,
+                                          int head_dim, __private float *block)
+{
+	for (int i = 0; i < TILE_N; i++) {
+		__global const float *from = q + (size_t)min(row + i, last) * ld;
+		for (int d = 0; d < head_dim; d++)
+			block[d * TILE_N + i] = from[d];
+	}
+}
+
+/* The sums [dim][16] over the totals, turned to `count` rows of out. */
+static inline void attention_put(__private const float16 *sum, float16 total, int count, int ld,
+                                 int head_dim, __global float *out)
+{
+	float block[TILE_N * ATTENTION_DIM];
+	const float16 inverse = 1.0f / total;
+	for (int d = 0; d < head_dim; d++)
+		vstore16(sum[d] * inverse, d, block);
+	for (int i = 0; i < count; i++)
+		for (int d = 0; d < head_dim; d++)
+			out[(size_t)i * ld + d] = block[d * TILE_N + i];
+}
+
 /* Global ids: (block of queries, group of heads, sequence). */
 __kernel void attention(OMT_ARGS(OMT_ATTENTION))
 {
@@ -106,13 +131,9 @@ __kernel void attention(OMT_ARGS(OMT_ATTENTION))
 
 	/* Vector t: queries first + 16 (t / together) on, of head head0 + t % together. */
 	for (int t = 0; t < vectors; t++) {
-		for (int i = 0; i < TILE_N; i++) {
-			const int row = min(first + t / together * TILE_N + i, length - 1);
-			__global const float *from = q + (size_t)(begin + row) * ldq +
-			                             (head0 + t % together) * head_dim;
-			for (int d = 0; d < head_dim; d++)
-				queries[(t * ATTENTION_DIM + d) * TILE_N + i] = from[d];
-		}
+		attention_take_queries(q + (size_t)begin * ldq + (head0 + t % together) * head_dim,
+		                       first + t / together * TILE_N, length - 1, ldq, head_dim,
+		                       queries + t * ATTENTION_DIM * TILE_N);
 		most[t] = -1e30f;
 		total[t] = 0.0f;
 		for (int d = 0; d < dims; d++)
@@ -145,16 +166,9 @@ __kernel void attention(OMT_ARGS(OMT_ATTENTION))
 	}
 
 	for (int t = 0; t < vectors; t++) {
-		float out_block[TILE_N * ATTENTION_SUMS];
 		const int row = first + t / together * TILE_N;
-		const float16 inverse = 1.0f / total[t];
-		for (int d = 0; d < head_dim; d++)
-			vstore16(sum[t * ATTENTION_SUMS + d] * inverse, d, out_block);
-		for (int i = 0; i < min(TILE_N, length - row); i++) {
-			__global float *to = out + (size_t)(begin + row + i) * ldo +
-			                     (head0 + t % together) * head_dim;
-			for (int d = 0; d < head_dim; d++)
-				to[d] = out_block[d * TILE_N + i];
-		}
+		__global float *to = out + (size_t)(begin + row) * ldo;
+		attention_put(sum + t * ATTENTION_SUMS, total[t], min(TILE_N, length - row), ldo,
+		              head_dim, to + (head0 + t % together) * head_dim);
 	}
 }

@@ -71,11 +71,11 @@ static inline void gemm_expand_rows(__global const uchar *w, int n0, int k0, int
 	}
 }
 
-/* Rows m0 to m0 + GEMM_ROWS - 1 and columns k0 to k0 + depth - 1 of A. */
-static inline void gemm_take_rows(__global const float *a, int m0, int k0, int depth, int m,
-                                  int lda, __private float *block)
+/* Rows m0 to m0 + rows - 1 and columns k0 to k0 + depth - 1 of A. */
+static inline void gemm_take_rows(__global const float *a, int m0, int rows, int k0, int depth,
+                                  int m, int lda, __private float *block)
 {
-	for (int i = 0; i < GEMM_ROWS; i++) {
+	for (int i = 0; i < rows; i++) {
 		__global const float *row = a + (size_t)min(m0 + i, m - 1) * lda + k0;
 		for (int j = 0; j < depth; j += 16)
 			vstore16(tile_load(row + j, depth - j), 0, block + i * GEMM_STRIDE + j);
@@ -113,7 +113,8 @@ static inline float16 gemm_lanes(__global const uchar *w, size_t at, int w_dtype
 	case OMT_F32:
 		return vload16(0, (__global const float *)w + at);
 	case OMT_BF16:
-		return as_float16(convert_uint16(vload16(0, (__global const ushort *)w + at)) << 16);
+		return as_float16(convert_uint16(vload16(0, (__global const ushort *)w + at))
+		                  << 16);
 	case OMT_F16:
 		return vload_half16(0, (__global const half *)w + at);
 	default:
@@ -153,7 +154,8 @@ static inline void gemm_few(__global const float *a, int rows, int lda, __global
 		sums[i] = tile[i];
 }
 
-/* sum[panel][GEMM_ROWS]: the products of a work-item's rows and panels, blocks of K after another. */
+/* sum[panel][GEMM_ROWS]: the products of a work-item's rows and panels, a block of K after the
+ * other. */
 static inline void gemm_block(__global const float *a, __global const uchar *w, int m0, int n0,
                               int panels, int m, int n, int k, int lda, int ldw, int w_dtype,
                               int w_panel, __private float16 *sum)
@@ -165,8 +167,9 @@ static inline void gemm_block(__global const float *a, __global const uchar *w, 
 	for (int k0 = 0; k0 < k; k0 += TILE_K) {
 		const int depth = min(TILE_K, k - k0);
 		/* The next block of A, of which each tile asks for two rows. */
-		__global const uchar *after = (__global const uchar *)(a + (size_t)m0 * lda + k0 + depth);
-		gemm_take_rows(a, m0, k0, depth, m, lda, a_block);
+		__global const uchar *after =
+			(__global const uchar *)(a + (size_t)m0 * lda + k0 + depth);
+		gemm_take_rows(a, m0, tiles * TILE_M, k0, depth, m, lda, a_block);
 		for (int p = 0; p < panels; p += TILE_W) {
 			for (int i = 0; i < min(TILE_W, panels - p); i++) {
 				const int row = n0 + (p + i) * TILE_N;
@@ -186,7 +189,8 @@ static inline void gemm_block(__global const float *a, __global const uchar *w, 
 			for (int t = 0; t < tiles; t++, to += TILE_M) {
 				__private const float *rows = a_block + t * TILE_M * GEMM_STRIDE;
 				const int row = min((p * tiles + t) * 2, GEMM_ROWS - 1);
-				__global const uchar *later = after + (size_t)row * lda * sizeof(float);
+				__global const uchar *later =
+					after + (size_t)row * lda * sizeof(float);
 				if (TILE_W == 2 && p + 1 < panels)
 					tile_multiply_pair(rows, GEMM_STRIDE, w_block,
 					                   TILE_K * TILE_N, depth, to, GEMM_ROWS,
@@ -214,7 +218,7 @@ __kernel void gemm(OMT_ARGS(OMT_GEMM))
 
 	if (!few) {
 		for (int p = 0; p < panels; p++)
-			for (int i = 0; i < GEMM_ROWS; i++)
+			for (int i = 0; i < (rows + TILE_M - 1) / TILE_M * TILE_M; i++)
 				sum[p * GEMM_ROWS + i] = 0.0f;
 		gemm_block(a, w, m0, n0, panels, m, n, k, lda, ldw, w_dtype, w_panel, sum);
 	}
@@ -232,7 +236,8 @@ __kernel void gemm(OMT_ARGS(OMT_GEMM))
 		}
 		const bool scaled = flags & OMT_GEMM_SCALE;
 		const float16 factor = scaled ? tile_load(scale + column, count) : 1.0f;
-		const float16 offset = flags & OMT_GEMM_BIAS ? tile_load(bias + column, count) : 0.0f;
+		const float16 offset =
+			flags & OMT_GEMM_BIAS ? tile_load(bias + column, count) : 0.0f;
 		__private const float16 *from = sum + (few ? abreast * GEMM_FEW : p * GEMM_ROWS);
 		for (int i = 0; i < rows; i++) {
 			const size_t row = m0 + i;

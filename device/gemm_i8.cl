@@ -65,10 +65,10 @@ static inline void gemm_i8_take_panel(__global const uchar *w, size_t start, int
 }
 
 /* Rows of A by quads; with VNNI also adds to `sums` 128 times what each row holds. */
-static inline void gemm_i8_take_rows(__global const uchar *a, int m0, int k0, int quads, int m,
-                                     int lda, __private int *block, __private int *sums)
+static inline void gemm_i8_take_rows(__global const uchar *a, int m0, int rows, int k0, int quads,
+                                     int m, int lda, __private int *block, __private int *sums)
 {
-	for (int i = 0; i < GEMM_ROWS; i++) {
+	for (int i = 0; i < rows; i++) {
 		__global const uchar *row = a + (size_t)min(m0 + i, m - 1) * lda + k0;
 		__private int *to = block + i * (GEMM_I8_PARTS * GEMM_I8_QUADS + 16);
 		int total = 0;
@@ -118,13 +118,14 @@ __kernel void gemm_i8(OMT_ARGS(OMT_GEMM_I8))
 		return;
 	const int panels = min(each, (n - n0 + TILE_N - 1) / TILE_N);
 	const int rows = min(GEMM_ROWS, m - m0), tiles = (rows + TILE_M - 1) / TILE_M;
-	for (int i = 0; i < panels * GEMM_ROWS; i++)
-		sum[i] = 0;
+	for (int p = 0; p < panels; p++)
+		for (int i = 0; i < tiles * TILE_M; i++)
+			sum[p * GEMM_ROWS + i] = 0;
 	for (int i = 0; i < GEMM_ROWS; i++)
 		excess[i] = 0;
 	for (int k0 = 0; k0 < depth; k0 += TILE_K) {
 		const int quads = min(TILE_K, depth - k0) / 4;
-		gemm_i8_take_rows(a, m0, k0, quads, m, lda, a_block, excess);
+		gemm_i8_take_rows(a, m0, tiles * TILE_M, k0, quads, m, lda, a_block, excess);
 		for (int p = 0; p < panels; p++) {
 			const size_t at = (size_t)(n0 + p * TILE_N) * depth + (size_t)k0 * TILE_N;
 			gemm_i8_take_panel(w, at, quads, w_block);
@@ -138,7 +139,8 @@ __kernel void gemm_i8(OMT_ARGS(OMT_GEMM_I8))
 	for (int p = 0; p < panels; p++) {
 		const int column = n0 + p * TILE_N, count = n - column;
 		const float16 factor = tile_load(scale + column, count);
-		const float16 offset = flags & OMT_GEMM_BIAS ? tile_load(bias + column, count) : 0.0f;
+		const float16 offset =
+			flags & OMT_GEMM_BIAS ? tile_load(bias + column, count) : 0.0f;
 		for (int i = 0; i < rows; i++) {
 			const size_t row = m0 + i;
 			const int16 dot = sum[p * GEMM_ROWS + i] - (GEMM_I8_VNNI ? excess[i] : 0);

@@ -6,7 +6,7 @@
 #endif
 #define TILE_N 16 /* its columns, lanes of a vector: also rows of a panel of packed weights */
 
-/* Memory that is wanted soon: `bytes` from `at` on, `lines` of them for each eight steps of depth. */
+/* Asks for the line of memory at p; only a hint, also outside of buffers. */
 #if defined(__clang__) && (defined(__x86_64__) || defined(__aarch64__))
 #define TILE_PREFETCH(p) __builtin_prefetch((const void *)(size_t)(p), 0, 2)
 #else
@@ -15,9 +15,10 @@
 #define TILE_LINE 64 /* bytes */
 
 /* sum[TILE_M x 16] += a[TILE_M x depth] * b[depth x 16]; element (i, j) of a at i * a_stride +
- * j * a_step; strides are in floats, constant at the call, sum's in vectors. An element is one chain of fused multiply-adds in the order of depth,
- * whatever TILE_M is. While it computes it asks for depth / 8 lines of memory from each of `next`
- * and `after` on. Pointers step: an index computed for each row costs more than the products. */
+ * j * a_step; strides are in floats, constant at the call, sum's in vectors. An element is one
+ * chain of fused multiply-adds in the order of depth, whatever TILE_M is. While it computes it
+ * asks for depth / 8 lines of memory from each of `next` and `after` on. Pointers step: an index
+ * computed for each row costs more than the products. */
 static inline void tile_multiply(__private const float *a, int a_stride, int a_step,
                                  __private const float *b, int b_stride, int depth,
                                  __private float16 *sum, int sum_stride,
@@ -37,7 +38,8 @@ static inline void tile_multiply(__private const float *a, int a_stride, int a_s
 			const float16 row = vload16(0, b + step * b_stride);
 #pragma unroll
 			for (int i = 0; i < TILE_M; i++)
-				tile[i] = fma((float16)a[i * a_stride + step * a_step], row, tile[i]);
+				tile[i] = fma((float16)a[i * a_stride + step * a_step], row,
+				              tile[i]);
 		}
 		a += 8 * a_step;
 		b += 8 * b_stride;

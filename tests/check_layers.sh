@@ -36,6 +36,7 @@ awk '
 		may["train"]  = "train model exec media prep token index base device"
 		may["cli"]    = "cli"
 		may["bench"]  = "bench index base"
+		may["bench/kernels"] = "bench exec base" # programs that time ops
 		may["device"] = "device"
 		may["hls"]    = "hls device"
 	}
@@ -74,6 +75,8 @@ awk '
 		split(file, path, "/")
 		room = path[1] == "host" ? path[2] : path[1]
 		start = 0
+		if (path[2] == "kernels")
+			room = "bench/kernels"
 	}
 	{ lines = FNR }
 	length($0) > 12 && width($0) > 100 { fail(FNR, "longer than 100 columns") }

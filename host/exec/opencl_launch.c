@@ -46,14 +46,16 @@ omt_status omt_cl_tiles_for(cl_device_id device, omt_cl_tiles *tiles, omt_error 
 	clGetDeviceInfo(device, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof lanes, &lanes, NULL);
 	/* 16 sums, a row and a factor fit 32 registers of 16 lanes; 6 of two registers fit 16 of 8.
 	 */
-	const int32_t m = lanes >= 16 ? 16 : 6;
-	*tiles = (omt_cl_tiles){.m = m,
-	                        .wide = 1,
-	                        .rows = 128 / m,
-	                        .panels = 16,
-	                        .k = 256,
-	                        .queries = 8,
-	                        .keys = m == 16 ? 32 : 48};
+	cl_device_type type = 0;
+	clGetDeviceInfo(device, CL_DEVICE_TYPE, sizeof type, &type, NULL);
+	/* 16 sums, a row and a factor fit 32 registers of 16 lanes; 6 of two registers fit 16 of 8.
+	 * 24 tiles below each other then are 144 rows. A GPU's work-item has only registers. */
+	if (!(type & CL_DEVICE_TYPE_CPU))
+		*tiles = (omt_cl_tiles){4, 1, 1, 1, 16, 1, 16};
+	else if (lanes >= 16)
+		*tiles = (omt_cl_tiles){16, 1, 8, 16, 256, 16, 64};
+	else
+		*tiles = (omt_cl_tiles){6, 1, 22, 16, 256, 16, 48};
 	return changes ? omt_cl_tiles_parse(changes, tiles, err) : OMT_OK;
 }
 
@@ -99,17 +101,20 @@ static int32_t heads_together(const omt_attention_args *a, const omt_cl_tiles *t
 	return 1;
 }
 
-/* Panels for a work-item of gemm: so few that every unit gets several work-items. */
+/* Panels for a work-item of gemm: few enough that every unit gets SHARES work-items: PoCL hands
+ * the first thread more than its part of few. Two panels at least, or copying A costs too much. */
+#define SHARES 12
 static int32_t panels_each(int32_t m, int32_t n, const omt_cl_tiles *tiles, int32_t units)
 {
 	const int32_t rows = tiles->m * tiles->rows, blocks = (m + rows - 1) / rows;
 	const int32_t panels = (n + OMT_CL_PANEL - 1) / OMT_CL_PANEL;
-	const int32_t wanted = (4 * units + blocks - 1) / blocks;
+	const int32_t wanted = (SHARES * units + blocks - 1) / blocks;
 	const int32_t step = m <= OMT_CL_FEW ? 4 : tiles->wide; /* 4: GEMM_ABREAST */
+	const int32_t least = m > OMT_CL_FEW && tiles->panels > 1 ? 2 : step;
 	int32_t each = panels / wanted / step * step;
 	if (each > tiles->panels)
 		each = tiles->panels;
-	return each < step ? step : each;
+	return each < least ? least : each;
 }
 
 static int32_t portion_size(portion of, omt_op op, const void *args, const omt_cl_tiles *tiles,

@@ -108,7 +108,7 @@ static inline void attention_put(__private const float16 *sum, float16 total, in
 /* Global ids: (block of queries, group of heads, sequence). */
 __kernel void attention(OMT_ARGS(OMT_ATTENTION))
 {
-	__private float queries[TILE_Q * ATTENTION_DIM * TILE_N];
+	__private float16 queries[TILE_Q * ATTENTION_DIM];
 	__private float k_block[ATTENTION_KEYS * ATTENTION_STRIDE];
 	__private float v_block[ATTENTION_KEYS * ATTENTION_STRIDE];
 	__private float16 scores[ATTENTION_KEYS], sum[TILE_Q * ATTENTION_SUMS];
@@ -131,9 +131,10 @@ __kernel void attention(OMT_ARGS(OMT_ATTENTION))
 
 	/* Vector t: queries first + 16 (t / together) on, of head head0 + t % together. */
 	for (int t = 0; t < vectors; t++) {
+		__private float *block = (__private float *)(queries + t * ATTENTION_DIM);
 		attention_take_queries(q + (size_t)begin * ldq + (head0 + t % together) * head_dim,
 		                       first + t / together * TILE_N, length - 1, ldq, head_dim,
-		                       queries + t * ATTENTION_DIM * TILE_N);
+		                       block);
 		most[t] = -1e30f;
 		total[t] = 0.0f;
 		for (int d = 0; d < dims; d++)
@@ -154,14 +155,13 @@ __kernel void attention(OMT_ARGS(OMT_ATTENTION))
 				scores[i] = 0.0f;
 			for (int i = 0; i < rows; i += TILE_M)
 				tile_multiply(k_block + i * ATTENTION_STRIDE, ATTENTION_STRIDE, 1,
-				              queries + t * ATTENTION_DIM * TILE_N, TILE_N,
-				              head_dim, scores + i, 1, none, none);
+				              queries + t * ATTENTION_DIM, head_dim, scores + i,
+				              1, none, none);
 			attention_weigh(scores, keys, seen, scale * M_LOG2E_F, dims, to, &total[t],
 			                &most[t]);
 			for (int d = 0; d < dims; d += TILE_M)
 				tile_multiply(v_block + d, 1, ATTENTION_STRIDE,
-				              (__private const float *)scores, TILE_N, keys, to + d,
-				              1, none, none);
+				              scores, keys, to + d, 1, none, none);
 		}
 	}
 

@@ -59,9 +59,9 @@
 
 /* gemm with both operands int8: C = act(sum_k a w * a_scale[M] * scale[N] + bias[N]) + residual,
  * the sum in int32, exact for k < 2^16. a: int8 rows as `quantize` wrote them, followed by up to
- * three readable bytes. w: as `pack` wrote OMT_I8X4 with w_panel P, element (n, k) at (n / P) * K4 * P +
- * (k / 4) * 4 * P + (n % P) * 4 + k % 4, K4 = k rounded up to 4, zero beyond k. flags: as gemm's,
- * SCALE is always on. */
+ * three readable bytes. w: as `pack` wrote OMT_I8X4 with w_panel P, element (n, k) at
+ * (n / P) * K4 * P + (k / 4) * 4 * P + (n % P) * 4 + k % 4, K4 = k rounded up to 4, zero beyond k.
+ * flags: as gemm's, SCALE is always on. */
 #define OMT_GEMM_I8(B, S, _)                                                                  \
 	B(IN, u8, a) _() B(IN, f32, a_scale) _() B(IN, u8, w) _() B(IN, f32, scale) _()       \
 	B(IN, f32, bias) _() B(IN, f32, residual) _() B(OUT, f32, c) _()                      \

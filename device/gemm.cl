@@ -33,52 +33,50 @@
 #define GEMM_ROWS (TILE_M * TILE_R)
 #define GEMM_STRIDE (TILE_K + 16) /* of rows of A: no power of two */
 
-/* `depth` rows of a panel of W from element `start` on, to f32. */
-static inline void gemm_expand_panel(__global const uchar *w, size_t start, int depth, int w_dtype,
-                                     __private float *block)
+/* 16 elements of a panel of W to f32. */
+static inline float16 gemm_lanes(__global const uchar *w, size_t at, int w_dtype)
 {
 	switch (w_dtype) {
 	case OMT_F32:
-		for (int i = 0; i < depth; i++)
-			vstore16(vload16(i, (__global const float *)w + start), i, block);
-		break;
+		return vload16(0, (__global const float *)w + at);
 	case OMT_BF16:
-		for (int i = 0; i < depth; i++) {
-			const ushort16 bits = vload16(i, (__global const ushort *)w + start);
-			vstore16(as_float16(convert_uint16(bits) << 16), i, block);
-		}
-		break;
+		return as_float16(convert_uint16(vload16(0, (__global const ushort *)w + at))
+		                  << 16);
 	case OMT_F16:
-		for (int i = 0; i < depth; i++)
-			vstore16(vload_half16(i, (__global const half *)w + start), i, block);
-		break;
+		return vload_half16(0, (__global const half *)w + at);
 	default:
-		for (int i = 0; i < depth; i++) {
-			const char16 bytes = vload16(i, (__global const char *)w + start);
-			vstore16(convert_float16(bytes), i, block);
-		}
+		return convert_float16(vload16(0, (__global const char *)w + at));
 	}
+}
+
+/* `depth` rows of a panel of W from element `start` on, to f32. */
+static inline void gemm_expand_panel(__global const uchar *w, size_t start, int depth, int w_dtype,
+                                     __private float16 *block)
+{
+	for (int i = 0; i < depth; i++)
+		block[i] = gemm_lanes(w, start + (size_t)i * TILE_N, w_dtype);
 }
 
 /* The same from row-major W: rows n0 to n0 + TILE_N - 1, columns k0 to k0 + depth - 1. */
 static inline void gemm_expand_rows(__global const uchar *w, int n0, int k0, int depth, int n,
-                                    int ldw, int w_dtype, __private float *block)
+                                    int ldw, int w_dtype, __private float16 *block)
 {
+	__private float *to = (__private float *)block;
 	for (int i = 0; i < TILE_N; i++) {
 		const size_t row = (size_t)min(n0 + i, n - 1) * ldw + k0;
 		for (int j = 0; j < depth; j++)
-			block[j * TILE_N + i] = storage_element(w, row + j, w_dtype);
+			to[j * TILE_N + i] = storage_element(w, row + j, w_dtype);
 	}
 }
 
 /* Rows m0 to m0 + rows - 1 and columns k0 to k0 + depth - 1 of A. */
 static inline void gemm_take_rows(__global const float *a, int m0, int rows, int k0, int depth,
-                                  int m, int lda, __private float *block)
+                                  int m, int lda, __private float16 *block)
 {
 	for (int i = 0; i < rows; i++) {
 		__global const float *row = a + (size_t)min(m0 + i, m - 1) * lda + k0;
 		for (int j = 0; j < depth; j += 16)
-			vstore16(tile_load(row + j, depth - j), 0, block + i * GEMM_STRIDE + j);
+			block[(i * GEMM_STRIDE + j) / TILE_N] = tile_load(row + j, depth - j);
 	}
 }
 
@@ -104,22 +102,6 @@ static inline int gemm_panels_each(int n)
 {
 	const int panels = (n + TILE_N - 1) / TILE_N, items = get_global_size(1);
 	return (panels + items - 1) / items;
-}
-
-/* 16 elements of a panel of W to f32. */
-static inline float16 gemm_lanes(__global const uchar *w, size_t at, int w_dtype)
-{
-	switch (w_dtype) {
-	case OMT_F32:
-		return vload16(0, (__global const float *)w + at);
-	case OMT_BF16:
-		return as_float16(convert_uint16(vload16(0, (__global const ushort *)w + at))
-		                  << 16);
-	case OMT_F16:
-		return vload_half16(0, (__global const half *)w + at);
-	default:
-		return convert_float16(vload16(0, (__global const char *)w + at));
-	}
 }
 
 /* sums[panel][row] += GEMM_FEW rows of a (the last one repeated) times GEMM_ABREAST panels. */
@@ -160,8 +142,8 @@ static inline void gemm_block(__global const float *a, __global const uchar *w, 
                               int panels, int m, int n, int k, int lda, int ldw, int w_dtype,
                               int w_panel, __private float16 *sum)
 {
-	__private float a_block[GEMM_ROWS * GEMM_STRIDE];
-	__private float w_block[TILE_W * TILE_K * TILE_N];
+	__private float16 a_block[GEMM_ROWS * GEMM_STRIDE / TILE_N];
+	__private float16 w_block[TILE_W * TILE_K];
 	const int tiles = min(TILE_R, (m - m0 + TILE_M - 1) / TILE_M);
 	const int bytes = w_dtype == OMT_F32 ? 4 : w_dtype == OMT_I8 ? 1 : 2;
 	for (int k0 = 0; k0 < k; k0 += TILE_K) {
@@ -173,7 +155,7 @@ static inline void gemm_block(__global const float *a, __global const uchar *w, 
 		for (int p = 0; p < panels; p += TILE_W) {
 			for (int i = 0; i < min(TILE_W, panels - p); i++) {
 				const int row = n0 + (p + i) * TILE_N;
-				__private float *block = w_block + i * TILE_K * TILE_N;
+				__private float16 *block = w_block + i * TILE_K;
 				if (w_panel == 1)
 					gemm_expand_rows(w, row, k0, depth, n, ldw, w_dtype, block);
 				else
@@ -187,17 +169,18 @@ static inline void gemm_block(__global const float *a, __global const uchar *w, 
 			__global const uchar *next = w + soon * bytes;
 			__private float16 *to = sum + p * GEMM_ROWS;
 			for (int t = 0; t < tiles; t++, to += TILE_M) {
-				__private const float *rows = a_block + t * TILE_M * GEMM_STRIDE;
+				__private const float *rows =
+					(__private const float *)a_block + t * TILE_M * GEMM_STRIDE;
 				const int row = min((p * tiles + t) * 2, GEMM_ROWS - 1);
 				__global const uchar *later =
 					after + (size_t)row * lda * sizeof(float);
 				if (TILE_W == 2 && p + 1 < panels)
 					tile_multiply_pair(rows, GEMM_STRIDE, w_block,
-					                   TILE_K * TILE_N, depth, to, GEMM_ROWS,
+					                   TILE_K, depth, to, GEMM_ROWS,
 					                   next, later);
 				else
-					tile_multiply(rows, GEMM_STRIDE, 1, w_block, TILE_N, depth,
-					              to, 1, next, later);
+					tile_multiply(rows, GEMM_STRIDE, 1, w_block, depth, to, 1,
+					              next, later);
 				next += depth * TILE_N * bytes / tiles;
 			}
 		}

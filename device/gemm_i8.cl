@@ -51,15 +51,15 @@ static inline int16 gemm_i8_high(int16 x)
 }
 
 static inline void gemm_i8_take_panel(__global const uchar *w, size_t start, int quads,
-                                      __private int *block)
+                                      __private int16 *block)
 {
 	for (int i = 0; i < quads; i++) {
 		const int16 x = as_int16(vload16(i, (__global const int *)(w + start)));
 		if (GEMM_I8_VNNI) {
-			vstore16(x ^ (int)0x80808080, i, block);
+			block[i] = x ^ (int)0x80808080;
 		} else {
-			vstore16(gemm_i8_low(x), 2 * i, block);
-			vstore16(gemm_i8_high(x), 2 * i + 1, block);
+			block[2 * i] = gemm_i8_low(x);
+			block[2 * i + 1] = gemm_i8_high(x);
 		}
 	}
 }
@@ -86,7 +86,7 @@ static inline void gemm_i8_take_rows(__global const uchar *a, int m0, int rows, 
 	}
 }
 
-static inline void gemm_i8_multiply(__private const int *a, __private const int *b, int steps,
+static inline void gemm_i8_multiply(__private const int *a, __private const int16 *b, int steps,
                                     __private int16 *sum)
 {
 	const int stride = GEMM_I8_PARTS * GEMM_I8_QUADS + 16;
@@ -94,8 +94,8 @@ static inline void gemm_i8_multiply(__private const int *a, __private const int 
 #pragma unroll
 	for (int i = 0; i < TILE_M; i++)
 		tile[i] = sum[i];
-	for (; steps > 0; steps--, a++, b += TILE_N) {
-		const int16 row = vload16(0, b);
+	for (; steps > 0; steps--, a++, b++) {
+		const int16 row = *b;
 #pragma unroll
 		for (int i = 0; i < TILE_M; i++)
 			tile[i] = gemm_i8_dot(tile[i], row, a[i * stride]);
@@ -109,7 +109,7 @@ static inline void gemm_i8_multiply(__private const int *a, __private const int 
 __kernel void gemm_i8(OMT_ARGS(OMT_GEMM_I8))
 {
 	__private int a_block[GEMM_ROWS * (GEMM_I8_PARTS * GEMM_I8_QUADS + 16)];
-	__private int w_block[GEMM_I8_PARTS * GEMM_I8_QUADS * TILE_N];
+	__private int16 w_block[GEMM_I8_PARTS * GEMM_I8_QUADS];
 	__private int16 sum[TILE_P * GEMM_ROWS];
 	__private int excess[GEMM_ROWS];
 	const int each = gemm_panels_each(n), depth = (k + 3) / 4 * 4;

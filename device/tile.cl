@@ -6,6 +6,9 @@
 #endif
 #define TILE_N 16 /* its columns, lanes of a vector: also rows of a panel of packed weights */
 
+/* Blocks that are read as vectors are written as vectors: vstore16 may become four stores, and a
+ * load of all four right after them waits until they have left the store buffer. */
+
 /* Asks for the line of memory at p; only a hint, also outside of buffers. */
 #if defined(__clang__) && (defined(__x86_64__) || defined(__aarch64__))
 #define TILE_PREFETCH(p) __builtin_prefetch((const void *)(size_t)(p), 0, 2)
@@ -15,12 +18,12 @@
 #define TILE_LINE 64 /* bytes */
 
 /* sum[TILE_M x 16] += a[TILE_M x depth] * b[depth x 16]; element (i, j) of a at i * a_stride +
- * j * a_step; strides are in floats, constant at the call, sum's in vectors. An element is one
+ * j * a_step; a's strides are in floats, constant at the call, sum's in vectors. An element is one
  * chain of fused multiply-adds in the order of depth, whatever TILE_M is. While it computes it
  * asks for depth / 8 lines of memory from each of `next` and `after` on. Pointers step: an index
  * computed for each row costs more than the products. */
 static inline void tile_multiply(__private const float *a, int a_stride, int a_step,
-                                 __private const float *b, int b_stride, int depth,
+                                 __private const float16 *b, int depth,
                                  __private float16 *sum, int sum_stride,
                                  __global const uchar *next, __global const uchar *after)
 {
@@ -35,17 +38,17 @@ static inline void tile_multiply(__private const float *a, int a_stride, int a_s
 		after += TILE_LINE;
 #pragma unroll
 		for (int step = 0; step < 8; step++) {
-			const float16 row = vload16(0, b + step * b_stride);
+			const float16 row = b[step];
 #pragma unroll
 			for (int i = 0; i < TILE_M; i++)
 				tile[i] = fma((float16)a[i * a_stride + step * a_step], row,
 				              tile[i]);
 		}
 		a += 8 * a_step;
-		b += 8 * b_stride;
+		b += 8;
 	}
-	for (int rest = depth % 8; rest > 0; rest--, a += a_step, b += b_stride) {
-		const float16 row = vload16(0, b);
+	for (int rest = depth % 8; rest > 0; rest--, a += a_step, b++) {
+		const float16 row = *b;
 #pragma unroll
 		for (int i = 0; i < TILE_M; i++)
 			tile[i] = fma((float16)a[i * a_stride], row, tile[i]);
@@ -58,7 +61,7 @@ static inline void tile_multiply(__private const float *a, int a_stride, int a_s
 /* The same for two blocks b, b + b_next side by side: two multiply-adds for each element of a that
  * is taken. sum of the second block is sum_next vectors further. */
 static inline void tile_multiply_pair(__private const float *a, int a_stride,
-                                      __private const float *b, int b_next, int depth,
+                                      __private const float16 *b, int b_next, int depth,
                                       __private float16 *sum, int sum_next,
                                       __global const uchar *next, __global const uchar *after)
 {
@@ -75,7 +78,7 @@ static inline void tile_multiply_pair(__private const float *a, int a_stride,
 		after += TILE_LINE;
 #pragma unroll
 		for (int step = 0; step < 8; step++) {
-			const float16 l = vload16(step, b), r = vload16(step, b + b_next);
+			const float16 l = b[step], r = b[step + b_next];
 #pragma unroll
 			for (int i = 0; i < TILE_M; i++) {
 				const float16 x = (float16)a[i * a_stride + step];
@@ -84,10 +87,10 @@ static inline void tile_multiply_pair(__private const float *a, int a_stride,
 			}
 		}
 		a += 8;
-		b += 8 * TILE_N;
+		b += 8;
 	}
-	for (int rest = depth % 8; rest > 0; rest--, a++, b += TILE_N) {
-		const float16 l = vload16(0, b), r = vload16(0, b + b_next);
+	for (int rest = depth % 8; rest > 0; rest--, a++, b++) {
+		const float16 l = b[0], r = b[b_next];
 #pragma unroll
 		for (int i = 0; i < TILE_M; i++) {
 			const float16 x = (float16)a[i * a_stride];

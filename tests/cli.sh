@@ -36,6 +36,11 @@ check "no such backend" 2 'backend "gpu"' "$omnitile" embed --model "$data/tiny"
 	--text a
 check "no such device" 2 'no OpenCL device "none"' "$omnitile" embed --model "$data/tiny" \
 	--backend opencl --device none --text a
+check "weights of no kind" 2 'weights is "int4"' "$omnitile" embed --model "$data/tiny" \
+	--weights int4 --text a
+check "int8 weights" 0 '"embedding"' "$omnitile" embed --model "$data/tiny" --weights int8 --text a
+check "tiles of no kind" 2 'tiles "m=99"' env OMT_TILES=m=99 "$omnitile" embed \
+	--model "$data/tiny" --backend opencl --text a
 check "plan" 0 "memory .* fits" "$omnitile" plan --model "$data/tiny" --image 224 --seconds 2 \
 	--frames 4
 check "plan of a device that is not there" 0 "roofline" "$omnitile" plan --model "$data/tiny" \
@@ -70,6 +75,9 @@ for backend in ref openblas opencl; do
 	check "$backend: same bits alone" 0 "" cmp "$tmp/$backend.all" "$tmp/$backend.alone"
 	check "$backend: seven vectors" 0 "^7$" grep -c embedding "$tmp/$backend.all"
 done
+# A GPU's tiles: the same bits, whatever the tiles are (but for the keys of a block).
+OMT_TILES=m=4,rows=1,panels=1,k=16,queries=1 vectors opencl "$tmp/list.jsonl" >"$tmp/tiles"
+check "the same bits with other tiles" 0 "" cmp "$tmp/opencl.all" "$tmp/tiles"
 OMT_DISABLE_OPS=gemm,rotary,rows vectors opencl "$tmp/list.jsonl" >"$tmp/fallback"
 check "fallback per op gives vectors" 0 "^7$" grep -c embedding "$tmp/fallback"
 check "a picture through a pipe" 0 '"embedding"' bash -c \

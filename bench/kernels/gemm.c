@@ -104,6 +104,45 @@ static double median_of(double *seconds, int32_t repeats)
 	return 1e3 * bench_median(seconds, (size_t)repeats);
 }
 
+/* One gemm on the device, with `copies` weights in turn. */
+typedef struct gemm_call {
+	bench *b;
+	omt_buffer *a, *c, **w;
+	int32_t copies, m, n, k, dtype, panel;
+} gemm_call;
+
+static void run_ours(const gemm_call *x, int32_t calls)
+{
+	bench *b = x->b;
+	for (int32_t i = 0; i < calls; i++) {
+		omt_buffer *w = x->w[i % x->copies];
+		if (x->dtype == OMT_I8X4)
+			check(b, OMT_RUN(b->exec, gemm_i8, &b->err, .a = x->a, .a_scale = x->a,
+			                 .w = w, .scale = x->a, .bias = w, .residual = w, .c = x->c,
+			                 .m = x->m, .n = x->n, .k = x->k, .lda = x->k, .ldr = x->n,
+			                 .ldc = x->n, .w_panel = x->panel));
+		else
+			check(b, OMT_RUN(b->exec, gemm, &b->err, .a = x->a, .w = w, .scale = w,
+			                 .bias = w, .residual = w, .c = x->c, .m = x->m, .n = x->n,
+			                 .k = x->k, .lda = x->k, .ldw = x->k, .ldr = x->n,
+			                 .ldc = x->n, .w_dtype = x->dtype, .w_panel = x->panel));
+	}
+	check(b, omt_exec_wait(b->exec, 0, &b->err));
+}
+
+static void print_case(const bench *b, const struct shape *shape, int32_t m, const char *type,
+                       double bytes, double mine, double other, int32_t repeats)
+{
+	const int32_t n = shape->n, k = shape->k;
+	const double flops = 2.0 * m * n * k;
+	printf("{\"op\":\"gemm\",\"shape\":\"%s\",\"m\":%d,\"n\":%d,\"k\":%d,\"weights\":\"%s\","
+	       "\"ms\":%.3f,\"openblas_ms\":%.3f,\"ratio\":%.3f,\"gflops\":%.1f,"
+	       "\"of_peak\":%.3f,\"of_bandwidth\":%.3f,\"openblas_of_peak\":%.3f,\"repeats\":%d}\n",
+	       shape->name, m, n, k, type, mine, other, other / mine, flops / mine * 1e-6,
+	       flops / mine * 1e-6 / b->peak_gflops, bytes / mine * 1e-6 / b->bandwidth_gbs,
+	       flops / other * 1e-6 / b->peak_gflops, repeats);
+}
+
 static void one(bench *b, const struct shape *shape, int32_t m, const char *type, int32_t repeats)
 {
 	const int32_t n = shape->n, k = shape->k;
@@ -113,14 +152,13 @@ static void one(bench *b, const struct shape *shape, int32_t m, const char *type
 	                                              : OMT_I8;
 	omt_backend_info info;
 	omt_exec_info(b->exec, &info);
-	const bool quads = dtype == OMT_I8X4;
 	double flops = 2.0 * m * n * k, bytes = (double)n * k *
 	                                        (dtype == OMT_F32    ? 4
 	                                         : dtype == OMT_BF16 ? 2
 	                                                             : 1);
 	/* A short M reads each weight once: they must not be in a cache from the round before. */
 	int32_t copies = m > 32 ? 1 : (int32_t)(COPIES_BYTES / (size_t)bytes) + 1;
-	int32_t calls = m > 32 ? (int32_t)(2e10 / flops) + 1 : copies;
+	int32_t calls = m > 32 ? (int32_t)(2e10 / flops) + 1 : (int32_t)(2e9 / bytes) + 1;
 	float *a = random_floats((size_t)m * (size_t)k), *w = random_floats((size_t)n * (size_t)k);
 	float *c = malloc((size_t)m * (size_t)n * sizeof *c);
 	float *plain = malloc((size_t)copies * (size_t)n * (size_t)k * sizeof *plain);
@@ -134,22 +172,15 @@ static void one(bench *b, const struct shape *shape, int32_t m, const char *type
 		memcpy(plain + (size_t)i * (size_t)n * (size_t)k, w,
 		       (size_t)n * (size_t)k * sizeof *w);
 	}
+	const gemm_call call = {b, da, dc, dw, copies, m, n, k, dtype, info.panel};
 	double ours[MAX_REPEATS], theirs[MAX_REPEATS];
 	for (int32_t r = -1; r < repeats; r++) {
-		/* OpenBLAS's threads spin for some 20 ms after a call, on the cores of ours. */
+		/* OpenBLAS's threads spin for some 20 ms after a call, on the cores of ours; cores
+		 * that slept are slow at first. */
 		usleep(60000);
+		run_ours(&call, 2);
 		double begin = omt_now_s();
-		for (int32_t i = 0; i < calls; i++)
-			check(b,
-			      quads ? OMT_RUN(b->exec, gemm_i8, &b->err, .a = da, .a_scale = da,
-			                      .w = dw[i % copies], .scale = da, .bias = da,
-			                      .residual = da, .c = dc, .m = m, .n = n, .k = k,
-			                      .lda = k, .ldr = n, .ldc = n, .w_panel = info.panel)
-			            : OMT_RUN(b->exec, gemm, &b->err, .a = da, .w = dw[i % copies],
-			                      .scale = da, .bias = da, .residual = da, .c = dc,
-			                      .m = m, .n = n, .k = k, .lda = k, .ldw = k, .ldr = n,
-			                      .ldc = n, .w_dtype = dtype, .w_panel = info.panel));
-		check(b, omt_exec_wait(b->exec, 0, &b->err));
+		run_ours(&call, calls);
 		double middle = omt_now_s();
 		for (int32_t i = 0; i < calls; i++)
 			cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, 1.0f, a, k,
@@ -162,12 +193,7 @@ static void one(bench *b, const struct shape *shape, int32_t m, const char *type
 		}
 	}
 	double mine = median_of(ours, repeats), other = median_of(theirs, repeats);
-	printf("{\"op\":\"gemm\",\"shape\":\"%s\",\"m\":%d,\"n\":%d,\"k\":%d,\"weights\":\"%s\","
-	       "\"ms\":%.3f,\"openblas_ms\":%.3f,\"ratio\":%.3f,\"gflops\":%.1f,"
-	       "\"of_peak\":%.3f,\"of_bandwidth\":%.3f,\"openblas_of_peak\":%.3f,\"repeats\":%d}\n",
-	       shape->name, m, n, k, type, mine, other, other / mine, flops / mine * 1e-6,
-	       flops / mine * 1e-6 / b->peak_gflops, bytes / mine * 1e-6 / b->bandwidth_gbs,
-	       flops / other * 1e-6 / b->peak_gflops, repeats);
+	print_case(b, shape, m, type, bytes, mine, other, repeats);
 	fflush(stdout);
 	for (int32_t i = 0; i < copies; i++)
 		omt_exec_free(b->exec, dw[i]);

@@ -73,6 +73,8 @@ static omt_status run(const char *path, const omt_bench_settings *settings,
 	omt_status status;
 	if (progress)
 		options.progress = *progress;
+	if (settings->trace)
+		OMT_GOTO(omt_trace_open(settings->trace, &options.trace, err));
 	OMT_GOTO(omt_model_open(settings->model, &model, err));
 	OMT_GOTO(omt_engine_open(model, &options, &engine, err));
 	OMT_GOTO(describe_run(path, settings, model, engine, record, err));
@@ -91,7 +93,9 @@ done:
 	omt_bench_vectors_free(&queries);
 	omt_engine_close(engine);
 	omt_model_close(model);
-	return status;
+	omt_status traced =
+		omt_trace_close(options.trace, status == OMT_OK, status == OMT_OK ? err : NULL);
+	return status == OMT_OK ? traced : status;
 }
 
 omt_status omt_bench(const char *yaml_path, const omt_progress *progress, char **given,

@@ -14,8 +14,10 @@
 
 typedef struct omt_bench_settings {
 	omt_yaml yaml;
-	char *model, *passages, *queries, *qrels, *output; /* paths; output may be NULL */
-	omt_engine_options engine;                         /* its strings are yaml's */
+	char *model, *passages, *queries, *qrels; /* paths */
+	char *output, *trace;                     /* paths or NULL */
+	char *device;                             /* NULL: engine.device is yaml's string */
+	omt_engine_options engine;
 	int32_t warmup, repetitions;
 	int32_t cuts[OMT_BENCH_CUTS];
 	size_t cut_count;

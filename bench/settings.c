@@ -4,8 +4,9 @@
 #include "base/file.h"
 #include "bench/harness.h"
 
-static const char *const top_keys[] = {"model",  "backend",     "device", "data",   "engine",
-                                       "warmup", "repetitions", "k",      "output", NULL};
+static const char *const top_keys[] = {"model",  "backend", "device", "data",
+                                       "engine", "warmup",  "k",      "repetitions",
+                                       "output", "trace",   NULL};
 static const char *const data_keys[] = {"passages", "queries", "qrels", NULL};
 static const char *const engine_keys[] = {"batch", "max_tokens", "slots", "threads", NULL};
 
@@ -24,6 +25,19 @@ static omt_status read_path(omt_json in, const char *key, const char *folder, bo
 	return *path ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "%s", in.place);
 }
 
+/* A device file is relative to the folder, too; a number or a name is none. */
+static omt_status read_device(omt_json top, const char *folder, omt_bench_settings *s,
+                              omt_error *err)
+{
+	OMT_TRY(omt_json_string(top, "device", &s->engine.device, err));
+	size_t length = s->engine.device ? strlen(s->engine.device) : 0;
+	if (length > 5 && !strcmp(s->engine.device + length - 5, ".yaml")) {
+		OMT_TRY(read_path(top, "device", folder, true, &s->device, err));
+		s->engine.device = s->device;
+	}
+	return OMT_OK;
+}
+
 static omt_status read_settings(omt_bench_settings *s, const char *folder, omt_error *err)
 {
 	omt_json top = omt_yaml_at(&s->yaml, ""), data = omt_yaml_at(&s->yaml, "data");
@@ -35,11 +49,12 @@ static omt_status read_settings(omt_bench_settings *s, const char *folder, omt_e
 		return OMT_FAIL(err, BAD_FORMAT, "%s: data is missing", top.place);
 	OMT_TRY(read_path(top, "model", folder, true, &s->model, err));
 	OMT_TRY(read_path(top, "output", folder, false, &s->output, err));
+	OMT_TRY(read_path(top, "trace", folder, false, &s->trace, err));
 	OMT_TRY(read_path(data, "passages", folder, true, &s->passages, err));
 	OMT_TRY(read_path(data, "queries", folder, true, &s->queries, err));
 	OMT_TRY(read_path(data, "qrels", folder, true, &s->qrels, err));
 	OMT_TRY(omt_json_string(top, "backend", &s->engine.backend, err));
-	OMT_TRY(omt_json_string(top, "device", &s->engine.device, err));
+	OMT_TRY(read_device(top, folder, s, err));
 	OMT_TRY(omt_json_int(top, "warmup", 0, 1000000, &s->warmup, err));
 	OMT_TRY(omt_json_int(top, "repetitions", 1, 1000, &s->repetitions, err));
 	OMT_TRY(omt_json_ints(top, "k", 1, 100000, s->cuts, OMT_BENCH_CUTS, &s->cut_count, err));
@@ -75,6 +90,8 @@ void omt_bench_settings_free(omt_bench_settings *s)
 	free(s->queries);
 	free(s->qrels);
 	free(s->output);
+	free(s->trace);
+	free(s->device);
 	omt_yaml_free(&s->yaml);
 	*s = (omt_bench_settings){0};
 }

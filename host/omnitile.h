@@ -146,13 +146,31 @@ char *omt_model_describe(const omt_model *model); /* JSON; given, omt_free() */
 
 /* ---- engine: a model on a chain of backends ------------------------------------------------ */
 
+/* Backend "model" computes nothing: its vectors are zeros. It takes the time that a device of the
+ * speed in its file would take and uses no core meanwhile, so that what a run hides behind compute
+ * can be measured on any machine.
+ *
+ * Threads: one budget, the cores that the process may use. `threads` of them prepare media, one
+ * core each: FFmpeg and OpenBLAS start none of their own there. Backend "openblas" computes on the
+ * others, at least one (openblas_set_num_threads(), which holds for the whole process). The calling
+ * thread and the one that packs batches mostly sleep. PoCL takes all cores unless
+ * POCL_MAX_PTHREAD_COUNT says how many: its threads wait without spinning, so that beside busy
+ * preparation threads they lose no more than the cores those take. */
 typedef struct omt_engine omt_engine;
+
+/* A trace of omt_embed() as Chrome trace events (Perfetto, chrome://tracing): a row a preparation
+ * thread with each item's decoding and preprocessing (of an item of several files their sums), rows
+ * for packing, for the compute thread, for the device's transfers and its computing a batch. The
+ * file appears whole at omt_trace_close(commit = true) or not at all. One engine's at a time. */
+typedef struct omt_trace omt_trace;
+omt_status omt_trace_open(const char *path, omt_trace **trace, omt_error *err);
+omt_status omt_trace_close(omt_trace *trace, bool commit, omt_error *err); /* NULL is allowed */
 
 typedef struct omt_engine_options {
 	const char *backend; /* "opencl", "openblas", "ref" or a chain "opencl,ref"; NULL:
-	                        OMT_BACKEND, else "opencl,openblas,ref" */
+	                        OMT_BACKEND, else "opencl,openblas,ref"; or "model" */
 	const char *device;  /* number of `omnitile devices` or part of its name; NULL: OMT_DEVICE,
-	                        else the first */
+	                        else the first; "model": a configs/devices/ file */
 	const char *weights; /* matrices on the device: "stored", as in the checkpoint (NULL), or
 	                        "int8", a scale a row; then OpenCL multiplies int8 by int8,
 	                        activations with a scale a token (W8A8), other backends
@@ -162,6 +180,7 @@ typedef struct omt_engine_options {
 	int32_t max_tokens;  /* tokens a batch at most, hence of an item too: 8192 */
 	int32_t threads;     /* preparing media: 1 */
 	omt_progress progress; /* weights being loaded */
+	omt_trace *trace;      /* of every omt_embed(); borrowed; NULL: none */
 } omt_engine_options;
 
 void omt_engine_options_init(omt_engine_options *options);

@@ -90,6 +90,27 @@ ffmpeg -v error -y -i "$inputs/vid_mandel_av.mp4" -c:v libvpx -c:a libopus "$tmp
 check "mp3, opus, m4a, webp, gif, webm" 0 "6 items, 0 failed" "$omnitile" embed \
 	--model "$data/tiny" "$tmp"/s.* "$tmp"/p.* "$tmp/c.webm"
 
+# a model of a device's time, and the trace
+device=configs/devices/example-accelerator.yaml
+trace=$tmp/trace.json
+check "a device model warns" 0 "all vectors are zeros" "$omnitile" embed --model "$data/tiny" \
+	--backend model --device $device --input "$tmp/list.jsonl" --trace "$trace"
+check "its vectors are zeros" 0 '"embedding":\[0,0,.*,0\]' "$omnitile" embed --text a \
+	--model "$data/tiny" --backend model --device $device
+for row in "device: compute" "device: transfers" "filler: pack" "prepare 1"; do
+	check "trace, row $row" 0 "\"$row\"" cat "$trace"
+done
+check "trace, six files decoded" 0 "^6$" grep -c '"decode"' "$trace"
+check "a device model without a file" 2 'model: device "" is not a .yaml' "$omnitile" embed \
+	--model "$data/tiny" --backend model --text a
+echo "device: no speed" >"$tmp/slow.yaml"
+check "a device model without a speed" 2 "slow.yaml: .*peak_gflops" "$omnitile" embed \
+	--model "$data/tiny" --backend model --device "$tmp/slow.yaml" --text a
+check "a device model in a chain" 2 "stands alone" "$omnitile" embed --model "$data/tiny" \
+	--backend opencl,model --device $device --text a
+check "a trace that cannot be written" 2 "nowhere/t.json" "$omnitile" embed --text a \
+	--model "$data/tiny" --trace "$tmp/nowhere/t.json"
+
 # bad input: each a failed item named with its reason, the good one is delivered
 head -c 3000 "$inputs/vid_testsrc_4s.mp4" >"$tmp/truncated.mp4"
 echo "only text" >"$tmp/text.png"
@@ -171,6 +192,8 @@ check "search finds the item itself" 0 "1 +[0-9.]+ +good" "$omnitile" search --i
 	--model "$data/tiny" --text "still here" -- 
 check "search --trec" 0 "^text-1 Q0 good 1 [0-9.]+ run$" "$omnitile" search --index "$tmp/x.idx" \
 	--model "$data/tiny" --text "still here" --trec run
+check "search on a device model" 2 "no vectors" "$omnitile" search --index "$tmp/x.idx" \
+	--model "$data/tiny" --text a --backend model --device $device
 printf x | dd of="$tmp/x.idx" bs=1 seek=300 conv=notrunc status=none
 check "a damaged index" 2 "x.idx: " "$omnitile" search --index "$tmp/x.idx" \
 	--model "$data/tiny" --text a
@@ -195,6 +218,11 @@ EOF
 echo '{"id":"q","text":"a bird"}' >"$tmp/queries.jsonl"
 printf 'q 0 t 1\n' >"$tmp/qrels.tsv"
 check "bench" 0 "nDCG@5 .* chance" "$omnitile" bench "$tmp/bench.yaml"
+sed 's/backend: ref/backend: model\ndevice: device.yaml\ntrace: bench.json/' "$tmp/bench.yaml" \
+	>"$tmp/model.yaml"
+cp $device "$tmp/device.yaml"
+check "bench on a device model" 0 "device    model of example" "$omnitile" bench "$tmp/model.yaml"
+check "bench's trace" 0 '"device: compute"' cat "$tmp/bench.json"
 check "bench's record" 0 '"sha256"' cat "$tmp/results.jsonl"
 echo "colour: red" >>"$tmp/bench.yaml"
 check "bench, unknown key" 2 'bench.yaml:9: unknown key "colour"' "$omnitile" bench \

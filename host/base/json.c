@@ -191,3 +191,16 @@ omt_status omt_json_only(omt_json in, const char *const *keys, omt_error *err)
 	}
 	return OMT_OK;
 }
+
+json_t *omt_json_text(const char *text)
+{
+	json_t *value = json_string(text);
+	char *ascii = value ? NULL : strdup(text);
+	if (!ascii)
+		return value;
+	for (char *at = ascii; *at; at++)
+		*at = (unsigned char)*at < 0x80 ? *at : '?';
+	value = json_string(ascii);
+	free(ascii);
+	return value;
+}

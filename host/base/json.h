@@ -37,6 +37,9 @@ omt_status omt_json_ints(omt_json in, const char *key, int64_t low, int64_t high
                          size_t limit, size_t *count, omt_error *err);
 omt_status omt_json_reals(omt_json in, const char *key, double *values, size_t limit, size_t *count,
                           omt_error *err);
+/* A string value also where the text is not UTF-8 (names of files need not be, errors may be cut):
+ * then every byte that is not ASCII becomes '?'. Given; NULL: no memory. */
+json_t *omt_json_text(const char *text);
 /* Fails with the first key of the object that is not in the NULL-terminated list. */
 omt_status omt_json_only(omt_json in, const char *const *keys, omt_error *err);
 

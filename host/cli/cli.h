@@ -72,6 +72,8 @@ const cli_option *cli_limits_table(cli_limits *limits);
 
 /* Opens model and engine by the options; prints the reason and returns false on failure. */
 bool cli_engine_open(const char *verb, cli_engine *from, omt_model **model, omt_engine **engine);
+/* Whether it is a model of a device's time (--backend model), whose vectors are zeros. */
+bool cli_engine_is_modelled(const omt_engine *engine);
 /* The limits as parsed. */
 const omt_limits *cli_limits_get(cli_limits *from);
 

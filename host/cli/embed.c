@@ -6,6 +6,7 @@ static const char *const roles[] = {"none", "query", "passage", NULL};
 
 typedef struct embed_run {
 	omt_writer *writer;
+	omt_trace *trace; /* NULL: none */
 	omt_progress progress;
 	uint64_t done;
 } embed_run;
@@ -23,13 +24,55 @@ static omt_status put(void *user, const omt_result *result, omt_error *err)
 	return status;
 }
 
+/* Closes what run holds; true when everything that was to be written is. */
+static bool close_outputs(embed_run *run, bool commit)
+{
+	omt_error err;
+	omt_status written = omt_writer_close(run->writer, commit, &err);
+	if (written != OMT_OK)
+		cli_fail("embed", &err);
+	commit = commit && written == OMT_OK;
+	omt_status traced = omt_trace_close(run->trace, commit, &err);
+	if (traced != OMT_OK)
+		cli_fail("embed", &err);
+	run->writer = NULL;
+	run->trace = NULL;
+	return commit && traced == OMT_OK;
+}
+
+static int embed_all(embed_run *run, omt_engine *engine, cli_items *items, const char *output)
+{
+	omt_error err;
+	omt_embed_stats stats;
+	if (cli_engine_is_modelled(engine))
+		fprintf(stderr, "omnitile embed: backend model takes a device's time and computes "
+		                "nothing: all vectors are zeros\n");
+	omt_status status = omt_embed(engine, &(omt_source){cli_items_next, items},
+	                              &(omt_sink){put, run}, &stats, &err);
+	cli_progress_end();
+	if (status != OMT_OK)
+		cli_fail("embed", &err);
+	else if (cli_stopped())
+		fprintf(stderr, "omnitile embed: stopped; nothing was written to %s\n", output);
+	if (!close_outputs(run, status == OMT_OK && !cli_stopped()))
+		return CLI_FAILED;
+	if (!cli_quiet)
+		fprintf(stderr,
+		        "%llu items, %llu failed, %llu tokens in %.2f s (prepare %.2f s, compute "
+		        "%.2f s)\n",
+		        (unsigned long long)stats.items, (unsigned long long)stats.failed,
+		        (unsigned long long)stats.tokens, stats.wall_s, stats.prepare_s,
+		        stats.compute_s);
+	return stats.failed ? CLI_SOME_FAILED : CLI_OK;
+}
+
 int cli_embed(int argc, char **argv)
 {
 	static const char verb[] = "embed";
 	cli_engine engine_options;
 	cli_limits limits;
 	cli_items items = {.verb = verb};
-	const char *output = "-";
+	const char *output = "-", *trace_path = NULL;
 	int role = OMT_ROLE_PASSAGE, exit_status = CLI_FAILED;
 	const cli_option own[] = {
 		{"role", "ROLE", "query, passage or none: whose prefix goes first (passage)",
@@ -42,6 +85,8 @@ int cli_embed(int argc, char **argv)
 	         &items.kind, 0, 0, NULL},
 		{"output", "FILE", "vectors.npy (ids in vectors.ids.jsonl); \"-\": JSON lines (-)",
 	         CLI_TEXT, &output, 0, 0, NULL},
+		{"trace", "FILE", "what ran when, as Chrome trace events (Perfetto)", CLI_TEXT,
+	         &trace_path, 0, 0, NULL},
 		{0},
 	};
 	const cli_option *tables[] = {own, cli_engine_table(&engine_options),
@@ -49,7 +94,6 @@ int cli_embed(int argc, char **argv)
 	omt_model *model = NULL;
 	omt_engine *engine = NULL;
 	omt_error err;
-	omt_embed_stats stats;
 	embed_run run = {0};
 
 	cli_parse(verb, argc, argv, tables, &items.inputs);
@@ -60,6 +104,9 @@ int cli_embed(int argc, char **argv)
 	items.role = (omt_role)role;
 	items.limits = cli_limits_get(&limits);
 	items.fusion = (omt_fusion)limits.fusion;
+	if (trace_path && omt_trace_open(trace_path, &run.trace, &err) != OMT_OK)
+		return cli_fail(verb, &err);
+	engine_options.options.trace = run.trace;
 	if (!cli_engine_open(verb, &engine_options, &model, &engine))
 		goto done;
 	cli_catch_signals();
@@ -69,25 +116,9 @@ int cli_embed(int argc, char **argv)
 		cli_fail(verb, &err);
 		goto done;
 	}
-	omt_status status = omt_embed(engine, &(omt_source){cli_items_next, &items},
-	                              &(omt_sink){put, &run}, &stats, &err);
-	cli_progress_end();
-	bool commit = status == OMT_OK && !cli_stopped();
-	if (status != OMT_OK)
-		cli_fail(verb, &err);
-	else if (cli_stopped())
-		fprintf(stderr, "omnitile embed: stopped; nothing was written to %s\n", output);
-	if (omt_writer_close(run.writer, commit, &err) != OMT_OK) {
-		cli_fail(verb, &err);
-		commit = false;
-	}
-	if (commit && !cli_quiet)
-		fprintf(stderr, "%llu items, %llu failed, %llu tokens in %.2f s\n",
-		        (unsigned long long)stats.items, (unsigned long long)stats.failed,
-		        (unsigned long long)stats.tokens, stats.wall_s);
-	if (commit)
-		exit_status = stats.failed ? CLI_SOME_FAILED : CLI_OK;
+	exit_status = embed_all(&run, engine, &items, output);
 done:
+	omt_trace_close(run.trace, false, NULL);
 	cli_items_close(&items);
 	omt_engine_close(engine);
 	omt_model_close(model);

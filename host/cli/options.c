@@ -1,18 +1,19 @@
 /* Options that several verbs take. */
 #include <stddef.h>
+#include <string.h>
 
 #include "cli/cli.h"
 
 const cli_option *cli_engine_table(cli_engine *engine)
 {
-	static cli_option table[11];
+	static cli_option table[12];
 	const cli_option made[] = {
 		{"model", "DIR", "checkpoint in the published (Hugging Face) layout", CLI_TEXT,
 	         &engine->model, 0, 0, NULL},
-		{"backend", "NAME", "opencl, openblas, ref, or a chain of them", CLI_TEXT,
+		{"backend", "NAME", "opencl, openblas, ref, or a chain of them; model", CLI_TEXT,
 	         &engine->options.backend, 0, 0, NULL},
-		{"device", "D", "number or part of a name (omnitile devices)", CLI_TEXT,
-	         &engine->options.device, 0, 0, NULL},
+		{"device", "D", "number or part of a name (omnitile devices); model: a .yaml",
+	         CLI_TEXT, &engine->options.device, 0, 0, NULL},
 		{"weights", "HOW", "matrices on the device: stored or int8 (stored)", CLI_TEXT,
 	         &engine->options.weights, 0, 0, NULL},
 		{"batch", "N", "items a batch (8)", CLI_INT, &engine->batch, 1, 65536, NULL},
@@ -20,8 +21,8 @@ const cli_option *cli_engine_table(cli_engine *engine)
 	         &engine->max_tokens, 16, 1 << 20, NULL},
 		{"slots", "N", "batches in flight; 1: no double buffering (2)", CLI_INT,
 	         &engine->slots, 1, 16, NULL},
-		{"threads", "N", "threads that prepare media (1)", CLI_INT, &engine->threads, 1,
-	         256, NULL},
+		{"threads", "N", "cores that prepare media (1)", CLI_INT, &engine->threads, 1, 256,
+	         NULL},
 		{0},
 	};
 	omt_engine_options_init(&engine->options);
@@ -115,4 +116,15 @@ bool cli_engine_open(const char *verb, cli_engine *from, omt_model **model, omt_
 	}
 	cli_progress_end();
 	return true;
+}
+
+bool cli_engine_is_modelled(const omt_engine *engine)
+{
+	char *described = omt_engine_describe(engine);
+	json_t *all = described ? json_loads(described, 0, NULL) : NULL;
+	const char *chain = json_string_value(json_object_get(all, "chain"));
+	bool modelled = chain && !strncmp(chain, "model", 5);
+	json_decref(all);
+	omt_free(described);
+	return modelled;
 }

@@ -98,6 +98,10 @@ int cli_search(int argc, char **argv)
 	}
 	if (!run.hits || !cli_engine_open(verb, &engine_options, &model, &engine))
 		goto done;
+	if (cli_engine_is_modelled(engine)) {
+		cli_usage(verb, "backend model makes no vectors to search with");
+		goto done;
+	}
 	if (!cli_items_open(&items, &err) ||
 	    omt_embed(engine, &(omt_source){cli_items_next, &items}, &(omt_sink){put, &run}, NULL,
 	              &err) != OMT_OK)

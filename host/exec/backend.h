@@ -1,7 +1,8 @@
-/* backend.h - the eleven functions that make a backend.
+/* backend.h - the twelve functions that make a backend.
  *
  * A backend owns memory and runs ops on it, in the order given. One thread calls it. Commands may
- * return before they are done; a mark names a command for wait() and elapsed(). */
+ * return before they are done; a mark names a command for done(), wait() and
+ * elapsed(). */
 #ifndef OMT_EXEC_BACKEND_H
 #define OMT_EXEC_BACKEND_H
 
@@ -39,7 +40,7 @@ typedef struct omt_backend_info {
 } omt_backend_info;
 
 typedef struct omt_backend_options {
-	const char *device; /* number or part of a name; NULL: OMT_DEVICE, else the first */
+	const char *device; /* number or part of a name, model: a file; NULL: OMT_DEVICE */
 	int32_t threads;    /* for ops on the host; 0: all cores */
 } omt_backend_options;
 
@@ -65,6 +66,8 @@ typedef struct omt_backend_class {
 	/* args: the op's omt_<op>_args, borrowed during the call. mark may be NULL. */
 	omt_status (*run)(omt_backend *self, omt_op op, const void *args, uint64_t *mark,
 	                  omt_error *err);
+	/* Whether wait(mark) would return at once. */
+	bool (*done)(omt_backend *self, uint64_t mark);
 	omt_status (*wait)(omt_backend *self, uint64_t mark, omt_error *err); /* 0: everything */
 	/* Seconds from the start of command `first` to the end of `last`, both done. */
 	double (*elapsed)(omt_backend *self, uint64_t first, uint64_t last);
@@ -77,6 +80,7 @@ struct omt_backend {
 extern const omt_backend_class omt_backend_ref;      /* plain C, the definition of right */
 extern const omt_backend_class omt_backend_openblas; /* gemm and attention through OpenBLAS */
 extern const omt_backend_class omt_backend_opencl;
+extern const omt_backend_class omt_backend_model; /* computes nothing: a device's time */
 
 /* ref's and openblas's buffers are host memory; this is where it lies. */
 void *omt_host_buffer_data(const omt_buffer *buffer);

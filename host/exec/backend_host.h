@@ -21,6 +21,7 @@ omt_status omt_host_write(omt_backend *self, omt_buffer *buffer, size_t offset, 
                           size_t bytes, uint64_t *mark, omt_error *err);
 omt_status omt_host_read(omt_backend *self, const omt_buffer *buffer, size_t offset, void *data,
                          size_t bytes, uint64_t *mark, omt_error *err);
+bool omt_host_done(omt_backend *self, uint64_t mark);
 omt_status omt_host_wait(omt_backend *self, uint64_t mark, omt_error *err);
 double omt_host_elapsed(omt_backend *self, uint64_t first, uint64_t last);
 

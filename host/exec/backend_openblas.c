@@ -308,6 +308,7 @@ const omt_backend_class omt_backend_openblas = {
 	.write = omt_host_write,
 	.read = omt_host_read,
 	.run = run_blas,
+	.done = omt_host_done,
 	.wait = omt_host_wait,
 	.elapsed = omt_host_elapsed,
 };

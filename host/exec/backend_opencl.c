@@ -71,6 +71,17 @@ static cl_event mark_event(const omt_cl *cl, uint64_t mark)
 	return cl->marks[mark % OMT_MARKS];
 }
 
+/* A command that failed is done too: wait_cl() says how. */
+static bool done_cl(omt_backend *self, uint64_t mark)
+{
+	cl_event event = mark_event((const omt_cl *)self, mark);
+	cl_int state = CL_COMPLETE;
+	return !event ||
+	       clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state,
+	                      NULL) != CL_SUCCESS ||
+	       state <= CL_COMPLETE;
+}
+
 static omt_status wait_cl(omt_backend *self, uint64_t mark, omt_error *err)
 {
 	omt_cl *cl = (omt_cl *)self;
@@ -334,6 +345,7 @@ const omt_backend_class omt_backend_opencl = {
 	.write = write_cl,
 	.read = read_cl,
 	.run = run_cl,
+	.done = done_cl,
 	.wait = wait_cl,
 	.elapsed = elapsed_cl,
 };

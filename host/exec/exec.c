@@ -4,12 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "exec/backend_host.h"
 
 #define MAX_CHAIN 3
 
 static const omt_backend_class *const classes[] = {&omt_backend_opencl, &omt_backend_openblas,
-                                                   &omt_backend_ref};
+                                                   &omt_backend_ref, &omt_backend_model};
 #define CLASSES (sizeof classes / sizeof *classes)
 
 struct omt_exec {
@@ -41,9 +42,10 @@ static omt_status parse_chain(const char *text, const omt_backend_class **chain,
 		size_t length = strcspn(at, ",");
 		const omt_backend_class *class = class_named(at, length);
 		if (!class)
-			return OMT_FAIL(err, BAD_ARGUMENT,
-			                "backend \"%.*s\" is not one of opencl, openblas, ref",
-			                (int)length, at);
+			return OMT_FAIL(
+				err, BAD_ARGUMENT,
+				"backend \"%.*s\" is not one of opencl, openblas, ref, model",
+				(int)length, at);
 		for (int32_t i = 0; i < *count; i++)
 			if (chain[i] == class)
 				return OMT_FAIL(err, BAD_ARGUMENT, "backend %s twice in \"%s\"",
@@ -54,6 +56,11 @@ static omt_status parse_chain(const char *text, const omt_backend_class **chain,
 	}
 	if (!*count)
 		return OMT_FAIL(err, BAD_ARGUMENT, "no backend is named");
+	for (int32_t i = 0; *count > 1 && i < *count; i++)
+		if (chain[i] == &omt_backend_model)
+			return OMT_FAIL(err, BAD_ARGUMENT,
+			                "backend model computes nothing, it stands alone: \"%s\"",
+			                text);
 	return OMT_OK;
 }
 
@@ -226,6 +233,11 @@ omt_status omt_exec_read(omt_exec *exec, const omt_buffer *buffer, size_t offset
 	return first(exec)->class->read(first(exec), buffer, offset, data, bytes, mark, err);
 }
 
+bool omt_exec_done(omt_exec *exec, uint64_t mark)
+{
+	return exec->recorder || first(exec)->class->done(first(exec), mark);
+}
+
 omt_status omt_exec_wait(omt_exec *exec, uint64_t mark, omt_error *err)
 {
 	return exec->recorder ? OMT_OK : first(exec)->class->wait(first(exec), mark, err);
@@ -304,7 +316,14 @@ omt_status omt_exec_run(omt_exec *exec, omt_op op, const void *args, uint64_t *m
 		at++;
 	omt_backend *backend = exec->chain[at];
 	exec->fallbacks += at > 0;
-	if (at == 0 || (shares_host_memory(first(exec)) && shares_host_memory(backend)))
+	if (at == 0)
 		return backend->class->run(backend, op, args, mark, err);
+	if (shares_host_memory(first(exec)) && shares_host_memory(backend)) {
+		double begin_s = omt_now_s();
+		OMT_TRY(backend->class->run(backend, op, args, NULL, err));
+		if (mark) /* marks are the first backend's */
+			omt_host_mark(first(exec), begin_s, mark);
+		return OMT_OK;
+	}
 	return run_copied(exec, backend, op, args, mark, err);
 }

@@ -11,9 +11,10 @@
 typedef struct omt_exec omt_exec;
 
 /* chain: "opencl,openblas,ref", one name for that backend alone before ref; NULL: OMT_BACKEND, else
- * all three. A chain whose first backend cannot be opened fails when only one is named, otherwise
- * the next one is taken. OMT_DISABLE_OPS ("gemm,rotary") makes the first backend not support these
- * ops, to try the fallback. */
+ * these three. "model" comes alone: behind another backend it would leave results out. A chain
+ * whose first backend cannot be opened fails when only one is named, otherwise the next one is
+ * taken. OMT_DISABLE_OPS ("gemm,rotary") makes the first backend not support these ops, to try the
+ * fallback. */
 omt_status omt_exec_open(const char *chain, const omt_backend_options *options, omt_exec **exec,
                          omt_error *err);
 void omt_exec_close(omt_exec *exec);
@@ -29,6 +30,7 @@ omt_status omt_exec_write(omt_exec *exec, omt_buffer *buffer, size_t offset, con
                           size_t bytes, uint64_t *mark, omt_error *err);
 omt_status omt_exec_read(omt_exec *exec, const omt_buffer *buffer, size_t offset, void *data,
                          size_t bytes, uint64_t *mark, omt_error *err);
+bool omt_exec_done(omt_exec *exec, uint64_t mark);
 omt_status omt_exec_wait(omt_exec *exec, uint64_t mark, omt_error *err);
 double omt_exec_elapsed(omt_exec *exec, uint64_t first, uint64_t last);
 omt_status omt_exec_run(omt_exec *exec, omt_op op, const void *args, uint64_t *mark,

@@ -55,29 +55,14 @@ done:
 	return status;
 }
 
-/* Ids and errors hold names of files, which need not be UTF-8, and an error may be cut within a
- * character: then every byte that is not ASCII becomes '?', for the line must stay JSON. */
-static json_t *text_value(const char *text)
-{
-	json_t *value = json_string(text);
-	char *ascii = value ? NULL : strdup(text);
-	if (!ascii)
-		return value;
-	for (char *at = ascii; *at; at++)
-		*at = (unsigned char)*at < 0x80 ? *at : '?';
-	value = json_string(ascii);
-	free(ascii);
-	return value;
-}
-
 /* {"id":...} with "error" where there is no vector, and "embedding" where it is asked for. Floats
  * are written with nine digits: they read back to the same bits. */
 static omt_status write_line(FILE *stream, const omt_result *result, bool vector, omt_error *err)
 {
 	bool failed = result->failed.status != OMT_OK;
-	json_t *object = json_pack("{so}", "id", text_value(result->id));
+	json_t *object = json_pack("{so}", "id", omt_json_text(result->id));
 	if (object && failed)
-		json_object_set_new(object, "error", text_value(result->failed.text));
+		json_object_set_new(object, "error", omt_json_text(result->failed.text));
 	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
 	json_decref(object);
 	if (!text)

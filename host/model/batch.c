@@ -185,7 +185,8 @@ void omt_batch_add(omt_batch *batch, const omt_sample *sample)
 	batch->tokens += sample->tokens;
 }
 
-omt_status omt_batch_upload(omt_exec *exec, const omt_batch *batch, omt_error *err)
+omt_status omt_batch_upload(omt_exec *exec, const omt_batch *batch, uint64_t *first, uint64_t *last,
+                            omt_error *err)
 {
 	const omt_config *config = batch->config;
 	size_t text_half = (size_t)config->text.head_dim / 2;
@@ -217,9 +218,16 @@ omt_status omt_batch_upload(omt_exec *exec, const omt_batch *batch, omt_error *e
 		OMT_UP(audio_tokens, batch->audio_rows),
 #undef OMT_UP
 	};
-	for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+	size_t end = sizeof arrays / sizeof *arrays;
+	while (!arrays[end - 1].count) /* a batch has ids */
+		end--;
+	for (size_t i = 0; i < end; i++)
 		if (arrays[i].count)
 			OMT_TRY(omt_exec_write(exec, arrays[i].to, 0, arrays[i].from,
-			                       4 * arrays[i].count, NULL, err));
+			                       4 * arrays[i].count,
+			                       i == 0         ? first
+			                       : i == end - 1 ? last
+			                                      : NULL,
+			                       err));
 	return OMT_OK;
 }

@@ -70,7 +70,9 @@ void omt_batch_clear(omt_batch *batch);
 bool omt_batch_fits(const omt_batch *batch, const omt_sample *sample);
 void omt_batch_add(omt_batch *batch, const omt_sample *sample);
 
-/* Enqueues the transfer of all arrays in use; the host arrays must stay until it is done. */
-omt_status omt_batch_upload(omt_exec *exec, const omt_batch *batch, omt_error *err);
+/* Enqueues the transfer of all arrays in use; the host arrays must stay until it is done. The marks
+ * of the first and the last transfer may be NULL. */
+omt_status omt_batch_upload(omt_exec *exec, const omt_batch *batch, uint64_t *first, uint64_t *last,
+                            omt_error *err);
 
 #endif

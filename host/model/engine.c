@@ -1,6 +1,7 @@
 #include "model/engine.h"
 
 #include <limits.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +90,14 @@ done:
 	return status;
 }
 
+/* The thread budget: the cores this process may use, less the preparation threads'. */
+static int32_t cores_left(int32_t threads)
+{
+	cpu_set_t set;
+	int32_t cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+	return cores > threads ? cores - threads : 1;
+}
+
 omt_status omt_engine_open(const omt_model *model, const omt_engine_options *options,
                            omt_engine **engine, omt_error *err)
 {
@@ -99,8 +108,9 @@ omt_status omt_engine_open(const omt_model *model, const omt_engine_options *opt
 		options = &defaults;
 	*engine = NULL;
 	OMT_TRY(check_options(options, err));
-	OMT_TRY(omt_exec_open(options->backend, &(omt_backend_options){.device = options->device},
-	                      &exec, err));
+	const omt_backend_options backend = {.device = options->device,
+	                                     .threads = cores_left(options->threads)};
+	OMT_TRY(omt_exec_open(options->backend, &backend, &exec, err));
 	return omt_engine_open_on(model, options, exec, engine, err);
 }
 
@@ -157,7 +167,8 @@ omt_status omt_slot_enqueue(omt_engine *engine, omt_slot *slot, const omt_tap *t
 	                       .first = &slot->first};
 	size_t bytes = (size_t)slot->batch.items * (size_t)engine->model->config.text.hidden *
 	               sizeof *slot->vectors;
-	OMT_TRY(omt_batch_upload(engine->exec, &slot->batch, err));
+	OMT_TRY(omt_batch_upload(engine->exec, &slot->batch, &slot->upload_first,
+	                         &slot->upload_last, err));
 	OMT_TRY(omt_forward_run(&forward, err));
 	return omt_exec_read(engine->exec, slot->batch.device.vectors, 0, slot->vectors, bytes,
 	                     &slot->last, err);

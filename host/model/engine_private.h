@@ -5,11 +5,12 @@
 #include "model/engine.h"
 #include "model/forward.h"
 
-/* One batch in flight: its arrays, its result and the marks of its first op and of the download. */
+/* One batch in flight: its arrays, its result and the marks of its upload's first and last
+ * transfer, of its first op and of the download. */
 typedef struct omt_slot {
 	omt_batch batch;
 	float *vectors; /* [items, hidden] */
-	uint64_t first, last;
+	uint64_t upload_first, upload_last, first, last;
 } omt_slot;
 
 struct omt_engine {

@@ -83,10 +83,14 @@ static void *worker(void *user)
 	omt_pipe *pipe = user;
 	const omt_engine *engine = pipe->engine;
 	omt_work *work;
+	pthread_mutex_lock(&pipe->lock);
+	int32_t number = pipe->worker_count++;
+	pthread_mutex_unlock(&pipe->lock);
 	for (;;) {
 		omt_item *item = take(pipe, &work);
 		if (!work)
 			return NULL;
+		work->worker = number;
 		work->begin_s = omt_now_s();
 		if (work->failed.status == OMT_OK)
 			work->failed.status =
@@ -95,6 +99,7 @@ static void *worker(void *user)
 		free(item);
 		work->tokens = work->sample.tokens;
 		work->kinds = work->sample.kinds;
+		work->decode_s = work->sample.decode_s;
 		work->end_s = omt_now_s();
 		pthread_mutex_lock(&pipe->lock);
 		work->ready = true;
@@ -190,12 +195,25 @@ static void *filler(void *user)
 /* ---- the compute thread's side
  * -------------------------------------------------------------------- */
 
-omt_lane *omt_pipe_ready(omt_pipe *pipe, int32_t index, bool wait)
+static void wait_a_little(omt_pipe *pipe)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += OMT_PIPE_POLL_MS * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_cond_clockwait(&pipe->changed, &pipe->lock, CLOCK_MONOTONIC, &until);
+}
+
+omt_lane *omt_pipe_ready(omt_pipe *pipe, int32_t index, bool (*give_up)(void *user), void *user)
 {
 	omt_lane *lane = &pipe->lanes[index % pipe->lane_count];
 	pthread_mutex_lock(&pipe->lock);
-	while (wait && lane->state != OMT_LANE_READY && !pipe->filled)
-		pthread_cond_wait(&pipe->changed, &pipe->lock);
+	while (lane->state != OMT_LANE_READY && !pipe->filled && !(give_up && give_up(user)))
+		if (give_up)
+			wait_a_little(pipe);
+		else
+			pthread_cond_wait(&pipe->changed, &pipe->lock);
 	if (lane->state == OMT_LANE_READY)
 		lane->state = OMT_LANE_BUSY;
 	else
@@ -227,7 +245,10 @@ omt_status omt_pipe_open(omt_engine *engine, const omt_source *source, omt_pipe 
 {
 	int32_t workers = engine->options.threads;
 	*pipe = (omt_pipe){.engine = engine, .source = source, .lane_count = engine->slot_count};
-	pipe->capacity = (uint64_t)engine->slot_count * (uint64_t)engine->options.batch_items;
+	pipe->capacity = (uint64_t)engine->options.batch_items;
+	if (engine->slot_count > 1)
+		pipe->capacity =
+			pipe->capacity * ((uint64_t)engine->slot_count + 1) + (uint64_t)workers;
 	pipe->works = calloc(pipe->capacity, sizeof *pipe->works);
 	pipe->lanes = calloc((size_t)pipe->lane_count, sizeof *pipe->lanes);
 	pipe->threads = calloc((size_t)workers + 1, sizeof *pipe->threads);

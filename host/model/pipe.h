@@ -2,9 +2,10 @@
  *
  *     source -> workers: decode, preprocess, tokenise -> filler: pack a slot -> compute thread
  *
- * A slot goes FREE > FILLING > READY > BUSY. Workers take at most slots * batch_items items that
- * are not delivered yet, so memory is bounded and one slot means no overlap. Items keep the
- * source's order throughout. */
+ * A slot goes FREE > FILLING > READY > BUSY. Workers run ahead of the slots by one batch and one
+ * item each, so that uneven items do not starve the device; items taken and not delivered are
+ * bounded by that, and so is memory. One slot means no overlap: then workers wait until its items
+ * are delivered. Items keep the source's order throughout. */
 #ifndef OMT_MODEL_PIPE_H
 #define OMT_MODEL_PIPE_H
 
@@ -20,7 +21,9 @@ typedef struct omt_work {
 	bool ready;
 	int32_t tokens;
 	uint32_t kinds;
+	int32_t worker;                 /* which prepared it, from 0 */
 	double taken_s, begin_s, end_s; /* taken from the source; prepared from begin to end */
+	double decode_s;                /* first part of the preparation */
 	double fill_begin_s, fill_end_s;
 } omt_work;
 
@@ -54,6 +57,7 @@ typedef struct omt_pipe {
 	pthread_cond_t changed;
 	pthread_t *threads; /* workers, then the filler */
 	int32_t thread_count;
+	int32_t worker_count; /* that have begun */
 } omt_pipe;
 
 omt_status omt_pipe_open(omt_engine *engine, const omt_source *source, omt_pipe *pipe,
@@ -61,9 +65,11 @@ omt_status omt_pipe_open(omt_engine *engine, const omt_source *source, omt_pipe 
 /* Stops and joins the threads, frees what is on its way. */
 void omt_pipe_close(omt_pipe *pipe);
 
-/* The next READY lane in order (lanes are used round-robin): waits for it if `wait`; NULL: none
- * (yet), or none will come. */
-omt_lane *omt_pipe_ready(omt_pipe *pipe, int32_t lane, bool wait);
+/* The next READY lane in order (lanes are used round-robin). Waits for it, but no longer than until
+ * `give_up` says so (asked every OMT_PIPE_POLL_MS; NULL: never). NULL: none yet, or none will come.
+ */
+#define OMT_PIPE_POLL_MS 1
+omt_lane *omt_pipe_ready(omt_pipe *pipe, int32_t lane, bool (*give_up)(void *user), void *user);
 /* A lane's items are delivered: it becomes FREE and its items' places too. */
 void omt_pipe_release(omt_pipe *pipe, omt_lane *lane);
 

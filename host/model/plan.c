@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/yaml.h"
+#include <jansson.h>
+
+#include "exec/device_file.h"
 #include "model/engine_private.h"
 #include "token/prompt.h"
 
@@ -22,11 +24,6 @@ typedef struct omt_planner {
 	size_t count, capacity;
 	bool failed;
 } omt_planner;
-
-/* What configs/devices/ says of a device beyond omt_backend_info. */
-typedef struct omt_roofline {
-	double peak_gflops, bandwidth_gbs; /* 0: not known */
-} omt_roofline;
 
 static void record(void *user, omt_op op, const void *args)
 {
@@ -58,51 +55,13 @@ static void record(void *user, omt_op op, const void *args)
 /* ---- the device
  * ------------------------------------------------------------------------------------ */
 
-static omt_status device_from_file(const char *path, omt_backend_info *info, omt_roofline *roof,
-                                   omt_error *err)
-{
-	static const char *const keys[] = {
-		"device",        "backend",       "memory_bytes", "max_alloc_bytes", "peak_gflops",
-		"bandwidth_gbs", "compute_units", "panel",        "tile_rows",       NULL};
-	omt_yaml yaml;
-	const char *device = path, *backend = "opencl";
-	int64_t memory = 0, max_alloc = 0;
-	omt_status status = OMT_OK;
-	OMT_TRY(omt_yaml_load(path, &yaml, err));
-	omt_json in = omt_yaml_at(&yaml, "");
-	*info = (omt_backend_info){.panel = 1, .compute_units = 1};
-	OMT_GOTO(omt_yaml_only(&yaml, "", keys, err));
-	OMT_GOTO(omt_json_string(in, "device", &device, err));
-	OMT_GOTO(omt_json_string(in, "backend", &backend, err));
-	OMT_GOTO(omt_json_int64(in, "memory_bytes", 0, INT64_MAX, &memory, err));
-	OMT_GOTO(omt_json_int64(in, "max_alloc_bytes", 0, INT64_MAX, &max_alloc, err));
-	OMT_GOTO(omt_json_real(in, "peak_gflops", 0, 1e9, &roof->peak_gflops, err));
-	OMT_GOTO(omt_json_real(in, "bandwidth_gbs", 0, 1e9, &roof->bandwidth_gbs, err));
-	OMT_GOTO(omt_json_int(in, "compute_units", 1, 1 << 20, &info->compute_units, err));
-	OMT_GOTO(omt_json_int(in, "panel", 1, 1024, &info->panel, err));
-	OMT_GOTO(omt_json_int(in, "tile_rows", 0, 1024, &info->tile_rows, err));
-	info->memory_bytes = (uint64_t)memory;
-	info->max_alloc_bytes = (uint64_t)max_alloc;
-	snprintf(info->device, sizeof info->device, "%s", device);
-	snprintf(info->backend, sizeof info->backend, "%s", backend);
-done:
-	omt_yaml_free(&yaml);
-	return status;
-}
-
-static bool is_device_file(const char *device)
-{
-	size_t length = device ? strlen(device) : 0;
-	return length > 5 && !strcmp(device + length - 5, ".yaml");
-}
-
 static omt_status find_device(const omt_engine_options *options, omt_backend_info *info,
-                              omt_roofline *roof, omt_error *err)
+                              omt_device_speed *speed, omt_error *err)
 {
 	omt_exec *exec;
-	*roof = (omt_roofline){0};
-	if (is_device_file(options->device))
-		return device_from_file(options->device, info, roof, err);
+	*speed = (omt_device_speed){0};
+	if (omt_is_device_file(options->device))
+		return omt_device_file_load(options->device, info, speed, err);
 	OMT_TRY(omt_exec_open(options->backend, &(omt_backend_options){.device = options->device},
 	                      &exec, err));
 	omt_exec_info(exec, info);
@@ -188,7 +147,7 @@ done:
  * ---------------------------------------------------------------------------------------- */
 
 static json_t *line_json(const omt_plan_line *line, const omt_backend_info *info,
-                         const omt_roofline *roof)
+                         const omt_device_speed *speed)
 {
 	const omt_op_info *op = &omt_op_infos[line->op];
 	json_t *shape = json_object();
@@ -211,9 +170,9 @@ static json_t *line_json(const omt_plan_line *line, const omt_backend_info *info
 			json_integer((json_int_t)((m + info->tile_rows - 1) / info->tile_rows) *
 		                     ((n + info->panel - 1) / info->panel)));
 	}
-	if (roof->peak_gflops > 0 && roof->bandwidth_gbs > 0) {
-		double compute = line->cost.flops / roof->peak_gflops * 1e-6;
-		double memory = line->cost.bytes / roof->bandwidth_gbs * 1e-6;
+	if (speed->peak_gflops > 0 && speed->bandwidth_gbs > 0) {
+		double compute = line->cost.flops / speed->peak_gflops * 1e-6;
+		double memory = line->cost.bytes / speed->bandwidth_gbs * 1e-6;
 		json_object_set_new(json, "bound",
 		                    json_string(compute > memory ? "compute" : "memory"));
 		json_object_set_new(
@@ -224,14 +183,14 @@ static json_t *line_json(const omt_plan_line *line, const omt_backend_info *info
 }
 
 static char *plan_json(const omt_planner *plan, const omt_engine *engine, const omt_batch *batch,
-                       const omt_backend_info *info, const omt_roofline *roof)
+                       const omt_backend_info *info, const omt_device_speed *speed)
 {
 	json_t *ops = json_array();
 	double flops = 0, bytes = 0, roofline_ms = 0;
 	json_int_t launches = 0;
 	for (size_t i = 0; i < plan->count; i++) {
 		const omt_plan_line *line = &plan->lines[i];
-		json_t *json = line_json(line, info, roof);
+		json_t *json = line_json(line, info, speed);
 		flops += line->cost.flops * (double)line->launches;
 		bytes += line->cost.bytes * (double)line->launches;
 		launches += (json_int_t)line->launches;
@@ -259,7 +218,7 @@ omt_status omt_plan(const omt_model *model, const omt_plan_options *options, cha
 {
 	omt_planner plan = {0};
 	omt_backend_info info;
-	omt_roofline roof;
+	omt_device_speed speed;
 	omt_exec *exec;
 	omt_engine *engine = NULL;
 	omt_sample sample = {0};
@@ -271,7 +230,7 @@ omt_status omt_plan(const omt_model *model, const omt_plan_options *options, cha
 		return OMT_FAIL(err, BAD_ARGUMENT, "a plan needs items > 0 and sizes >= 0");
 	if (engine_options.batch_items < options->items)
 		engine_options.batch_items = options->items;
-	OMT_TRY(find_device(&options->engine, &info, &roof, err));
+	OMT_TRY(find_device(&options->engine, &info, &speed, err));
 	OMT_TRY(omt_exec_open_recorder(&(omt_recorder){record, &plan}, &info, &exec, err));
 	OMT_GOTO(omt_engine_open_on(model, &engine_options, exec, &engine, err));
 	OMT_GOTO(blank_sample(model, options, &sample, err));
@@ -287,7 +246,7 @@ omt_status omt_plan(const omt_model *model, const omt_plan_options *options, cha
 	}
 	plan.recording = true;
 	OMT_GOTO(omt_slot_enqueue(engine, slot, NULL, err));
-	*json = plan.failed ? NULL : plan_json(&plan, engine, &slot->batch, &info, &roof);
+	*json = plan.failed ? NULL : plan_json(&plan, engine, &slot->batch, &info, &speed);
 	if (!*json)
 		status = OMT_FAIL(err, NO_MEMORY, "the plan");
 done:

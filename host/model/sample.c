@@ -276,6 +276,7 @@ omt_status omt_sample_assemble(const omt_model *model, const char *prompt, size_
 	for (size_t i = 0; i < segment_count; i++) {
 		OMT_GOTO(segment_count_tokens(config, &segments[i], err));
 		sample->kinds |= 1u << segments[i].kind;
+		sample->decode_s += segments[i].patches.decode_s + segments[i].mel.decode_s;
 		if (segments[i].audio_tokens)
 			sample->kinds |= 1u << OMT_AUDIO;
 	}

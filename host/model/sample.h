@@ -22,7 +22,8 @@ typedef struct omt_sample {
 	int32_t tokens;
 	omt_segment *segments;
 	size_t segment_count;
-	uint32_t kinds; /* 1 << omt_kind */
+	uint32_t kinds;  /* 1 << omt_kind */
+	double decode_s; /* of its files */
 } omt_sample;
 
 /* `limit_tokens`: more is OMT_LIMIT (0: none). */

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "prep/prep.h"
 
 /* Preparation's errors speak of pixels and samples; here the file's name goes in front. */
@@ -12,16 +13,22 @@ omt_status omt_prep_image_file(const omt_prep_config *config, const omt_limits *
                                const char *path, omt_patches *patches, omt_error *err)
 {
 	omt_image image;
+	double begin_s = omt_now_s();
 	OMT_TRY(omt_media_image(path, limits, &image, err));
+	double decode_s = omt_now_s() - begin_s;
 	omt_status status = omt_prep_image(config, limits, &image, patches, err);
+	patches->decode_s = decode_s;
 	free(image.data);
 	return named(status, path, err);
 }
 
 static omt_status prep_sound(const omt_prep_config *config, const omt_limits *limits,
-                             const char *path, omt_sound *sound, omt_mel *mel, omt_error *err)
+                             const char *path, omt_sound *sound, double begin_s, omt_mel *mel,
+                             omt_error *err)
 {
+	double decode_s = omt_now_s() - begin_s;
 	omt_status status = omt_prep_sound(config, limits, sound, mel, err);
+	mel->decode_s = decode_s;
 	free(sound->samples);
 	return named(status, path, err);
 }
@@ -35,6 +42,7 @@ omt_status omt_prep_video_file(const omt_prep_config *config, const omt_limits *
 	omt_clip clip = {0};
 	omt_sound sound;
 	int32_t *indices = NULL, count;
+	double begin_s = omt_now_s(), decode_s;
 	*patches = (omt_patches){0};
 	if (mel)
 		*mel = (omt_mel){0};
@@ -43,10 +51,13 @@ omt_status omt_prep_video_file(const omt_prep_config *config, const omt_limits *
 	if (status != OMT_OK)
 		goto done;
 	OMT_GOTO(omt_video_frames(video, indices, count, &clip, err));
+	decode_s = omt_now_s() - begin_s;
 	OMT_GOTO(named(omt_prep_clip(config, limits, &clip, patches, err), path, err));
+	patches->decode_s = decode_s;
 	if (mel && info.has_audio) {
+		begin_s = omt_now_s();
 		OMT_GOTO(omt_video_sound(video, limits, &sound, err));
-		OMT_GOTO(prep_sound(config, limits, path, &sound, mel, err));
+		OMT_GOTO(prep_sound(config, limits, path, &sound, begin_s, mel, err));
 	}
 done:
 	free(indices);
@@ -63,6 +74,7 @@ omt_status omt_prep_audio_file(const omt_prep_config *config, const omt_limits *
                                const char *path, omt_mel *mel, omt_error *err)
 {
 	omt_sound sound;
+	double begin_s = omt_now_s();
 	OMT_TRY(omt_media_audio(path, limits, &sound, err));
-	return prep_sound(config, limits, path, &sound, mel, err);
+	return prep_sound(config, limits, path, &sound, begin_s, mel, err);
 }

@@ -27,12 +27,14 @@ typedef struct omt_patches {
 	int32_t row;             /* floats a row: 1176 */
 	float *data;             /* [t * h * w, row]; free() */
 	double seconds_per_grid; /* clips: temporal_patch_size / fps asked for */
+	double decode_s;         /* what reading and decoding the file took */
 } omt_patches;
 
 /* log-mel, time-major: data[frames, mel_bins]. */
 typedef struct omt_mel {
 	int32_t frames;
 	float *data; /* free() */
+	double decode_s;
 } omt_mel;
 
 /* smart_resize of qwen_omni_utils: multiples of `factor`, rounded half to even. processor: as the

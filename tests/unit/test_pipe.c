@@ -1,0 +1,230 @@
+/* What omt_embed() hides behind compute, on a model of a device: its time is known, it takes no
+ * core of this machine, so that the bound below holds on two busy cores too. */
+#include <math.h>
+#include <time.h>
+
+#include "base/json.h"
+#include "tests/unit/scratch.h"
+
+#define DATA "tests/golden/data/"
+
+enum { BATCH = 6, BATCHES = 10, ITEMS = BATCH * BATCHES, SINK_MS = 3 };
+
+/* Every batch is of these, hence takes the same time. */
+static const struct {
+	omt_kind kind;
+	const char *path;
+} media[BATCH] = {
+	{OMT_IMAGE, DATA "inputs/img_big_640x480.jpg"},
+	{OMT_AUDIO, DATA "inputs/aud_low_31s.flac"},
+	{OMT_VIDEO, DATA "inputs/vid_mandel_av.mp4"},
+	{OMT_IMAGE, DATA "inputs/img_prog_300x420.jpg"},
+	{OMT_AUDIO, DATA "inputs/aud_music_44k_stereo.wav"},
+	{OMT_VIDEO, DATA "inputs/vid_long_34s.mp4"},
+};
+
+typedef struct omt_test_run {
+	int32_t slots;
+	int given, limit;
+	omt_item item;
+	omt_part part;
+	char id[16];
+	omt_embed_stats stats;
+	double first_prepare_s, last_compute_s; /* of the first batch, of the last one */
+	int received;
+} omt_test_run;
+
+static omt_error err;
+static omt_model *model;
+
+static bool next(void *user, const omt_item **item)
+{
+	omt_test_run *run = user;
+	if (run->given == run->limit)
+		return false;
+	snprintf(run->id, sizeof run->id, "item %d", run->given);
+	run->part = (omt_part){.kind = media[run->given % BATCH].kind,
+	                       .path = media[run->given % BATCH].path};
+	omt_limits_init(&run->part.limits);
+	run->item = (omt_item){.id = run->id, .parts = &run->part, .part_count = 1};
+	run->given++;
+	*item = &run->item;
+	return true;
+}
+
+static omt_status put(void *user, const omt_result *result, omt_error *error)
+{
+	omt_test_run *run = user;
+	(void)error;
+	cr_expect_eq(result->failed.status, OMT_OK, "%s", result->failed.text);
+	cr_expect_eq(result->index, (uint64_t)run->received);
+	cr_expect_eq(result->batch, (uint64_t)(run->received / BATCH));
+	for (int32_t i = 0; result->vector && i < result->dimension; i++)
+		cr_assert_eq(result->vector[i], 0.0f, "the device model makes zeros");
+	if (result->batch == 0)
+		run->first_prepare_s += 1e-3 * result->prepare_ms;
+	run->last_compute_s = 1e-3 * result->compute_ms;
+	run->received++;
+	/* A sink takes time, too; the device must not wait for it. */
+	nanosleep(&(struct timespec){.tv_nsec = SINK_MS * 1000000}, NULL);
+	return OMT_OK;
+}
+
+/* Embeds on a device of `gflops` (and as many GB/s), with a trace if a path is given. */
+static omt_test_run embed(double gflops, int32_t slots, int items, const char *trace_path)
+{
+	omt_test_run run = {.slots = slots, .limit = items};
+	char text[160];
+	omt_engine *engine;
+	omt_engine_options options;
+	snprintf(text, sizeof text,
+	         "device: test\npeak_gflops: %.9f\nbandwidth_gbs: %.9f\nlink_gbs: 8\n", gflops,
+	         gflops);
+	omt_engine_options_init(&options);
+	options.backend = "model";
+	options.device = scratch_text("device.yaml", text);
+	options.slots = slots;
+	options.batch_items = BATCH;
+	if (trace_path)
+		cr_assert_eq(omt_trace_open(trace_path, &options.trace, &err), OMT_OK);
+	cr_assert_eq(omt_engine_open(model, &options, &engine, &err), OMT_OK, "%s", err.text);
+	cr_assert_eq(omt_embed(engine, &(omt_source){next, &run}, &(omt_sink){put, &run},
+	                       &run.stats, &err),
+	             OMT_OK, "%s", err.text);
+	cr_assert_eq(omt_trace_close(options.trace, true, &err), OMT_OK, "%s", err.text);
+	cr_assert_eq(run.received, items);
+	cr_assert_eq(run.stats.batches, (uint64_t)((items + BATCH - 1) / BATCH));
+	omt_engine_close(engine);
+	return run;
+}
+
+/* The speed at which the device takes `ratio` times as long as preparation does. */
+static double speed_for(double ratio)
+{
+	const double guess = 100;
+	embed(1e6, 1, BATCH, NULL); /* codecs and pages are cold */
+	omt_test_run one = embed(guess, 1, BATCH, NULL), two = embed(guess, 1, BATCH, NULL);
+	double prepare_s = fmin(one.stats.prepare_s, two.stats.prepare_s);
+	return guess * two.stats.compute_s / (ratio * prepare_s);
+}
+
+/* The least wall time of a pipeline of two stages: either the device never waits once the first
+ * batch is prepared, or preparation never waits and the last batch is computed after it. That start
+ * and that end cannot be hidden; they are what max(prepare, compute) leaves out. */
+static double bound_s(const omt_test_run *run)
+{
+	double prepare_s = run->stats.prepare_s, compute_s = run->stats.compute_s;
+	return fmax(run->first_prepare_s + compute_s, prepare_s + run->last_compute_s);
+}
+
+static void report(const char *what, const omt_test_run *run)
+{
+	double most_s = fmax(run->stats.prepare_s, run->stats.compute_s);
+	cr_log_info(
+		"%s: wall %.3f s, prepare %.3f s, compute %.3f s, hidden %.3f s: wall is %.3f of "
+		"max(prepare, compute), %.3f of the bound",
+		what, run->stats.wall_s, run->stats.prepare_s, run->stats.compute_s,
+		run->stats.hidden_s, run->stats.wall_s / most_s, run->stats.wall_s / bound_s(run));
+}
+
+static void open_model(void)
+{
+	scratch_make();
+	cr_assert_eq(omt_model_open(DATA "tiny", &model, &err), OMT_OK, "%s", err.text);
+}
+
+static void close_model(void)
+{
+	omt_model_close(model);
+	scratch_drop();
+}
+
+TestSuite(pipe, .init = open_model, .fini = close_model);
+
+Test(pipe, two_slots_hide_preparation, .timeout = 300)
+{
+	double speed = speed_for(1 / 0.6);
+	omt_test_run two = embed(speed, 2, ITEMS, NULL), one = embed(speed, 1, ITEMS, NULL);
+	report("2 slots", &two);
+	report("1 slot", &one);
+	cr_expect_leq(two.stats.wall_s, 1.05 * bound_s(&two));
+	/* All but the first batch's. */
+	cr_expect_geq(two.stats.hidden_s, 0.95 * (two.stats.prepare_s - two.first_prepare_s));
+	/* One slot: the stages take turns. */
+	cr_expect_geq(one.stats.wall_s, 0.95 * (one.stats.prepare_s + one.stats.compute_s));
+	cr_expect_leq(one.stats.hidden_s, 0.01 * one.stats.prepare_s);
+	cr_expect_geq(one.stats.wall_s, 1.2 * two.stats.wall_s);
+}
+
+Test(pipe, two_slots_hide_compute, .timeout = 300)
+{
+	omt_test_run run = embed(speed_for(0.6), 2, ITEMS, NULL);
+	report("2 slots, fast device", &run);
+	cr_expect_leq(run.stats.wall_s, 1.05 * bound_s(&run));
+}
+
+/* Spans of a row of the trace, in the order of the file. */
+static size_t row_spans(const json_t *events, const char *row, const json_t **spans, size_t most)
+{
+	size_t i, count = 0;
+	const json_t *event;
+	int tid = -1;
+	json_array_foreach(events, i, event)
+	{
+		const char *phase = json_string_value(json_object_get(event, "ph"));
+		const json_t *args = json_object_get(event, "args");
+		const char *name = json_string_value(json_object_get(args, "name"));
+		int at = (int)json_integer_value(json_object_get(event, "tid"));
+		if (*phase == 'M' && name && !strcmp(name, row))
+			tid = at;
+		else if (*phase == 'X' && at == tid && count < most)
+			spans[count++] = event;
+	}
+	return count;
+}
+
+static double value(const json_t *span, const char *key)
+{
+	return json_number_value(json_object_get(span, key));
+}
+
+Test(pipe, trace, .timeout = 300)
+{
+	const json_t *spans[4 * BATCH];
+	json_t *trace;
+	double sum_s = 0;
+	char *path = strdup(scratch_path("trace.json"));
+	omt_test_run run = embed(speed_for(1), 2, 3 * BATCH, path);
+	cr_assert_eq(omt_json_load(path, 1 << 20, &trace, &err), OMT_OK, "%s", err.text);
+	const json_t *events = json_object_get(trace, "traceEvents");
+	cr_assert_eq(row_spans(events, "device: compute", spans, 4), 3);
+	for (int i = 0; i < 3; i++) {
+		sum_s += 1e-6 * value(spans[i], "dur");
+		cr_expect_eq(value(json_object_get(spans[i], "args"), "items"), BATCH);
+		if (i) /* the device's clock is set by the host's as closely as that looks */
+			cr_expect_geq(value(spans[i], "ts") + 0.1 * value(spans[i], "dur"),
+			              value(spans[i - 1], "ts") + value(spans[i - 1], "dur"));
+	}
+	cr_expect_float_eq(sum_s, run.stats.compute_s, 0.01 * run.stats.compute_s);
+	cr_expect_eq(row_spans(events, "device: transfers", spans, 7), 6);
+	cr_expect_eq(row_spans(events, "compute thread: enqueue, deliver", spans, 7), 6);
+	cr_expect_eq(row_spans(events, "filler: pack", spans, 4 * BATCH), 3 * BATCH);
+	/* Each item, and in it decoding and the rest. */
+	const json_t *items[10 * BATCH];
+	cr_assert_eq(row_spans(events, "prepare 1", items, 10 * BATCH), 9 * BATCH);
+	cr_expect_str_eq(json_string_value(json_object_get(items[3], "name")), "item 1");
+	cr_expect_str_eq(json_string_value(json_object_get(items[4], "name")), "decode");
+	cr_expect_gt(value(items[4], "dur"), 0);
+	cr_expect_leq(value(items[4], "dur"), value(items[3], "dur"));
+	json_decref(trace);
+	free(path);
+}
+
+Test(pipe, a_trace_not_committed_leaves_no_file)
+{
+	omt_trace *trace;
+	cr_assert_eq(omt_trace_open(scratch_path("trace.json"), &trace, &err), OMT_OK);
+	cr_assert_eq(omt_trace_close(trace, false, &err), OMT_OK);
+	cr_assert_eq(scratch_files(false), 0);
+	cr_assert_eq(omt_trace_open("nowhere/trace.json", &trace, &err), OMT_IO);
+}

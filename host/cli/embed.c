@@ -104,8 +104,10 @@ int cli_embed(int argc, char **argv)
 	items.role = (omt_role)role;
 	items.limits = cli_limits_get(&limits);
 	items.fusion = (omt_fusion)limits.fusion;
-	if (trace_path && omt_trace_open(trace_path, &run.trace, &err) != OMT_OK)
-		return cli_fail(verb, &err);
+	if (trace_path && omt_trace_open(trace_path, &run.trace, &err) != OMT_OK) {
+		cli_fail(verb, &err);
+		goto done;
+	}
 	engine_options.options.trace = run.trace;
 	if (!cli_engine_open(verb, &engine_options, &model, &engine))
 		goto done;

@@ -179,15 +179,15 @@ static void same_bits(const char *backend, const char *weights, double least_cos
 
 Test(same_bits, ref, .timeout = 300)
 {
-	same_bits("ref", NULL, 0.9999999);
+	same_bits("ref", NULL, 0.999999);
 }
 Test(same_bits, openblas, .timeout = 300)
 {
-	same_bits("openblas", NULL, 0.9999999);
+	same_bits("openblas", NULL, 0.999999);
 }
 Test(same_bits, opencl, .timeout = 300)
 {
-	same_bits("opencl", NULL, 0.9999999);
+	same_bits("opencl", NULL, 0.999999);
 }
 Test(same_bits_int8, openblas, .timeout = 300)
 {

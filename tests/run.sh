@@ -21,8 +21,10 @@ part() {
 
 part "OpenCL devices" "$build/omnitile" devices
 for suite; do
-	part "suite $suite" "$build/test_$suite"
+	part "suite $suite" "$build/test_$suite" --filter '!(pipe)/*'
 done
+# Timing: alone, one at a time. Criterion runs the others side by side.
+part "overlap" "$build/test_unit" --filter 'pipe/*' -j1
 part "command line" tests/cli.sh "$build/omnitile"
 for target in "$build"/replay/fuzz_*; do
 	name=$(basename "$target")

@@ -191,9 +191,9 @@ Test(same_bits, opencl, .timeout = 300)
 }
 Test(same_bits_int8, openblas, .timeout = 300)
 {
-	same_bits("openblas", "int8", 0.999); /* W8A32; measured: 0.9998 */
+	same_bits("openblas", "int8", 0.999); /* W8A32; measured: 0.9995 */
 }
 Test(same_bits_int8, opencl, .timeout = 300)
 {
-	same_bits("opencl", "int8", 0.995); /* W8A8; measured: 0.9986 */
+	same_bits("opencl", "int8", 0.995); /* W8A8; measured: 0.9987 */
 }

@@ -155,13 +155,13 @@ __kernel void attention(OMT_ARGS(OMT_ATTENTION))
 				scores[i] = 0.0f;
 			for (int i = 0; i < rows; i += TILE_M)
 				tile_multiply(k_block + i * ATTENTION_STRIDE, ATTENTION_STRIDE, 1,
-				              queries + t * ATTENTION_DIM, head_dim, scores + i,
-				              1, none, none);
+				              queries + t * ATTENTION_DIM, 0, head_dim, scores + i,
+				              0, none, none, 0);
 			attention_weigh(scores, keys, seen, scale * M_LOG2E_F, dims, to, &total[t],
 			                &most[t]);
 			for (int d = 0; d < dims; d += TILE_M)
 				tile_multiply(v_block + d, 1, ATTENTION_STRIDE,
-				              scores, keys, to + d, 1, none, none);
+				              scores, 0, keys, to + d, 0, none, none, 0);
 		}
 	}
 

@@ -21,14 +21,28 @@
 #ifndef OMT_CONTRACT_H
 #define OMT_CONTRACT_H
 
-#define OMT_CONTRACT_VERSION 1
+#define OMT_CONTRACT_VERSION 2
 
 /* Storage of weights and tables. */
 #define OMT_F32 0
 #define OMT_BF16 1 /* upper half of an f32 */
 #define OMT_F16 2  /* IEEE 754 binary16 */
 #define OMT_I8 3   /* times a scale per output row */
-#define OMT_I8X4 4 /* packed weights of gemm_i8: int8 in groups of four along k */
+/* Packed weights alone, 32-bit words of what lies together along k: */
+#define OMT_I8X4 4   /* of gemm_i8: four int8, each plus 128 as an unsigned byte */
+#define OMT_BF16X2 5 /* of gemm_bf16: two bf16 */
+
+/* Packed weights lie in panels of P rows (w_panel, even), zero rows filling up the last one:
+ * element (n, k) of N rows of K at (n / P) * K * P + k * P + OMT_PANEL_PLACE(n % P, P, dtype), in
+ * elements. Rows of bf16 and f16 lie in pairs i and i + P / 2, so that a 32-bit lane holds an
+ * element of the lower half of a panel and one of the upper half. In words: G = 4 or 2 elements of
+ * k lie together, K is K rounded up to G, with zeros: element (n, k) at
+ * (n / P) * K * P + (k / G) * G * P + (n % P) * G + k % G. */
+#define OMT_PANEL_PLACE(row, panel, dtype)                       \
+	((dtype) == OMT_BF16 || (dtype) == OMT_F16               \
+	         ? (row) % ((panel) / 2) * 2 + (row) / ((panel) / 2) \
+	         : (row))
+#define OMT_WORD_GROUP(dtype) ((dtype) == OMT_I8X4 ? 4 : (dtype) == OMT_BF16X2 ? 2 : 1)
 
 /* gemm: activation */
 #define OMT_ACT_NONE 0
@@ -47,9 +61,8 @@
 #define OMT_POOL_CLS 2 /* first row */
 
 /* C[M,N] = act(A[M,K] * W[N,K]^T * scale[N] + bias[N]) + residual[M,N] (or * residual: PRODUCT).
- * W as w_dtype says. w_panel 1: rows of ldw elements. w_panel P > 1: as `pack` wrote it, panels
- * of P rows, element (n, k) at (n / P) * K * P + k * P + n % P; ldw is not used then. residual
- * may be c. */
+ * W as w_dtype says. w_panel 1: rows of ldw elements. w_panel P > 1: as `pack` wrote it; ldw is
+ * not used then. residual may be c. */
 #define OMT_GEMM(B, S, _)                                                                     \
 	B(IN, f32, a) _() B(IN, u8, w) _() B(IN, f32, scale) _() B(IN, f32, bias) _()         \
 	B(IN, f32, residual) _() B(OUT, f32, c) _()                                           \
@@ -58,13 +71,20 @@
 	S(i32, flags)
 
 /* gemm with both operands int8: C = act(sum_k a w * a_scale[M] * scale[N] + bias[N]) + residual,
- * the sum in int32, exact for k < 2^16. a: int8 rows as `quantize` wrote them, followed by up to
- * three readable bytes. w: as `pack` wrote OMT_I8X4 with w_panel P, element (n, k) at
- * (n / P) * K4 * P + (k / 4) * 4 * P + (n % P) * 4 + k % 4, K4 = k rounded up to 4, zero beyond k.
+ * the sum in int32, exact for k < 2^16. a: int8 rows as `quantize` wrote them, lda a multiple of 4,
+ * what lies between k and the next multiple of 4 does not matter. w: as `pack` wrote OMT_I8X4.
  * flags: as gemm's, SCALE is always on. */
 #define OMT_GEMM_I8(B, S, _)                                                                  \
 	B(IN, u8, a) _() B(IN, f32, a_scale) _() B(IN, u8, w) _() B(IN, f32, scale) _()       \
 	B(IN, f32, bias) _() B(IN, f32, residual) _() B(OUT, f32, c) _()                      \
+	S(i32, m) _() S(i32, n) _() S(i32, k) _() S(i32, lda) _() S(i32, ldr) _()             \
+	S(i32, ldc) _() S(i32, w_panel) _() S(i32, act) _() S(i32, flags)
+
+/* gemm with both operands bf16: A is rounded to bf16 (to nearest even), products are exact and
+ * added in f32. w: as `pack` wrote OMT_BF16X2. flags: as gemm's, no SCALE. */
+#define OMT_GEMM_BF16(B, S, _)                                                                \
+	B(IN, f32, a) _() B(IN, u8, w) _() B(IN, f32, bias) _()                               \
+	B(IN, f32, residual) _() B(OUT, f32, c) _()                                           \
 	S(i32, m) _() S(i32, n) _() S(i32, k) _() S(i32, lda) _() S(i32, ldr) _()             \
 	S(i32, ldc) _() S(i32, w_panel) _() S(i32, act) _() S(i32, flags)
 
@@ -75,7 +95,7 @@
 	S(i32, rows) _() S(i32, cols) _() S(i32, ldx) _() S(i32, ldo)
 
 /* dst = panels of `panel` rows of the row-major src[n, k]; the last panel is filled with zeros.
- * OMT_I8X4: from rows of int8. */
+ * OMT_I8X4, OMT_BF16X2: from rows of int8, of bf16. */
 #define OMT_PACK(B, S, _)                                                             \
 	B(IN, u8, src) _() B(OUT, u8, dst) _()                                        \
 	S(i32, n) _() S(i32, k) _() S(i32, lds) _() S(i32, dtype) _() S(i32, panel)
@@ -145,6 +165,7 @@
 	X(OMT_PACK, pack)         \
 	X(OMT_GEMM, gemm)         \
 	X(OMT_GEMM_I8, gemm_i8)   \
+	X(OMT_GEMM_BF16, gemm_bf16) \
 	X(OMT_QUANTIZE, quantize) \
 	X(OMT_ATTENTION, attention) \
 	X(OMT_RMSNORM, rmsnorm)   \

@@ -4,7 +4,11 @@
 #ifndef TILE_M
 #define TILE_M 16 /* rows of a register tile */
 #endif
-#define TILE_N 16 /* its columns, lanes of a vector: also rows of a panel of packed weights */
+#ifndef TILE_W
+#define TILE_W 1 /* vectors beside each other in a register tile: 1 or 2 */
+#endif
+#define TILE_N     16           /* lanes of a vector */
+#define TILE_PANEL (2 * TILE_N) /* rows of a panel of packed weights */
 
 /* Blocks that are read as vectors are written as vectors: vstore16 may become four stores, and a
  * load of all four right after them waits until they have left the store buffer. */
@@ -17,93 +21,65 @@
 #endif
 #define TILE_LINE 64 /* bytes */
 
-/* sum[TILE_M x 16] += a[TILE_M x depth] * b[depth x 16]; element (i, j) of a at i * a_stride +
- * j * a_step; a's strides are in floats, constant at the call, sum's in vectors. An element is one
- * chain of fused multiply-adds in the order of depth, whatever TILE_M is. While it computes it
- * asks for depth / 8 lines of memory from each of `next` and `after` on. Pointers step: an index
- * computed for each row costs more than the products. */
-static inline void tile_multiply(__private const float *a, int a_stride, int a_step,
-                                 __private const float16 *b, int depth,
-                                 __private float16 *sum, int sum_stride,
-                                 __global const uchar *next, __global const uchar *after)
-{
-	float16 tile[TILE_M];
-#pragma unroll
-	for (int i = 0; i < TILE_M; i++)
-		tile[i] = sum[i * sum_stride];
-	for (int block = depth / 8; block > 0; block--) {
-		TILE_PREFETCH(next);
-		TILE_PREFETCH(after);
-		next += TILE_LINE;
-		after += TILE_LINE;
-#pragma unroll
-		for (int step = 0; step < 8; step++) {
-			const float16 row = b[step];
-#pragma unroll
-			for (int i = 0; i < TILE_M; i++)
-				tile[i] = fma((float16)a[i * a_stride + step * a_step], row,
-				              tile[i]);
-		}
-		a += 8 * a_step;
-		b += 8;
+/* TILE_LOOP makes a function
+ *
+ *     name(a, a_stride, a_step, b, b_next, depth, sum, sum_next, next, after, skip)
+ *
+ * that adds to WIDE blocks of TILE_M vectors, sum + h * sum_next, the products of a and b: at step
+ * j of `depth` element (i, j) of a, at i * a_stride + j * a_step, with the WIDE vectors that
+ * LOAD(w, b + j * STEP, b_next) takes from b. ADD(sum, w, a) is one step of an element: elements
+ * are chains in the order of depth, whatever TILE_M and WIDE are. While it computes it asks for
+ * depth / 8 pairs of lines of memory from `next` on and as many lines from `after` on, where it
+ * goes on `skip` bytes further after half of them. a_stride and a_step are constant at the call.
+ * Pointers step: an index computed for each row costs more than the products. */
+#define TILE_LOOP(name, A, B, VECTOR, WIDE, STEP, LOAD, ADD)                                       \
+	static inline void name(__private const A *a, int a_stride, int a_step, B b, int b_next,   \
+	                        int depth, __private VECTOR *sum, int sum_next,                    \
+	                        __global const uchar *next, __global const uchar *after, int skip) \
+	{                                                                                          \
+		VECTOR tile[WIDE * TILE_M];                                                        \
+		const int middle = depth / 16 + 1;                                                 \
+		_Pragma("unroll") for (int i = 0; i < WIDE * TILE_M; i++) tile[i] =                \
+			sum[i / TILE_M * sum_next + i % TILE_M];                                   \
+		for (int block = depth / 8; block > 0; block--) {                                  \
+			TILE_PREFETCH(next);                                                       \
+			TILE_PREFETCH(next + TILE_LINE);                                           \
+			TILE_PREFETCH(after);                                                      \
+			next += 2 * TILE_LINE;                                                     \
+			after += block == middle ? TILE_LINE + skip : TILE_LINE;                   \
+			_Pragma("unroll") for (int step = 0; step < 8; step++)                     \
+			{                                                                          \
+				VECTOR w[WIDE];                                                    \
+				LOAD(w, b + step * STEP, b_next);                                  \
+				_Pragma("unroll") for (int i = 0; i < TILE_M; i++)                 \
+				{                                                                  \
+					const A x = a[i * a_stride + step * a_step];               \
+					_Pragma("unroll") for (int h = 0; h < WIDE; h++)           \
+						tile[h * TILE_M + i] =                             \
+							ADD(tile[h * TILE_M + i], w[h], x);        \
+				}                                                                  \
+			}                                                                          \
+			a += 8 * a_step;                                                           \
+			b += 8 * STEP;                                                             \
+		}                                                                                  \
+		for (int rest = depth % 8; rest > 0; rest--, a += a_step, b += STEP) {             \
+			VECTOR w[WIDE];                                                            \
+			LOAD(w, b, b_next);                                                        \
+			_Pragma("unroll") for (int i = 0; i < WIDE * TILE_M; i++) tile[i] =        \
+				ADD(tile[i], w[i / TILE_M], a[i % TILE_M * a_stride]);             \
+		}                                                                                  \
+		_Pragma("unroll") for (int i = 0; i < WIDE * TILE_M; i++)                          \
+			sum[i / TILE_M * sum_next + i % TILE_M] = tile[i];                         \
 	}
-	for (int rest = depth % 8; rest > 0; rest--, a += a_step, b++) {
-		const float16 row = *b;
-#pragma unroll
-		for (int i = 0; i < TILE_M; i++)
-			tile[i] = fma((float16)a[i * a_stride], row, tile[i]);
-	}
-#pragma unroll
-	for (int i = 0; i < TILE_M; i++)
-		sum[i * sum_stride] = tile[i];
-}
 
-/* The same for two blocks b, b + b_next side by side: two multiply-adds for each element of a that
- * is taken. sum of the second block is sum_next vectors further. */
-static inline void tile_multiply_pair(__private const float *a, int a_stride,
-                                      __private const float16 *b, int b_next, int depth,
-                                      __private float16 *sum, int sum_next,
-                                      __global const uchar *next, __global const uchar *after)
-{
-	float16 left[TILE_M], right[TILE_M];
-#pragma unroll
-	for (int i = 0; i < TILE_M; i++) {
-		left[i] = sum[i];
-		right[i] = sum[sum_next + i];
-	}
-	for (int block = depth / 8; block > 0; block--) {
-		TILE_PREFETCH(next);
-		TILE_PREFETCH(after);
-		next += TILE_LINE;
-		after += TILE_LINE;
-#pragma unroll
-		for (int step = 0; step < 8; step++) {
-			const float16 l = b[step], r = b[step + b_next];
-#pragma unroll
-			for (int i = 0; i < TILE_M; i++) {
-				const float16 x = (float16)a[i * a_stride + step];
-				left[i] = fma(x, l, left[i]);
-				right[i] = fma(x, r, right[i]);
-			}
-		}
-		a += 8;
-		b += 8;
-	}
-	for (int rest = depth % 8; rest > 0; rest--, a++, b++) {
-		const float16 l = b[0], r = b[b_next];
-#pragma unroll
-		for (int i = 0; i < TILE_M; i++) {
-			const float16 x = (float16)a[i * a_stride];
-			left[i] = fma(x, l, left[i]);
-			right[i] = fma(x, r, right[i]);
-		}
-	}
-#pragma unroll
-	for (int i = 0; i < TILE_M; i++) {
-		sum[i] = left[i];
-		sum[sum_next + i] = right[i];
-	}
-}
+#define TILE_FMA(sum, w, x) fma((float16)(x), w, sum)
+
+/* From blocks of vectors, b_next vectors apart. */
+#define TILE_TAKE_ONE(w, b, b_next) w[0] = *(b)
+#define TILE_TAKE_TWO(w, b, b_next) w[0] = *(b), w[1] = (b)[b_next]
+TILE_LOOP(tile_multiply, float, __private const float16 *, float16, 1, 1, TILE_TAKE_ONE, TILE_FMA)
+TILE_LOOP(tile_multiply_pair, float, __private const float16 *, float16, 2, 1, TILE_TAKE_TWO,
+          TILE_FMA)
 
 /* Up to 16 values from memory that may end there; the lanes beyond `count` are zero. */
 static inline float16 tile_load(__global const float *from, int count)

@@ -15,6 +15,7 @@
 #include "base/number.h"
 #include "bench/kernels/machine.h"
 #include "exec/exec.h"
+#include "exec/storage.h"
 
 #define MAX_REPEATS  99
 #define COPIES_BYTES ((size_t)96 << 20) /* distinct weights a round: more than a cache holds */
@@ -73,10 +74,9 @@ static float *random_floats(size_t count)
 static omt_buffer *pack(bench *b, const float *w, int32_t n, int32_t k, int32_t dtype,
                         int32_t panel)
 {
-	size_t count = (size_t)n * (size_t)k, size = dtype == OMT_F32    ? 4
-	                                             : dtype == OMT_BF16 ? 2
-	                                                                 : 1;
-	size_t rows = (size_t)((n + panel - 1) / panel * panel);
+	const size_t count = (size_t)n * (size_t)k, size = omt_dtype_bytes(dtype);
+	const size_t rows = (size_t)((n + panel - 1) / panel * panel);
+	const size_t depth = ((size_t)k + 3) / 4 * 4;
 	uint8_t *raw = malloc(count * size);
 	if (!raw)
 		exit(1);
@@ -84,13 +84,13 @@ static omt_buffer *pack(bench *b, const float *w, int32_t n, int32_t k, int32_t 
 		uint16_t half = omt_bf16_from_f32(w[i]);
 		if (dtype == OMT_F32)
 			memcpy(raw + 4 * i, &w[i], 4);
-		else if (dtype == OMT_BF16)
+		else if (size == 2)
 			memcpy(raw + 2 * i, &half, 2);
 		else
 			raw[i] = (uint8_t)(int8_t)(127 * w[i]);
 	}
 	omt_buffer *from = make(b, count * size, raw);
-	omt_buffer *to = make(b, rows * (size_t)k * size, NULL);
+	omt_buffer *to = make(b, rows * depth * size, NULL);
 	check(b, OMT_RUN(b->exec, pack, &b->err, .src = from, .dst = to, .n = n, .k = k, .lds = k,
 	                 .dtype = dtype, .panel = panel));
 	check(b, omt_exec_wait(b->exec, 0, &b->err));
@@ -121,6 +121,11 @@ static void run_ours(const gemm_call *x, int32_t calls)
 			                 .w = w, .scale = x->a, .bias = w, .residual = w, .c = x->c,
 			                 .m = x->m, .n = x->n, .k = x->k, .lda = x->k, .ldr = x->n,
 			                 .ldc = x->n, .w_panel = x->panel));
+		else if (x->dtype == OMT_BF16X2)
+			check(b,
+			      OMT_RUN(b->exec, gemm_bf16, &b->err, .a = x->a, .w = w, .bias = w,
+			              .residual = w, .c = x->c, .m = x->m, .n = x->n, .k = x->k,
+			              .lda = x->k, .ldr = x->n, .ldc = x->n, .w_panel = x->panel));
 		else
 			check(b, OMT_RUN(b->exec, gemm, &b->err, .a = x->a, .w = w, .scale = w,
 			                 .bias = w, .residual = w, .c = x->c, .m = x->m, .n = x->n,
@@ -146,16 +151,15 @@ static void print_case(const bench *b, const struct shape *shape, int32_t m, con
 static void one(bench *b, const struct shape *shape, int32_t m, const char *type, int32_t repeats)
 {
 	const int32_t n = shape->n, k = shape->k;
-	const int32_t dtype = !strcmp(type, "f32")    ? OMT_F32
-	                      : !strcmp(type, "bf16") ? OMT_BF16
-	                      : !strcmp(type, "w8a8") ? OMT_I8X4
-	                                              : OMT_I8;
+	const int32_t dtype = !strcmp(type, "f32")      ? OMT_F32
+	                      : !strcmp(type, "bf16")   ? OMT_BF16
+	                      : !strcmp(type, "w8a8")   ? OMT_I8X4
+	                      : !strcmp(type, "w16a16") ? OMT_BF16X2
+	                                                : OMT_I8;
 	omt_backend_info info;
 	omt_exec_info(b->exec, &info);
-	double flops = 2.0 * m * n * k, bytes = (double)n * k *
-	                                        (dtype == OMT_F32    ? 4
-	                                         : dtype == OMT_BF16 ? 2
-	                                                             : 1);
+	double flops = 2.0 * m * n * k;
+	double bytes = (double)n * k * (double)omt_dtype_bytes(dtype);
 	/* A short M reads each weight once: they must not be in a cache from the round before. */
 	int32_t copies = m > 32 ? 1 : (int32_t)(COPIES_BYTES / (size_t)bytes) + 1;
 	int32_t calls = m > 32 ? (int32_t)(2e10 / flops) + 1 : (int32_t)(2e9 / bytes) + 1;
@@ -175,9 +179,7 @@ static void one(bench *b, const struct shape *shape, int32_t m, const char *type
 	const gemm_call call = {b, da, dc, dw, copies, m, n, k, dtype, info.panel};
 	double ours[MAX_REPEATS], theirs[MAX_REPEATS];
 	for (int32_t r = -1; r < repeats; r++) {
-		/* OpenBLAS's threads spin for some 20 ms after a call, on the cores of ours; cores
-		 * that slept are slow at first. */
-		usleep(60000);
+		bench_settle();
 		run_ours(&call, 2);
 		double begin = omt_now_s();
 		run_ours(&call, calls);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -159,6 +161,21 @@ static int compare(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
 	return (x > y) - (x < y);
+}
+
+void bench_settle(void)
+{
+	struct timespec before, after;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+	for (;;) {
+		usleep(5000);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+		const double used_s = (double)(after.tv_sec - before.tv_sec) +
+		                      1e-9 * (double)(after.tv_nsec - before.tv_nsec);
+		if (used_s < 0.0005)
+			return;
+		before = after;
+	}
 }
 
 double bench_median(double *values, size_t count)

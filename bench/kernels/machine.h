@@ -11,6 +11,10 @@ double bench_peak_gflops(int threads);
 /* Reading memory far larger than the caches on `threads` threads, in GB/s, best of several. */
 double bench_bandwidth_gbs(int threads);
 
+/* Returns when no thread of this process uses a core any more: after a call OpenBLAS's threads spin
+ * for up to 100 ms on the cores of what is timed next. */
+void bench_settle(void);
+
 /* Median of `count` values, which are sorted. */
 double bench_median(double *values, size_t count);
 

@@ -159,15 +159,10 @@ static void finish_tile(const omt_blas *blas, const omt_gemm_args *g, int32_t ro
 			float sum = blas->product[(size_t)j * CHUNK + (size_t)i];
 			if (g->flags & OMT_GEMM_SCALE)
 				sum *= scale[col + j];
-			if (g->flags & OMT_GEMM_BIAS)
-				sum += bias[col + j];
-			sum = ref_activate(sum, g->act);
-			size_t at = (size_t)(row + i);
-			if (g->flags & OMT_GEMM_PRODUCT)
-				sum *= residual[at * (size_t)g->ldr + (size_t)(col + j)];
-			else if (g->flags & OMT_GEMM_RESIDUAL)
-				sum += residual[at * (size_t)g->ldr + (size_t)(col + j)];
-			c[at * (size_t)g->ldc + (size_t)(col + j)] = sum;
+			const size_t at = (size_t)(row + i);
+			c[at * (size_t)g->ldc + (size_t)(col + j)] =
+				ref_finish(sum, g->act, g->flags, bias + col + j,
+			                   residual + at * (size_t)g->ldr + (size_t)(col + j));
 		}
 }
 

@@ -178,6 +178,8 @@ static bool supports_cl(const omt_backend *self, omt_op op, const void *args)
 	}
 	if (op == OMT_OP_gemm_i8)
 		return ((const omt_gemm_i8_args *)args)->w_panel == OMT_CL_PANEL;
+	if (op == OMT_OP_gemm_bf16)
+		return ((const omt_gemm_bf16_args *)args)->w_panel == OMT_CL_PANEL;
 	return true;
 }
 

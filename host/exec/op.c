@@ -56,6 +56,7 @@ omt_op_cost omt_op_cost_of(omt_op op, const void *args)
 		const omt_layernorm_args *layernorm;
 		const omt_rotary_args *rotary;
 		const omt_gemm_i8_args *gemm_i8;
+		const omt_gemm_bf16_args *gemm_bf16;
 		const omt_quantize_args *quantize;
 		const omt_rows_args *rows;
 		const omt_unfold_args *unfold;
@@ -86,6 +87,12 @@ omt_op_cost omt_op_cost_of(omt_op op, const void *args)
 		return (omt_op_cost){2 * n * a.gemm_i8->m * a.gemm_i8->k,
 		                     n * a.gemm_i8->k + (double)a.gemm_i8->m * a.gemm_i8->k +
 		                             4 * n * a.gemm_i8->m};
+	case OMT_OP_gemm_bf16:
+		n = (double)a.gemm_bf16->n;
+		return (omt_op_cost){2 * n * a.gemm_bf16->m * a.gemm_bf16->k,
+		                     2 * n * a.gemm_bf16->k +
+		                             4 * (double)a.gemm_bf16->m * a.gemm_bf16->k +
+		                             4 * n * a.gemm_bf16->m};
 	case OMT_OP_quantize:
 		n = (double)a.quantize->rows * a.quantize->cols;
 		return (omt_op_cost){3 * n, 5 * n};

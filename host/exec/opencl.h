@@ -31,8 +31,8 @@ void omt_cl_device_info(const omt_cl_device *device, omt_backend_info *info);
  * of configs/devices/ and of OMT_TILES. */
 #define OMT_CL_TILE_LIST(X)                                                         \
 	X(m, TILE_M, 32)        /* rows of a register tile (tile.cl) */             \
-	X(wide, TILE_W, 2)      /* panels of a register tile (gemm.cl) */           \
-	X(rows, TILE_R, 64)     /* register tiles below each other */               \
+	X(wide, TILE_W, 2)      /* vectors of 16 beside each other in one */        \
+	X(rows, TILE_R, 64)     /* register tiles below each other (gemm.cl) */     \
 	X(panels, TILE_P, 64)   /* panels beside each other in a work-item */       \
 	X(k, TILE_K, 1024)      /* depth of a block, a multiple of 16 */            \
 	X(queries, TILE_Q, 16)  /* vectors of queries a work-item (attention.cl) */ \
@@ -46,7 +46,8 @@ typedef struct omt_cl_tiles {
 /* Changes what "m=16,wide=1" names. */
 omt_status omt_cl_tiles_parse(const char *text, omt_cl_tiles *tiles, omt_error *err);
 
-#define OMT_CL_PANEL    16  /* TILE_N */
+#define OMT_CL_LANES    16  /* TILE_N */
+#define OMT_CL_PANEL    32  /* TILE_PANEL */
 #define OMT_CL_HEAD_DIM 128 /* ATTENTION_DIM: head_dim at most */
 #define OMT_CL_GROUP    64  /* work-items of a group, for ops that work element by element */
 

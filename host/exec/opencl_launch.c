@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,23 +45,21 @@ omt_status omt_cl_tiles_for(cl_device_id device, omt_cl_tiles *tiles, omt_error 
 	const char *changes = getenv("OMT_TILES");
 	cl_uint lanes = 0;
 	clGetDeviceInfo(device, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof lanes, &lanes, NULL);
-	/* 16 sums, a row and a factor fit 32 registers of 16 lanes; 6 of two registers fit 16 of 8.
-	 */
 	cl_device_type type = 0;
 	clGetDeviceInfo(device, CL_DEVICE_TYPE, sizeof type, &type, NULL);
-	/* 16 sums, a row and a factor fit 32 registers of 16 lanes; 6 of two registers fit 16 of 8.
-	 * 24 tiles below each other then are 144 rows. A GPU's work-item has only registers. */
+	/* 24 sums, two vectors of W and a factor fit 32 registers of 16 lanes; 6 of two registers
+	 * fit 16 of 8. 132 rows then lie below each other. A GPU's work-item has only registers. */
 	if (!(type & CL_DEVICE_TYPE_CPU))
 		*tiles = (omt_cl_tiles){4, 1, 1, 1, 16, 1, 16};
 	else if (lanes >= 16)
-		*tiles = (omt_cl_tiles){16, 1, 8, 16, 256, 16, 64};
+		*tiles = (omt_cl_tiles){12, 2, 11, 16, 256, 16, 64};
 	else
-		*tiles = (omt_cl_tiles){6, 1, 22, 16, 256, 16, 48};
+		*tiles = (omt_cl_tiles){6, 1, 22, 8, 256, 16, 48};
 	return changes ? omt_cl_tiles_parse(changes, tiles, err) : OMT_OK;
 }
 
 /* What one work-item takes of an axis. */
-typedef enum portion { ONE, PANEL, GEMM_ROWS, GEMM_COLUMNS, HEADS, QUERIES } portion;
+typedef enum portion { ONE, PANEL, TILES, PANELS, HEADS, QUERIES } portion;
 
 /* Global sizes by op: each axis is a scalar of its arguments, cut into what a work-item takes.
  * `elements`: the first axis is one of elements, which a group takes side by side; otherwise a
@@ -74,9 +73,10 @@ static const struct {
 	bool elements;
 } launches[OMT_OP_COUNT] = {
 	[OMT_OP_pack] = {{{AT(pack, k), ONE}, {AT(pack, n), PANEL}}, true},
-	[OMT_OP_gemm_i8] = {{{AT(gemm_i8, m), GEMM_ROWS}, {AT(gemm_i8, n), GEMM_COLUMNS}}, false},
+	[OMT_OP_gemm_i8] = {{{AT(gemm_i8, m), TILES}, {AT(gemm_i8, n), PANELS}}, false},
+	[OMT_OP_gemm_bf16] = {{{AT(gemm_bf16, m), TILES}, {AT(gemm_bf16, n), PANELS}}, false},
 	[OMT_OP_quantize] = {{{AT(quantize, rows), ONE}}, false},
-	[OMT_OP_gemm] = {{{AT(gemm, m), GEMM_ROWS}, {AT(gemm, n), GEMM_COLUMNS}}, false},
+	[OMT_OP_gemm] = {{{AT(gemm, m), TILES}, {AT(gemm, n), PANELS}}, false},
 	[OMT_OP_attention] = {{{AT(attention, max_len), QUERIES},
                                {AT(attention, heads), HEADS},
                                {AT(attention, sequences), ONE}},
@@ -101,60 +101,87 @@ static int32_t heads_together(const omt_attention_args *a, const omt_cl_tiles *t
 	return 1;
 }
 
-/* Panels for a work-item of gemm: few enough that every unit gets SHARES work-items: PoCL hands
- * the first thread more than its part of few. Two panels at least, or copying A costs too much. */
+/* What a work-item of gemm takes: register tiles below each other, panels beside each other. */
+typedef struct portions {
+	int32_t tiles, panels;
+} portions;
+
+/* What a work-item costs beside its products, in products of a register tile with a panel over a
+ * block of K: a tile's rows are copied, a panel comes from memory. Measured on PoCL, Zen 5. */
+#define COPY_TILE  0.6
+#define TAKE_PANEL 0.2
+#define BEGIN      0.5
+
+/* Shares of a query's products for each unit: bandwidth is spread evenly by many small ones. */
 #define SHARES 12
-static int32_t panels_each(int32_t m, int32_t n, const omt_cl_tiles *tiles, int32_t units)
+
+static int32_t divided(int32_t count, int32_t each)
 {
-	const int32_t rows = tiles->m * tiles->rows, blocks = (m + rows - 1) / rows;
-	const int32_t panels = (n + OMT_CL_PANEL - 1) / OMT_CL_PANEL;
-	const int32_t wanted = (SHARES * units + blocks - 1) / blocks;
-	const int32_t step = m <= OMT_CL_FEW ? 4 : tiles->wide; /* 4: GEMM_ABREAST */
-	const int32_t least = m > OMT_CL_FEW && tiles->panels > 1 ? 2 : step;
-	int32_t each = panels / wanted / step * step;
-	if (each > tiles->panels)
-		each = tiles->panels;
-	return each < least ? least : each;
+	return (count + each - 1) / each;
 }
 
-static int32_t portion_size(portion of, omt_op op, const void *args, const omt_cl_tiles *tiles,
-                            int32_t units)
+/* The portions with which the unit that gets most work-items is done first. */
+static portions gemm_portions(int32_t m, int32_t n, const omt_cl_tiles *tiles, int32_t units)
 {
-	const omt_attention_args *attention = args;
+	const int32_t rows = divided(m, tiles->m), panels = divided(n, OMT_CL_PANEL);
+	portions best = {1, 1};
+	double least = INFINITY;
+	if (m <= OMT_CL_FEW) {
+		/* Two panels are taken side by side: GEMM_ABREAST. */
+		const int32_t each = panels / (SHARES * units) / 2 * 2;
+		best.panels = each < 2 ? 2 : each > tiles->panels ? tiles->panels : each;
+		return best;
+	}
+	for (int32_t r = 1; r <= tiles->rows && r <= rows; r++)
+		for (int32_t p = 1; p <= tiles->panels && p <= panels; p++) {
+			const int32_t items = divided(rows, r) * divided(panels, p);
+			const double cost = divided(items, units) *
+			                    (r * p + COPY_TILE * r + TAKE_PANEL * p + BEGIN);
+			if (cost < least) {
+				least = cost;
+				best = (portions){r, p};
+			}
+		}
+	return best;
+}
+
+/* How many work-items an axis has. */
+static int32_t axis_items(portion of, int32_t count, const void *args, const omt_cl_tiles *tiles,
+                          portions gemm)
+{
 	switch (of) {
 	case PANEL:
-		return ((const omt_pack_args *)args)->panel;
-	case GEMM_ROWS:
-		return tiles->m * tiles->rows;
-	case GEMM_COLUMNS:
-		if (op == OMT_OP_gemm_i8)
-			return OMT_CL_PANEL * panels_each(((const omt_gemm_i8_args *)args)->m,
-			                                  ((const omt_gemm_i8_args *)args)->n,
-			                                  tiles, units);
-		return OMT_CL_PANEL * panels_each(((const omt_gemm_args *)args)->m,
-		                                  ((const omt_gemm_args *)args)->n, tiles, units);
+		return divided(count, ((const omt_pack_args *)args)->panel);
+	case TILES:
+		return divided(divided(count, tiles->m), gemm.tiles);
+	case PANELS:
+		return divided(divided(count, OMT_CL_PANEL), gemm.panels);
 	case HEADS:
-		return heads_together(attention, tiles);
+		return divided(count, heads_together(args, tiles));
 	case QUERIES:
-		return OMT_CL_PANEL * tiles->queries / heads_together(attention, tiles);
+		return divided(count, OMT_CL_LANES * tiles->queries / heads_together(args, tiles));
 	default:
-		return 1;
+		return count;
 	}
 }
 
 bool omt_cl_launch_size(omt_op op, const void *args, const omt_cl_tiles *tiles, int32_t units,
                         size_t global[3], size_t local[3])
 {
+	int32_t counts[3];
 	for (size_t i = 0; i < 3; i++) {
-		size_t offset = launches[op].axis[i].scalar;
-		int32_t count = 1, each = 1;
-		if (offset)
-			count = *(const int32_t *)(const void *)((const char *)args + offset);
-		if (count <= 0)
+		const size_t offset = launches[op].axis[i].scalar;
+		counts[i] =
+			offset ? *(const int32_t *)(const void *)((const char *)args + offset) : 1;
+		if (counts[i] <= 0)
 			return false;
-		if (offset)
-			each = portion_size(launches[op].axis[i].portion, op, args, tiles, units);
-		global[i] = ((size_t)count + (size_t)each - 1) / (size_t)each;
+	}
+	portions gemm = {1, 1};
+	if (launches[op].axis[0].portion == TILES)
+		gemm = gemm_portions(counts[0], counts[1], tiles, units);
+	for (size_t i = 0; i < 3; i++) {
+		global[i] = (size_t)axis_items(launches[op].axis[i].portion, counts[i], args, tiles,
+		                               gemm);
 		local[i] = 1;
 	}
 	if (launches[op].elements) {

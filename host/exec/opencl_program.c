@@ -116,6 +116,19 @@ static omt_status build_failed(cl_program program, cl_device_id device, cl_int c
 	return OMT_DEVICE;
 }
 
+/* Instructions that PoCL's compiler may not know of though the device, this CPU, has them. */
+static const char *cpu_options(cl_device_id device)
+{
+	cl_device_type type = 0;
+	clGetDeviceInfo(device, CL_DEVICE_TYPE, sizeof type, &type, NULL);
+#if defined(__x86_64__)
+	if (type == CL_DEVICE_TYPE_CPU && __builtin_cpu_supports("avx512vnni"))
+		return __builtin_cpu_supports("avx512bf16") ? " -DOMT_X86_VNNI -DOMT_X86_BF16"
+		                                            : " -DOMT_X86_VNNI";
+#endif
+	return "";
+}
+
 omt_status omt_cl_program_build(cl_context context, cl_device_id device, const omt_cl_tiles *tiles,
                                 cl_program *program, cl_kernel kernels[OMT_OP_COUNT],
                                 omt_error *err)
@@ -133,8 +146,8 @@ omt_status omt_cl_program_build(cl_context context, cl_device_id device, const o
 	OMT_TRY(omt_cl_check(code, "clCreateProgramWithSource", err));
 	size_t length = (size_t)snprintf(options, sizeof options,
 	                                 "-cl-std=CL1.2 "
-	                                 "-cl-kernel-arg-info -DGEMM_FEW=%d",
-	                                 OMT_CL_FEW);
+	                                 "-cl-kernel-arg-info -DGEMM_FEW=%d%s",
+	                                 OMT_CL_FEW, cpu_options(device));
 #define DEFINE(name, macro, most)                                                                 \
 	length += (size_t)snprintf(options + length, sizeof options - length, " -D%s=%d", #macro, \
 	                           tiles->name);

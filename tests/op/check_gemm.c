@@ -92,7 +92,7 @@ static void check_gemm(op_bench *bench)
 			                      .act = (int32_t)(i % 3),
 			                      .flags = (int32_t)((i + d * 5) % 16)};
 			one(bench, args, 1, false);
-			one(bench, args, 16, true);
+			one(bench, args, 32, true);
 		}
 	rows_are_independent(bench);
 }

@@ -1,3 +1,4 @@
+#include "exec/storage.h"
 #include "tests/op/harness.h"
 
 static uint8_t *fill(op_bench *bench, const char *name, size_t count)
@@ -10,19 +11,19 @@ static uint8_t *fill(op_bench *bench, const char *name, size_t count)
 
 static void one(op_bench *bench, omt_gemm_i8_args args)
 {
-	const size_t rows = (size_t)(args.n + 15) / 16 * 16;
+	const size_t rows = (size_t)(args.n + 31) / 32 * 32;
 	const size_t depth = (size_t)(args.k + 3) / 4 * 4;
 	args.lda = (int32_t)depth + 4;
 	args.ldc = args.n + 7;
 	args.ldr = args.n + 2;
-	args.w_panel = 16;
+	args.w_panel = 32;
 	args.flags |= OMT_GEMM_SCALE;
 	fill(bench, "a", (size_t)args.m * (size_t)args.lda);
 	uint8_t *w = fill(bench, "w", rows * depth);
 	/* Packed weights are zero beyond k; what A has there does not matter. */
-	for (size_t row = 0; row < rows; row++)
-		for (size_t i = (size_t)args.k; i < depth; i++)
-			w[row / 16 * 16 * depth + i / 4 * 64 + row % 16 * 4 + i % 4] = 0;
+	for (int32_t row = 0; row < (int32_t)rows; row++)
+		for (int32_t i = args.k; i < (int32_t)depth; i++)
+			w[omt_packed_at(row, i, args.k, 32, OMT_I8X4)] = 0x80;
 	float *a_scale = op_floats(bench, "a_scale", (size_t)args.m);
 	float *scale = op_floats(bench, "scale", (size_t)args.n);
 	for (int32_t i = 0; i < args.m; i++)

@@ -15,26 +15,37 @@
 #define TILE_Q 16 /* vectors of queries in a work-item */
 #endif
 #ifndef TILE_KEYS
-#define TILE_KEYS 64 /* keys of a block, rounded up to a multiple of TILE_M */
+#define TILE_KEYS 64 /* keys of a block, rounded up to a multiple of TILE_A */
 #endif
-#define ATTENTION_DIM 128 /* head_dim at most */
-#define ATTENTION_KEYS ((TILE_KEYS + TILE_M - 1) / TILE_M * TILE_M)
-#define ATTENTION_SUMS ((ATTENTION_DIM + TILE_M - 1) / TILE_M * TILE_M)
+#ifndef TILE_A
+#define TILE_A 8 /* rows of a register tile here: keys, then elements of a head */
+#endif
+#define ATTENTION_UP(x)  (((x) + TILE_A - 1) / TILE_A * TILE_A) /* to whole tiles */
+#define ATTENTION_DIM    128                                    /* head_dim at most */
+#define ATTENTION_KEYS   ATTENTION_UP(TILE_KEYS)
+#define ATTENTION_SUMS   (ATTENTION_UP(ATTENTION_DIM) + TILE_N) /* whole vectors are read */
 #define ATTENTION_STRIDE (ATTENTION_DIM + 2 * TILE_N) /* of rows of k and v: no power of two */
 
-/* 2^x for x <= 0, relative error below 2e-7: a polynomial on [-1/2, 1/2] (its Taylor series, whose
- * next term is below 2^-26) and the exponent. 0 below -126. */
+TILE_LOOP(attention_multiply, TILE_A, float, __private const float16 *, float16, 1, 1,
+          TILE_TAKE_ONE, TILE_FMA)
+TILE_LOOP(attention_multiply_pair, TILE_A, float, __private const float16 *, float16, 2, 1,
+          TILE_TAKE_TWO, TILE_FMA)
+
+/* 2^x for x <= 0, relative error below 2e-7: the minimax polynomial of degree 5 on [-1/2, 1/2], to
+ * whose exponent the whole part is added. That one stands in the lowest bits of x + 1.5 * 2^23.
+ * About 2^-126 below that. */
 static inline float16 attention_exp2(float16 x)
 {
-	const float16 whole = rint(fmax(x, -127.0f)), part = fmax(x, -127.0f) - whole;
-	float16 y = 1.540353e-4f;
-	y = fma(y, part, 1.3333558e-3f);
-	y = fma(y, part, 9.6181291e-3f);
-	y = fma(y, part, 5.5504109e-2f);
-	y = fma(y, part, 2.4022651e-1f);
-	y = fma(y, part, 6.9314718e-1f);
+	const float16 magic = 12582912.0f, least = -126.0f;
+	const float16 kept = x < least ? least : x; /* NaN stays NaN; fmax would be three steps */
+	const float16 shifted = kept + magic, part = kept - (shifted - magic);
+	float16 y = 1.32647273e-3f;
+	y = fma(y, part, 9.67151299e-3f);
+	y = fma(y, part, 5.55073358e-2f);
+	y = fma(y, part, 2.40222424e-1f);
+	y = fma(y, part, 6.93147004e-1f);
 	y = fma(y, part, 1.0f);
-	return y * as_float16((convert_int16(whole) + 127) << 23);
+	return as_float16(as_int16(y) + (as_int16(shifted) << 23));
 }
 
 /* `count` rows of head_dim columns, then zero rows; two vectors of zeros after each row's end. */
@@ -54,15 +65,19 @@ static inline void attention_take_rows(__global const float *from, int count, in
 }
 
 /* Scores to weights relative to the largest so far, in place. Lane l sees the keys before
- * `seen`. factor is scale * log2(e). Sums so far shrink to the new maximum. */
-static inline void attention_weigh(__private float16 *scores, int keys, int16 seen, float factor,
-                                   int sums, __private float16 *sum, __private float16 *total,
-                                   __private float16 *most)
+ * `seen`; all: every lane sees every key. factor is scale * log2(e). Sums so far shrink to the new
+ * maximum. */
+static inline void attention_weigh(__private float16 *scores, int keys, int16 seen, bool all,
+                                   float factor, int sums, __private float16 *sum,
+                                   __private float16 *total, __private float16 *most)
 {
 	float16 top = *most;
+	if (!all)
+		for (int j = 0; j < keys; j++)
+			scores[j] = select((float16)-INFINITY, scores[j], (int16)j < seen);
 	for (int j = 0; j < keys; j++) {
-		scores[j] = select((float16)-INFINITY, scores[j] * factor, (int16)j < seen);
-		top = fmax(top, scores[j]);
+		const float16 score = scores[j] * factor;
+		top = score > top ? score : top;
 	}
 	const int16 grew = top > *most;
 	if (any(grew)) {
@@ -73,22 +88,32 @@ static inline void attention_weigh(__private float16 *scores, int keys, int16 se
 		*most = top;
 	}
 	float16 added = 0.0f;
-	for (int j = 0; j < keys; j++) {
-		const float16 weight = attention_exp2(scores[j] - top);
-		scores[j] = select((float16)0.0f, weight, (int16)j < seen);
-		added += scores[j];
-	}
+	if (all)
+		for (int j = 0; j < keys; j++) {
+			scores[j] = attention_exp2(fma(scores[j], (float16)factor, -top));
+			added += scores[j];
+		}
+	else
+		for (int j = 0; j < keys; j++) {
+			const float16 weight =
+				attention_exp2(fma(scores[j], (float16)factor, -top));
+			scores[j] = select((float16)0.0f, weight, (int16)j < seen);
+			added += scores[j];
+		}
 	*total += added;
 }
 
 /* 16 rows of q, `ld` apart and at most `last` counted, turned to [dim][16]. */
 static inline void attention_take_queries(__global const float *q, int row, int last, int ld,
-                                          int head_dim, __private float *block)
+                                          int head_dim, __private float16 *block)
 {
-	for (int i = 0; i < TILE_N; i++) {
-		__global const float *from = q + (size_t)min(row + i, last) * ld;
-		for (int d = 0; d < head_dim; d++)
-			block[d * TILE_N + i] = from[d];
+	for (int d = 0; d < head_dim; d += TILE_N) {
+		float16 rows[TILE_N];
+		for (int i = 0; i < TILE_N; i++)
+			rows[i] = tile_load(q + (size_t)min(row + i, last) * ld + d, head_dim - d);
+		tile_transpose(rows);
+		for (int i = 0; i < TILE_N; i++)
+			block[d + i] = rows[i];
 	}
 }
 
@@ -96,13 +121,28 @@ static inline void attention_take_queries(__global const float *q, int row, int 
 static inline void attention_put(__private const float16 *sum, float16 total, int count, int ld,
                                  int head_dim, __global float *out)
 {
-	float block[TILE_N * ATTENTION_DIM];
 	const float16 inverse = 1.0f / total;
-	for (int d = 0; d < head_dim; d++)
-		vstore16(sum[d] * inverse, d, block);
-	for (int i = 0; i < count; i++)
-		for (int d = 0; d < head_dim; d++)
-			out[(size_t)i * ld + d] = block[d * TILE_N + i];
+	for (int d = 0; d < head_dim; d += TILE_N) {
+		float16 rows[TILE_N];
+		for (int i = 0; i < TILE_N; i++)
+			rows[i] = sum[d + i] * inverse;
+		tile_transpose(rows);
+		for (int i = 0; i < count; i++)
+			tile_store(rows[i], out + (size_t)i * ld + d, head_dim - d);
+	}
+}
+
+/* Products of a block of k or v with one or two vectors of queries or weights. */
+static inline void attention_products(int wide, __private const float *a, int a_stride, int a_step,
+                                      __private const float16 *b, int b_next, int depth,
+                                      __private float16 *sum, int sum_next,
+                                      __global const uchar *none)
+{
+	if (wide == 2)
+		attention_multiply_pair(a, a_stride, a_step, b, b_next, depth, sum, sum_next, none,
+		                        none, 0);
+	else
+		attention_multiply(a, a_stride, a_step, b, 0, depth, sum, 0, none, none, 0);
 }
 
 /* Global ids: (block of queries, group of heads, sequence). */
@@ -111,7 +151,7 @@ __kernel void attention(OMT_ARGS(OMT_ATTENTION))
 	__private float16 queries[TILE_Q * ATTENTION_DIM];
 	__private float k_block[ATTENTION_KEYS * ATTENTION_STRIDE];
 	__private float v_block[ATTENTION_KEYS * ATTENTION_STRIDE];
-	__private float16 scores[ATTENTION_KEYS], sum[TILE_Q * ATTENTION_SUMS];
+	__private float16 scores[2 * ATTENTION_KEYS], sum[TILE_Q * ATTENTION_SUMS];
 	__private float16 total[TILE_Q], most[TILE_Q];
 	const int16 lanes = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 	/* The launch's second axis tells how many heads go together. */
@@ -125,16 +165,15 @@ __kernel void attention(OMT_ARGS(OMT_ATTENTION))
 		return;
 	const int vectors = min(deep, (length - first + TILE_N - 1) / TILE_N) * together;
 	const int last = causal ? min(first + deep * TILE_N, length) : length;
-	const int dims = (head_dim + TILE_M - 1) / TILE_M * TILE_M;
+	const int dims = ATTENTION_UP(head_dim);
 	const size_t kv_at = (size_t)begin * ldkv + head0 / (heads / kv_heads) * head_dim;
 	__global const uchar *none = (__global const uchar *)q;
 
 	/* Vector t: queries first + 16 (t / together) on, of head head0 + t % together. */
 	for (int t = 0; t < vectors; t++) {
-		__private float *block = (__private float *)(queries + t * ATTENTION_DIM);
 		attention_take_queries(q + (size_t)begin * ldq + (head0 + t % together) * head_dim,
 		                       first + t / together * TILE_N, length - 1, ldq, head_dim,
-		                       block);
+		                       queries + t * ATTENTION_DIM);
 		most[t] = -1e30f;
 		total[t] = 0.0f;
 		for (int d = 0; d < dims; d++)
@@ -143,25 +182,36 @@ __kernel void attention(OMT_ARGS(OMT_ATTENTION))
 
 	for (int key = 0; key < last; key += ATTENTION_KEYS) {
 		const int keys = min(ATTENTION_KEYS, last - key);
-		const int rows = (keys + TILE_M - 1) / TILE_M * TILE_M;
+		const int rows = ATTENTION_UP(keys);
 		const size_t at = kv_at + (size_t)key * ldkv;
 		attention_take_rows(k + at, keys, ldkv, head_dim, k_block);
 		attention_take_rows(v + at, keys, ldkv, head_dim, v_block);
-		for (int t = 0; t < vectors; t++) {
-			const int16 query = first + t / together * TILE_N + lanes;
-			const int16 seen = causal ? min(query + 1 - key, (int16)keys) : (int16)keys;
+		for (int t = 0; t < vectors;) {
+			/* Vectors at once: the others read what they multiply half as often. */
+			const int wide = TILE_W == 2 && t + 1 < vectors ? 2 : 1;
 			__private float16 *to = sum + t * ATTENTION_SUMS;
-			for (int i = 0; i < rows; i++)
+			for (int i = 0; i < wide * ATTENTION_KEYS; i++)
 				scores[i] = 0.0f;
-			for (int i = 0; i < rows; i += TILE_M)
-				tile_multiply(k_block + i * ATTENTION_STRIDE, ATTENTION_STRIDE, 1,
-				              queries + t * ATTENTION_DIM, 0, head_dim, scores + i,
-				              0, none, none, 0);
-			attention_weigh(scores, keys, seen, scale * M_LOG2E_F, dims, to, &total[t],
-			                &most[t]);
-			for (int d = 0; d < dims; d += TILE_M)
-				tile_multiply(v_block + d, 1, ATTENTION_STRIDE,
-				              scores, 0, keys, to + d, 0, none, none, 0);
+			for (int i = 0; i < rows; i += TILE_A)
+				attention_products(wide, k_block + i * ATTENTION_STRIDE,
+				                   ATTENTION_STRIDE, 1, queries + t * ATTENTION_DIM,
+				                   ATTENTION_DIM, head_dim, scores + i,
+				                   ATTENTION_KEYS, none);
+			for (int v = 0; v < wide; v++) {
+				const int16 query = first + (t + v) / together * TILE_N + lanes;
+				const int16 seen =
+					causal ? min(query + 1 - key, (int16)keys) : (int16)keys;
+				const bool all = !causal || first + (t + v) / together * TILE_N >=
+				                                    key + keys - 1;
+				attention_weigh(scores + v * ATTENTION_KEYS, keys, seen, all,
+				                scale * M_LOG2E_F, dims, to + v * ATTENTION_SUMS,
+				                &total[t + v], &most[t + v]);
+			}
+			for (int d = 0; d < dims; d += TILE_A)
+				attention_products(wide, v_block + d, 1, ATTENTION_STRIDE, scores,
+				                   ATTENTION_KEYS, keys, to + d, ATTENTION_SUMS,
+				                   none);
+			t += wide;
 		}
 	}
 

@@ -25,22 +25,22 @@
  *
  *     name(a, a_stride, a_step, b, b_next, depth, sum, sum_next, next, after, skip)
  *
- * that adds to WIDE blocks of TILE_M vectors, sum + h * sum_next, the products of a and b: at step
+ * that adds to WIDE blocks of ROWS vectors, sum + h * sum_next, the products of a and b: at step
  * j of `depth` element (i, j) of a, at i * a_stride + j * a_step, with the WIDE vectors that
  * LOAD(w, b + j * STEP, b_next) takes from b. ADD(sum, w, a) is one step of an element: elements
- * are chains in the order of depth, whatever TILE_M and WIDE are. While it computes it asks for
+ * are chains in the order of depth, whatever ROWS and WIDE are. While it computes it asks for
  * depth / 8 pairs of lines of memory from `next` on and as many lines from `after` on, where it
  * goes on `skip` bytes further after half of them. a_stride and a_step are constant at the call.
  * Pointers step: an index computed for each row costs more than the products. */
-#define TILE_LOOP(name, A, B, VECTOR, WIDE, STEP, LOAD, ADD)                                       \
+#define TILE_LOOP(name, ROWS, A, B, VECTOR, WIDE, STEP, LOAD, ADD)                                 \
 	static inline void name(__private const A *a, int a_stride, int a_step, B b, int b_next,   \
 	                        int depth, __private VECTOR *sum, int sum_next,                    \
 	                        __global const uchar *next, __global const uchar *after, int skip) \
 	{                                                                                          \
-		VECTOR tile[WIDE * TILE_M];                                                        \
+		VECTOR tile[WIDE * ROWS];                                                          \
 		const int middle = depth / 16 + 1;                                                 \
-		_Pragma("unroll") for (int i = 0; i < WIDE * TILE_M; i++) tile[i] =                \
-			sum[i / TILE_M * sum_next + i % TILE_M];                                   \
+		_Pragma("unroll") for (int i = 0; i < WIDE * ROWS; i++) tile[i] =                  \
+			sum[i / ROWS * sum_next + i % ROWS];                                       \
 		for (int block = depth / 8; block > 0; block--) {                                  \
 			TILE_PREFETCH(next);                                                       \
 			TILE_PREFETCH(next + TILE_LINE);                                           \
@@ -51,12 +51,12 @@
 			{                                                                          \
 				VECTOR w[WIDE];                                                    \
 				LOAD(w, b + step * STEP, b_next);                                  \
-				_Pragma("unroll") for (int i = 0; i < TILE_M; i++)                 \
+				_Pragma("unroll") for (int i = 0; i < ROWS; i++)                   \
 				{                                                                  \
 					const A x = a[i * a_stride + step * a_step];               \
 					_Pragma("unroll") for (int h = 0; h < WIDE; h++)           \
-						tile[h * TILE_M + i] =                             \
-							ADD(tile[h * TILE_M + i], w[h], x);        \
+						tile[h * ROWS + i] =                               \
+							ADD(tile[h * ROWS + i], w[h], x);          \
 				}                                                                  \
 			}                                                                          \
 			a += 8 * a_step;                                                           \
@@ -65,11 +65,11 @@
 		for (int rest = depth % 8; rest > 0; rest--, a += a_step, b += STEP) {             \
 			VECTOR w[WIDE];                                                            \
 			LOAD(w, b, b_next);                                                        \
-			_Pragma("unroll") for (int i = 0; i < WIDE * TILE_M; i++) tile[i] =        \
-				ADD(tile[i], w[i / TILE_M], a[i % TILE_M * a_stride]);             \
+			_Pragma("unroll") for (int i = 0; i < WIDE * ROWS; i++) tile[i] =          \
+				ADD(tile[i], w[i / ROWS], a[i % ROWS * a_stride]);                 \
 		}                                                                                  \
-		_Pragma("unroll") for (int i = 0; i < WIDE * TILE_M; i++)                          \
-			sum[i / TILE_M * sum_next + i % TILE_M] = tile[i];                         \
+		_Pragma("unroll") for (int i = 0; i < WIDE * ROWS; i++)                            \
+			sum[i / ROWS * sum_next + i % ROWS] = tile[i];                             \
 	}
 
 #define TILE_FMA(sum, w, x) fma((float16)(x), w, sum)
@@ -77,9 +77,10 @@
 /* From blocks of vectors, b_next vectors apart. */
 #define TILE_TAKE_ONE(w, b, b_next) w[0] = *(b)
 #define TILE_TAKE_TWO(w, b, b_next) w[0] = *(b), w[1] = (b)[b_next]
-TILE_LOOP(tile_multiply, float, __private const float16 *, float16, 1, 1, TILE_TAKE_ONE, TILE_FMA)
-TILE_LOOP(tile_multiply_pair, float, __private const float16 *, float16, 2, 1, TILE_TAKE_TWO,
+TILE_LOOP(tile_multiply, TILE_M, float, __private const float16 *, float16, 1, 1, TILE_TAKE_ONE,
           TILE_FMA)
+TILE_LOOP(tile_multiply_pair, TILE_M, float, __private const float16 *, float16, 2, 1,
+          TILE_TAKE_TWO, TILE_FMA)
 
 /* Up to 16 values from memory that may end there; the lanes beyond `count` are zero. */
 static inline float16 tile_load(__global const float *from, int count)
@@ -102,6 +103,26 @@ static inline void tile_store(float16 value, __global float *to, int count)
 	vstore16(value, 0, lanes);
 	for (int i = 0; i < count; i++)
 		to[i] = lanes[i];
+}
+
+/* Rows of a 16 x 16 block become its columns: four rounds, each of which interleaves the rows of
+ * the upper half with those of the lower one. */
+static inline void tile_transpose(__private float16 *rows)
+{
+	float16 old[TILE_N];
+#pragma unroll
+	for (int round = 0; round < 4; round++) {
+#pragma unroll
+		for (int i = 0; i < TILE_N; i++)
+			old[i] = rows[i];
+#pragma unroll
+		for (int i = 0; i < TILE_N / 2; i++) {
+			rows[2 * i].even = old[i].lo;
+			rows[2 * i].odd = old[i + TILE_N / 2].lo;
+			rows[2 * i + 1].even = old[i].hi;
+			rows[2 * i + 1].odd = old[i + TILE_N / 2].hi;
+		}
+	}
 }
 
 static inline float tile_max(float16 x)

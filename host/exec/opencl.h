@@ -36,6 +36,7 @@ void omt_cl_device_info(const omt_cl_device *device, omt_backend_info *info);
 	X(panels, TILE_P, 64)   /* panels beside each other in a work-item */       \
 	X(k, TILE_K, 1024)      /* depth of a block, a multiple of 16 */            \
 	X(queries, TILE_Q, 16)  /* vectors of queries a work-item (attention.cl) */ \
+	X(arows, TILE_A, 32)    /* rows of a register tile there */                 \
 	X(keys, TILE_KEYS, 128) /* keys of a block */
 #define OMT_CL_TILE_FIELD(name, macro, most) int32_t name;
 typedef struct omt_cl_tiles {

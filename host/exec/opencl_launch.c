@@ -50,11 +50,11 @@ omt_status omt_cl_tiles_for(cl_device_id device, omt_cl_tiles *tiles, omt_error 
 	/* 24 sums, two vectors of W and a factor fit 32 registers of 16 lanes; 6 of two registers
 	 * fit 16 of 8. 132 rows then lie below each other. A GPU's work-item has only registers. */
 	if (!(type & CL_DEVICE_TYPE_CPU))
-		*tiles = (omt_cl_tiles){4, 1, 1, 1, 16, 1, 16};
+		*tiles = (omt_cl_tiles){4, 1, 1, 1, 16, 1, 4, 16};
 	else if (lanes >= 16)
-		*tiles = (omt_cl_tiles){12, 2, 11, 16, 256, 16, 64};
+		*tiles = (omt_cl_tiles){12, 2, 11, 16, 256, 16, 8, 64};
 	else
-		*tiles = (omt_cl_tiles){6, 1, 22, 8, 256, 16, 48};
+		*tiles = (omt_cl_tiles){6, 1, 22, 8, 256, 16, 6, 48};
 	return changes ? omt_cl_tiles_parse(changes, tiles, err) : OMT_OK;
 }
 

@@ -63,6 +63,9 @@ $B/%.o: %.c
 	@echo "cc    $<"
 	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+# Hot loops there are left to the compiler's vectoriser (base/cpu.h).
+$B/host/prep/%.o $B/host/media/%.o: FLAGS_release += -O3
+
 # The kernels' text travels inside the library.
 $B/device/kernels.c: $(KERNELS) device/embed.sh
 	@mkdir -p $(@D)

@@ -160,14 +160,38 @@ static omt_status take_samples(void *user, const AVFrame *frame, bool *more, omt
 	return OMT_OK;
 }
 
+/* Samples that soxr gets at once: what it keeps of them stays in the cache. All at once, it buffers
+ * them several times over, and most of the time goes to the kernel for pages. */
+#define RESAMPLE_BLOCK 16384
+
+/* Runs mono[frames] through `swr` into out[wanted]; below zero: FFmpeg's error. */
+static int resample_all(struct SwrContext *swr, const float *mono, int64_t frames, float *out,
+                        int64_t wanted)
+{
+	int64_t taken = 0, got = 0;
+	int code = 0;
+	/* At the end without input: soxr gives what it still holds. */
+	do {
+		int64_t block = frames - taken < RESAMPLE_BLOCK ? frames - taken : RESAMPLE_BLOCK;
+		const uint8_t *in = (const uint8_t *)(mono + taken);
+		uint8_t *to = (uint8_t *)(out + got);
+		code = swr_convert(swr, &to, (int)(wanted - got), block ? &in : NULL, (int)block);
+		if (code < 0)
+			return code;
+		taken += block;
+		got += code;
+		if (!block && !code)
+			break;
+	} while (got < wanted);
+	return 0;
+}
+
 /* Mono to 16 kHz, by FFmpeg's soxr: wanted samples into out. */
 static omt_status resample(const float *mono, int64_t frames, int32_t rate_hz, float *out,
                            int64_t wanted, omt_error *err)
 {
 	AVChannelLayout layout = AV_CHANNEL_LAYOUT_MONO;
 	struct SwrContext *swr = NULL;
-	uint8_t *to = (uint8_t *)out;
-	const uint8_t *in = (const uint8_t *)mono;
 	int code = swr_alloc_set_opts2(&swr, &layout, AV_SAMPLE_FMT_FLT, RATE_HZ, &layout,
 	                               AV_SAMPLE_FMT_FLT, rate_hz, 0, NULL);
 	if (code >= 0)
@@ -177,11 +201,7 @@ static omt_status resample(const float *mono, int64_t frames, int32_t rate_hz, f
 	if (code >= 0)
 		code = swr_init(swr);
 	if (code >= 0)
-		code = swr_convert(swr, &to, (int)wanted, &in, (int)frames);
-	int got = code;
-	to += (size_t)(got > 0 ? got : 0) * sizeof(float);
-	if (code >= 0 && got < wanted)
-		code = swr_convert(swr, &to, (int)wanted - got, NULL, 0);
+		code = resample_all(swr, mono, frames, out, wanted);
 	swr_free(&swr);
 	if (code < 0)
 		return OMT_FAIL(err, UNSUPPORTED,

@@ -160,29 +160,33 @@ static omt_status take_samples(void *user, const AVFrame *frame, bool *more, omt
 	return OMT_OK;
 }
 
-/* Samples that soxr gets at once: what it keeps of them stays in the cache. All at once, it buffers
- * them several times over, and most of the time goes to the kernel for pages. */
+/* Samples that soxr gets, and gives at most, at once: what it keeps of them stays in the cache. All
+ * at once, FFmpeg and it buffer them several times over, and most of the time goes to the kernel
+ * for pages. */
 #define RESAMPLE_BLOCK 16384
 
 /* Runs mono[frames] through `swr` into out[wanted]; below zero: FFmpeg's error. */
 static int resample_all(struct SwrContext *swr, const float *mono, int64_t frames, float *out,
                         int64_t wanted)
 {
+	/* No more than gives half a block. */
+	int64_t most = frames * (RESAMPLE_BLOCK / 2) / (wanted + 1);
+	most = most < 1 ? 1 : most < RESAMPLE_BLOCK ? most : RESAMPLE_BLOCK;
 	int64_t taken = 0, got = 0;
-	int code = 0;
-	/* At the end without input: soxr gives what it still holds. */
-	do {
-		int64_t block = frames - taken < RESAMPLE_BLOCK ? frames - taken : RESAMPLE_BLOCK;
+	while (got < wanted) {
+		/* At the end without input: soxr gives what it still holds. */
+		int64_t block = frames - taken < most ? frames - taken : most;
+		int room = (int)(wanted - got < RESAMPLE_BLOCK ? wanted - got : RESAMPLE_BLOCK);
 		const uint8_t *in = (const uint8_t *)(mono + taken);
 		uint8_t *to = (uint8_t *)(out + got);
-		code = swr_convert(swr, &to, (int)(wanted - got), block ? &in : NULL, (int)block);
+		int code = swr_convert(swr, &to, room, block ? &in : NULL, (int)block);
 		if (code < 0)
 			return code;
-		taken += block;
-		got += code;
 		if (!block && !code)
 			break;
-	} while (got < wanted);
+		taken += block;
+		got += code;
+	}
 	return 0;
 }
 

@@ -117,7 +117,7 @@ lint:
 
 # Peers (PyTorch, llama.cpp) live in a virtual environment that bench/peers/setup.sh makes.
 PEERS ?= build/peers
-.PHONY: bench-gemm bench-attention bench-model bench-peers
+.PHONY: bench-gemm bench-attention bench-model bench-prep bench-peers
 bench-peers:
 	bench/peers/setup.sh $(PEERS)
 
@@ -131,6 +131,10 @@ bench-gemm: $B/bench_gemm
 
 bench-attention: $B/bench_attention
 	@$(PEERS)/v/bin/python bench/peers/attention.py $< $(BENCH_ARGS)
+
+bench-prep: $B/bench_prep
+	@$(PEERS)/v/bin/python bench/peers/prep.py $< tests/golden/data/tiny build/bench-prep \
+		$(BENCH_ARGS)
 
 $B/bench_%: $B/bench/kernels/%.o $B/bench/kernels/machine.o $B/libomnitile.a
 	@echo "link  $@"

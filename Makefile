@@ -63,6 +63,9 @@ $B/%.o: %.c
 	@echo "cc    $<"
 	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+# Hot loops there are left to the compiler's vectoriser (base/cpu.h).
+$B/host/prep/%.o $B/host/media/%.o: FLAGS_release += -O3
+
 # The kernels' text travels inside the library.
 $B/device/kernels.c: $(KERNELS) device/embed.sh
 	@mkdir -p $(@D)
@@ -114,7 +117,7 @@ lint:
 
 # Peers (PyTorch, llama.cpp) live in a virtual environment that bench/peers/setup.sh makes.
 PEERS ?= build/peers
-.PHONY: bench-gemm bench-attention bench-model bench-peers
+.PHONY: bench-gemm bench-attention bench-model bench-prep bench-peers
 bench-peers:
 	bench/peers/setup.sh $(PEERS)
 
@@ -128,6 +131,10 @@ bench-gemm: $B/bench_gemm
 
 bench-attention: $B/bench_attention
 	@$(PEERS)/v/bin/python bench/peers/attention.py $< $(BENCH_ARGS)
+
+bench-prep: $B/bench_prep
+	@$(PEERS)/v/bin/python bench/peers/prep.py $< tests/golden/data/tiny build/bench-prep \
+		$(BENCH_ARGS)
 
 $B/bench_%: $B/bench/kernels/%.o $B/bench/kernels/machine.o $B/libomnitile.a
 	@echo "link  $@"

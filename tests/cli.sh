@@ -41,6 +41,8 @@ check "weights of no kind" 2 'weights is "int4"' "$omnitile" embed --model "$dat
 check "int8 weights" 0 '"embedding"' "$omnitile" embed --model "$data/tiny" --weights int8 --text a
 check "tiles of no kind" 2 'tiles "m=99"' env OMT_TILES=m=99 "$omnitile" embed \
 	--model "$data/tiny" --backend opencl --text a
+check "a CPU path of no kind" 2 'OMT_CPU is "sse9"' env OMT_CPU=sse9 "$omnitile" embed \
+	--model "$data/tiny" --backend ref --text a
 check "plan" 0 "memory .* fits" "$omnitile" plan --model "$data/tiny" --image 224 --seconds 2 \
 	--frames 4
 check "plan of a device that is not there" 0 "roofline" "$omnitile" plan --model "$data/tiny" \

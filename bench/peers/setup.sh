@@ -5,6 +5,7 @@ set -euo pipefail
 mkdir -p "$1" && cd "$1"
 [ -d v ] || python3 -m venv v
 v/bin/pip -q install torch==2.7.1 torchvision==0.22.1 transformers==4.52.4 pillow numpy \
+	soundfile soxr \
 	scikit-build-core cmake ninja
 if [ ! -d src ]; then
 	v/bin/pip -q download --no-binary :all: --no-deps --no-build-isolation llama-cpp-python

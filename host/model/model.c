@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "base/cpu.h"
 #include "base/file.h"
 #include "device/contract.h"
 #include "token/prompt.h"
@@ -62,6 +63,7 @@ omt_status omt_model_open(const char *dir, omt_model **given, omt_error *err)
 		status = OMT_FAIL(err, NO_MEMORY, "%s", dir);
 		goto done;
 	}
+	OMT_GOTO(omt_cpu_init(err));
 	OMT_GOTO(omt_config_load(dir, &model->config, err));
 	OMT_GOTO(omt_prep_config_load(dir, &model->prep, err));
 	OMT_GOTO(omt_prompt_check(dir, err));

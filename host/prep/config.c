@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "prep/prep.h"
+#include "prep/mel.h"
 
 /* Hz of a mel value and back, on Slaney's scale: linear below 1000 Hz, logarithmic above. */
 static double mel_of(double hertz)
@@ -109,6 +109,7 @@ omt_status omt_prep_config_load(const char *dir, omt_prep_config *config, omt_er
 	}
 	OMT_GOTO(read_config((omt_json){path, root}, config, err));
 	OMT_GOTO(make_filters(config, err));
+	OMT_GOTO(omt_mel_plan_make(config, &config->mel_plan, err));
 done:
 	json_decref(root);
 	free(path);
@@ -120,5 +121,7 @@ done:
 void omt_prep_config_free(omt_prep_config *config)
 {
 	free(config->mel_filters);
+	omt_mel_plan_free(config->mel_plan);
 	config->mel_filters = NULL;
+	config->mel_plan = NULL;
 }

@@ -7,6 +7,8 @@
 
 #include "media/media.h"
 
+typedef struct omt_mel_plan omt_mel_plan; /* tables of omt_prep_sound */
+
 /* preprocessor_config.json; absent keys have the values of Qwen2VLImageProcessor and
  * WhisperFeatureExtractor. */
 typedef struct omt_prep_config {
@@ -14,7 +16,8 @@ typedef struct omt_prep_config {
 	int64_t min_pixels, max_pixels;
 	int32_t patch_size, temporal_patch_size, merge_size; /* 14, 2, 2 */
 	int32_t n_fft, hop, mel_bins, rate_hz;               /* 400, 160, 128, 16000 */
-	float *mel_filters; /* [n_fft / 2 + 1, mel_bins], made by load */
+	float *mel_filters;     /* [n_fft / 2 + 1, mel_bins], made by load */
+	omt_mel_plan *mel_plan; /* the same */
 } omt_prep_config;
 
 omt_status omt_prep_config_load(const char *dir, omt_prep_config *config, omt_error *err);

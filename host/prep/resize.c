@@ -5,7 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "prep/prep.h"
+
+/* Values summed at a time: neighbouring values (the channels of a pixel, or a whole row) in blocks,
+ * all weights of a block in turn, so that memory is read in its order. */
+#define BLOCK 64
+
+/* Rows of 8 bits that go through the horizontal pass side by side. */
+#define LINES 16
 
 /* Output sample i is a weighted sum of input samples [first[i], first[i] + count[i]). */
 typedef struct omt_filter {
@@ -114,83 +122,211 @@ static int32_t precision_16(const omt_filter *filter)
 	return precision;
 }
 
-static uint8_t clip_8(int32_t sum, int32_t precision)
-{
-	int32_t value = (sum + (1 << (precision - 1))) >> precision;
-	return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
-}
+/* ---- 8 bits ------------------------------------------------------------------------------- */
 
-/* Values summed at a time. A pass goes over neighbouring values (the channels of a pixel, or a
- * whole row) in blocks, all weights of a block in turn, so that memory is read in its order. */
-#define BLOCK 64
-
-/* sums[n] = weighted sums of n neighbouring values, whose samples are `step` apart. */
-static inline void sum_u8(const uint8_t *from, size_t step, const int32_t *weights, int32_t count,
-                          int32_t *sums, size_t n)
+/* to[n]: weighted sums of n neighbouring values, whose samples are `step` apart, rounded to 8 bits.
+ * Where n is a constant the compiler makes vectors of the inner loops. */
+OMT_HOT void weigh_block(const uint8_t *from, size_t step, const int32_t *weights, int32_t count,
+                         int32_t precision, uint8_t *to, size_t n)
 {
+	int32_t sums[BLOCK], j = 0;
 	for (size_t c = 0; c < n; c++)
-		sums[c] = 0;
-	for (int32_t j = 0; j < count; j++, from += step)
+		sums[c] = 1 << (precision - 1);
+	for (; j + 2 <= count; j += 2, from += 2 * step) {
+		const int32_t w0 = weights[j], w1 = weights[j + 1];
+		OMT_VECTOR_LOOP
 		for (size_t c = 0; c < n; c++)
-			sums[c] += from[c] * weights[j];
+			sums[c] += from[c] * w0 + from[step + c] * w1;
+	}
+	if (j < count) {
+		const int32_t w0 = weights[j];
+		OMT_VECTOR_LOOP
+		for (size_t c = 0; c < n; c++)
+			sums[c] += from[c] * w0;
+	}
+	OMT_VECTOR_LOOP
+	for (size_t c = 0; c < n; c++) {
+		const int32_t value = sums[c] >> precision;
+		const int32_t low = value < 0 ? 0 : value;
+		to[c] = (uint8_t)(low > 255 ? 255 : low);
+	}
 }
 
-/* One pass: `lines` lines of samples `step` apart (in `unit` neighbouring values each). */
-static void pass_u8(const omt_filter *filter, const uint8_t *in, uint8_t *out, int32_t lines,
-                    size_t in_line, size_t out_line, size_t step, size_t unit)
+/* Output sample i of a filter, in n neighbouring values; `from` is the filter's first input. */
+OMT_HOT void weigh(const omt_filter *filter, int32_t i, const uint8_t *from, size_t step,
+                   uint8_t *to, size_t n)
 {
-	int32_t sums[BLOCK];
-	for (int32_t line = 0; line < lines; line++)
-		for (int32_t i = 0; i < filter->outputs; i++) {
-			const uint8_t *from =
-				in + (size_t)line * in_line + (size_t)filter->first[i] * step;
-			const int32_t *weights = filter->fixed + (size_t)i * (size_t)filter->taps;
-			int32_t count = filter->count[i];
-			uint8_t *to = out + (size_t)line * out_line + (size_t)i * step;
-			for (size_t c = 0; c < unit; c += BLOCK) {
-				size_t n = unit - c < BLOCK ? unit - c : BLOCK;
-				/* Constant lengths let the compiler use vectors. */
-				if (n == BLOCK)
-					sum_u8(from + c, step, weights, count, sums, BLOCK);
-				else if (n == 3)
-					sum_u8(from + c, step, weights, count, sums, 3);
-				else
-					sum_u8(from + c, step, weights, count, sums, n);
-				for (size_t k = 0; k < n; k++)
-					to[c + k] = clip_8(sums[k], filter->precision);
+	const int32_t *weights = filter->fixed + (size_t)i * (size_t)filter->taps;
+	const int32_t count = filter->count[i], precision = filter->precision;
+	size_t c = 0;
+	if (n == 3 * LINES) /* pixels of RGB, across */
+		weigh_block(from, step, weights, count, precision, to, c = 3 * LINES);
+	for (; c + BLOCK <= n; c += BLOCK)
+		weigh_block(from + c, step, weights, count, precision, to + c, BLOCK);
+	for (; c + 16 <= n; c += 16)
+		weigh_block(from + c, step, weights, count, precision, to + c, 16);
+	if (c < n)
+		weigh_block(from + c, step, weights, count, precision, to + c, n - c);
+}
+
+/* One row of the vertical pass. */
+OMT_HOT void weigh_row_body(const omt_filter *filter, int32_t i, const uint8_t *from, size_t row,
+                            uint8_t *to)
+{
+	weigh(filter, i, from, row, to, row);
+}
+OMT_PATHS(weigh_row,
+          (const omt_filter *filter, int32_t i, const uint8_t *from, size_t row, uint8_t *to),
+          (filter, i, from, row, to))
+
+/* 16 x 16 bytes, rows `in` apart to columns `out` apart: four rounds of interleaving. */
+OMT_HOT void transpose_16(const uint8_t *from, size_t in, uint8_t *to, size_t out)
+{
+	typedef uint8_t lanes __attribute__((vector_size(16)));
+	lanes a[16], b[16];
+	for (size_t i = 0; i < 16; i++)
+		memcpy(&a[i], from + i * in, sizeof *a);
+	for (int round = 0; round < 4; round++) {
+		for (size_t i = 0; i < 8; i++) {
+			b[2 * i] = __builtin_shufflevector(a[i], a[i + 8], 0, 16, 1, 17, 2, 18, 3,
+			                                   19, 4, 20, 5, 21, 6, 22, 7, 23);
+			b[2 * i + 1] =
+				__builtin_shufflevector(a[i], a[i + 8], 8, 24, 9, 25, 10, 26, 11,
+			                                27, 12, 28, 13, 29, 14, 30, 15, 31);
+		}
+		memcpy(a, b, sizeof a);
+	}
+	for (size_t i = 0; i < 16; i++)
+		memcpy(to + i * out, &a[i], sizeof *a);
+}
+
+/* rows x columns bytes, rows `in` apart, to columns x rows, `out` apart. */
+OMT_HOT void transpose(const uint8_t *from, size_t in, size_t rows, size_t columns, uint8_t *to,
+                       size_t out)
+{
+	for (size_t r = 0; r < rows; r += 16)
+		for (size_t c = 0; c < columns; c += 16) {
+			if (r + 16 <= rows && c + 16 <= columns) {
+				transpose_16(from + r * in + c, in, to + c * out + r, out);
+				continue;
 			}
+			for (size_t i = r; i < rows && i < r + 16; i++)
+				for (size_t j = c; j < columns && j < c + 16; j++)
+					to[j * out + i] = from[i * in + j];
 		}
 }
 
-/* Both passes; `vertical_first` says which comes first. Each is left out when its size stays. */
+/* Up to LINES rows of the horizontal pass, side by side: a sample of all rows lies together in
+ * `turned`, so that the sums are vectors over rows. turned: LINES x (in_row + out_row) bytes. */
+OMT_HOT void weigh_across_body(const omt_filter *filter, const uint8_t *in, size_t in_row,
+                               size_t lines, size_t unit, uint8_t *turned, uint8_t *out)
+{
+	const size_t out_row = (size_t)filter->outputs * unit, step = unit * LINES;
+	uint8_t *sums = turned + LINES * in_row;
+	transpose(in, in_row, lines, in_row, turned, LINES);
+	for (int32_t i = 0; i < filter->outputs; i++)
+		weigh(filter, i, turned + (size_t)filter->first[i] * step, step,
+		      sums + (size_t)i * step, step);
+	transpose(sums, LINES, out_row, lines, out, out_row);
+}
+OMT_PATHS(weigh_across,
+          (const omt_filter *filter, const uint8_t *in, size_t in_row, size_t lines, size_t unit,
+           uint8_t *turned, uint8_t *out),
+          (filter, in, in_row, lines, unit, turned, out))
+
+/* A resize of 8-bit rows; a pass is left out when its size stays. */
+typedef struct omt_resizer {
+	const omt_filter *across, *down;
+	const uint8_t *in;
+	uint8_t *out, *turned;
+	int32_t height;
+	size_t unit, in_row, out_row;
+} omt_resizer;
+
+static void across_rows(const omt_resizer *r, const uint8_t *in, int32_t rows, uint8_t *out)
+{
+	for (size_t row = 0; row < (size_t)rows; row += LINES)
+		weigh_across(r->across, in + row * r->in_row, r->in_row,
+		             (size_t)rows - row < LINES ? (size_t)rows - row : LINES, r->unit,
+		             r->turned, out + row * r->out_row);
+}
+
+static void down_rows(const omt_resizer *r, int32_t first, int32_t count, size_t row, uint8_t *out)
+{
+	for (int32_t i = first; i < first + count; i++, out += row)
+		weigh_row(r->down, i, r->in + (size_t)r->down->first[i] * row, row, out);
+}
+
+/* Both passes, LINES rows of the result at a time, so that what is between them stays in the cache;
+ * middle: LINES rows as wide as the input's. */
+static void down_then_across(const omt_resizer *r, uint8_t *middle)
+{
+	for (int32_t i = 0; i < r->down->outputs; i += LINES) {
+		int32_t left = r->down->outputs - i, count = left < LINES ? left : LINES;
+		down_rows(r, i, count, r->in_row, middle);
+		across_rows(r, middle, count, r->out + (size_t)i * r->out_row);
+	}
+}
+
+/* The same the other way round. middle: `room` rows as wide as the result's; it holds rows from
+ * `begin` on up to `end`, and moves on when it is full. */
+static void across_then_down(const omt_resizer *r, uint8_t *middle, int32_t room)
+{
+	int32_t begin = r->down->first[0], end = begin;
+	for (int32_t i = 0; i < r->down->outputs; i++) {
+		int32_t first = r->down->first[i], wanted = first + r->down->count[i];
+		while (end < wanted) {
+			int32_t rows = r->height - end < LINES ? r->height - end : LINES;
+			if (end + rows - begin > room) {
+				int32_t kept = end > first ? end - first : 0;
+				memmove(middle, middle + (size_t)(end - kept - begin) * r->out_row,
+				        (size_t)kept * r->out_row);
+				begin = end - kept;
+			}
+			across_rows(r, r->in + (size_t)end * r->in_row, rows,
+			            middle + (size_t)(end - begin) * r->out_row);
+			end += rows;
+		}
+		weigh_row(r->down, i, middle + (size_t)(first - begin) * r->out_row, r->out_row,
+		          r->out + (size_t)i * r->out_row);
+	}
+}
+
+/* Both passes; `vertical_first` says which comes first. */
 static bool resize_u8(const omt_filter *across, const omt_filter *down, const uint8_t *in,
                       int32_t height, int32_t width, int32_t channels, bool vertical_first,
                       uint8_t *out)
 {
 	size_t unit = (size_t)channels;
-	size_t in_row = (size_t)width * unit, out_row = (size_t)across->outputs * unit;
+	omt_resizer r = {.across = across,
+	                 .down = down,
+	                 .in = in,
+	                 .out = out,
+	                 .height = height,
+	                 .unit = unit,
+	                 .in_row = (size_t)width * unit,
+	                 .out_row = (size_t)across->outputs * unit};
 	bool wide = across->outputs != width, tall = down->outputs != height;
-	if (!wide && !tall) {
-		memcpy(out, in, (size_t)height * in_row);
-	} else if (!tall) {
-		pass_u8(across, in, out, height, in_row, out_row, unit, unit);
-	} else if (!wide) { /* a row is one wide sample */
-		pass_u8(down, in, out, 1, 0, 0, in_row, in_row);
-	} else {
-		size_t rows = (size_t)(vertical_first ? down->outputs : height);
-		uint8_t *middle = malloc(rows * (vertical_first ? in_row : out_row));
-		if (!middle)
-			return false;
-		if (vertical_first) {
-			pass_u8(down, in, middle, 1, 0, 0, in_row, in_row);
-			pass_u8(across, middle, out, down->outputs, in_row, out_row, unit, unit);
-		} else {
-			pass_u8(across, in, middle, height, in_row, out_row, unit, unit);
-			pass_u8(down, middle, out, 1, 0, 0, out_row, out_row);
-		}
-		free(middle);
-	}
-	return true;
+	int32_t room = vertical_first ? LINES : down->taps + 4 * LINES;
+	size_t row = vertical_first ? r.in_row : r.out_row;
+	uint8_t *middle = wide && tall ? malloc((size_t)room * row) : NULL;
+	r.turned = wide ? malloc(LINES * (r.in_row + r.out_row)) : NULL;
+	bool done = (!wide || r.turned) && (!wide || !tall || middle);
+	if (!done)
+		;
+	else if (!wide && !tall)
+		memcpy(out, in, (size_t)height * r.in_row);
+	else if (!tall)
+		across_rows(&r, in, height, out);
+	else if (!wide)
+		down_rows(&r, 0, down->outputs, r.in_row, out);
+	else if (vertical_first)
+		down_then_across(&r, middle);
+	else
+		across_then_down(&r, middle, room);
+	free(middle);
+	free(r.turned);
+	return done;
 }
 
 static omt_status no_memory(int32_t height, int32_t width, omt_error *err)

@@ -8,12 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/json.h"
 #include "base/npy.h"
 #include "prep/prep.h"
 
 #define DATA     "tests/golden/data/"
 #define EXPECTED DATA "expected/"
+
+/* Repeats a statement on every path of the hot loops that this machine can run. */
+#define EACH_PATH(path)                                                    \
+	for (omt_cpu path = OMT_CPU_GENERIC; path < OMT_CPU_PATHS; path++) \
+		if (omt_cpu_take(path))
 
 typedef void golden_check(const char *place, const json_t *line);
 

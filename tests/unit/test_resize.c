@@ -34,12 +34,16 @@ static void check_u8(const char *what, resize_u8 *resize, int at_least)
 		if (!table(all[i], what, &wanted))
 			continue;
 		cr_assert(table(all[i], "in", &in));
-		uint8_t *out = malloc((size_t)wanted.count);
-		cr_assert_eq(resize(in.data, all[i].height, all[i].width, 3, all[i].out_height,
-		                    all[i].out_width, out, NULL),
-		             OMT_OK);
-		cr_expect_arr_eq(out, wanted.data, (size_t)wanted.count, "%s %zu", what, i);
-		free(out);
+		EACH_PATH(path)
+		{
+			uint8_t *out = malloc((size_t)wanted.count);
+			cr_assert_eq(resize(in.data, all[i].height, all[i].width, 3,
+			                    all[i].out_height, all[i].out_width, out, NULL),
+			             OMT_OK);
+			cr_expect_arr_eq(out, wanted.data, (size_t)wanted.count, "%s %zu, %s", what,
+			                 i, omt_cpu_name(path));
+			free(out);
+		}
 		omt_npy_close(&in);
 		omt_npy_close(&wanted);
 		checked++;
@@ -134,5 +138,54 @@ Test(resize, plain_colour)
 		free(in);
 		free(out);
 		free(pil);
+	}
+}
+
+static uint32_t random_state = 1;
+
+static int32_t random_below(int32_t end)
+{
+	random_state = random_state * 1664525u + 1013904223u;
+	return (int32_t)(random_state >> 8) % end;
+}
+
+/* Every path gives the bits of the plainest way: a row, or a column, at a time. */
+static void check_paths(const char *what, resize_u8 *resize, sizes s)
+{
+	size_t in_bytes = (size_t)s.height * (size_t)s.width * 3;
+	size_t middle_bytes = (size_t)s.height * (size_t)s.out_width * 3;
+	size_t bytes = (size_t)s.out_height * (size_t)s.out_width * 3;
+	uint8_t *in = malloc(in_bytes), *middle = malloc(middle_bytes);
+	uint8_t *wanted = malloc(bytes), *out = malloc(bytes);
+	for (size_t i = 0; i < in_bytes; i++)
+		in[i] = (uint8_t)random_below(256);
+	omt_cpu_take(OMT_CPU_GENERIC);
+	for (int32_t y = 0; y < s.height; y++)
+		resize(in + (size_t)y * (size_t)s.width * 3, 1, s.width, 3, 1, s.out_width,
+		       middle + (size_t)y * (size_t)s.out_width * 3, NULL);
+	resize(middle, s.height, s.out_width, 3, s.out_height, s.out_width, wanted, NULL);
+	EACH_PATH(path)
+	{
+		memset(out, 0, bytes);
+		cr_assert_eq(resize(in, s.height, s.width, 3, s.out_height, s.out_width, out, NULL),
+		             OMT_OK);
+		cr_expect_arr_eq(out, wanted, bytes, "%s, %dx%d to %dx%d on %s", what, s.height,
+		                 s.width, s.out_height, s.out_width, omt_cpu_name(path));
+	}
+	free(in);
+	free(middle);
+	free(wanted);
+	free(out);
+}
+
+Test(resize, paths_give_the_same_bits)
+{
+	for (int i = 0; i < 60; i++) {
+		sizes s = {1 + random_below(90), 1 + random_below(90), 1 + random_below(90),
+		           1 + random_below(90)};
+		check_paths("torchvision", omt_resize_u8, s);
+		/* PIL takes the vertical pass first where it takes rows away. */
+		s.out_height = s.height + random_below(60);
+		check_paths("pil", omt_resize_pil, s);
 	}
 }

@@ -21,7 +21,7 @@
 #ifndef OMT_CONTRACT_H
 #define OMT_CONTRACT_H
 
-#define OMT_CONTRACT_VERSION 2
+#define OMT_CONTRACT_VERSION 3
 
 /* Storage of weights and tables. */
 #define OMT_F32 0
@@ -62,31 +62,33 @@
 
 /* C[M,N] = act(A[M,K] * W[N,K]^T * scale[N] + bias[N]) + residual[M,N] (or * residual: PRODUCT).
  * W as w_dtype says. w_panel 1: rows of ldw elements. w_panel P > 1: as `pack` wrote it; ldw is
- * not used then. residual may be c. */
+ * not used then. residual may be c. W may be a block of rows of a larger matrix: column n_first of
+ * c, residual, scale and bias is its first. */
 #define OMT_GEMM(B, S, _)                                                                     \
 	B(IN, f32, a) _() B(IN, u8, w) _() B(IN, f32, scale) _() B(IN, f32, bias) _()         \
 	B(IN, f32, residual) _() B(OUT, f32, c) _()                                           \
 	S(i32, m) _() S(i32, n) _() S(i32, k) _() S(i32, lda) _() S(i32, ldw) _()             \
-	S(i32, ldr) _() S(i32, ldc) _() S(i32, w_dtype) _() S(i32, w_panel) _() S(i32, act) _() \
-	S(i32, flags)
+	S(i32, ldr) _() S(i32, ldc) _() S(i32, w_dtype) _() S(i32, w_panel) _()               \
+	S(i32, act) _() S(i32, flags) _() S(i32, n_first)
 
 /* gemm with both operands int8: C = act(sum_k a w * a_scale[M] * scale[N] + bias[N]) + residual,
  * the sum in int32, exact for k < 2^16. a: int8 rows as `quantize` wrote them, lda a multiple of 4,
  * what lies between k and the next multiple of 4 does not matter. w: as `pack` wrote OMT_I8X4.
- * flags: as gemm's, SCALE is always on. */
+ * flags, n_first: as gemm's, SCALE is always on. */
 #define OMT_GEMM_I8(B, S, _)                                                                  \
 	B(IN, u8, a) _() B(IN, f32, a_scale) _() B(IN, u8, w) _() B(IN, f32, scale) _()       \
 	B(IN, f32, bias) _() B(IN, f32, residual) _() B(OUT, f32, c) _()                      \
 	S(i32, m) _() S(i32, n) _() S(i32, k) _() S(i32, lda) _() S(i32, ldr) _()             \
-	S(i32, ldc) _() S(i32, w_panel) _() S(i32, act) _() S(i32, flags)
+	S(i32, ldc) _() S(i32, w_panel) _() S(i32, act) _() S(i32, flags) _() S(i32, n_first)
 
 /* gemm with both operands bf16: A is rounded to bf16 (to nearest even), products are exact and
- * added in f32. w: as `pack` wrote OMT_BF16X2. flags: as gemm's, no SCALE. */
+ * added in f32. w: as `pack` wrote OMT_BF16X2. flags, n_first: as gemm's, no
+ * SCALE. */
 #define OMT_GEMM_BF16(B, S, _)                                                                \
 	B(IN, f32, a) _() B(IN, u8, w) _() B(IN, f32, bias) _()                               \
 	B(IN, f32, residual) _() B(OUT, f32, c) _()                                           \
 	S(i32, m) _() S(i32, n) _() S(i32, k) _() S(i32, lda) _() S(i32, ldr) _()             \
-	S(i32, ldc) _() S(i32, w_panel) _() S(i32, act) _() S(i32, flags)
+	S(i32, ldc) _() S(i32, w_panel) _() S(i32, act) _() S(i32, flags) _() S(i32, n_first)
 
 /* Rows to int8 with a scale each: scale = max|x| / 127, out = x / scale rounded to nearest even
  * (scale 0: zeros). Columns up to ldo are zero. ldo is a multiple of 4. */
@@ -129,11 +131,13 @@
 	S(i32, rows) _() S(i32, heads) _() S(i32, head_dim) _() S(i32, ldx)
 
 /* dst[dst_index[i], :] = src[src_index[i], :] for i < count. src as src_dtype says (not I8). The
- * dst rows are distinct. Rows of dst not named stay as they are. */
+ * dst rows are distinct. Rows of dst not named stay as they are. src may be a block of a larger
+ * table, src_rows of its rows from src_first on: entries that name other rows do nothing. */
 #define OMT_ROWS(B, S, _)                                                             \
 	B(IN, u8, src) _() B(IN, i32, src_index) _() B(IN, i32, dst_index) _()        \
 	B(INOUT, f32, dst) _()                                                        \
-	S(i32, count) _() S(i32, cols) _() S(i32, lds) _() S(i32, ldd) _() S(i32, src_dtype)
+	S(i32, count) _() S(i32, cols) _() S(i32, lds) _() S(i32, ldd) _() S(i32, src_dtype) _() \
+	S(i32, src_first) _() S(i32, src_rows)
 
 /* Windows of a 1-D convolution as rows: for output row t of sequence s (at cu_out[s] + t)
  * out[., c * taps + j] = x[cu_in[s] + t * stride + j - pad, c], 0 outside the sequence, so that

@@ -237,6 +237,10 @@ __kernel void gemm(OMT_ARGS(OMT_GEMM))
 	const int n0 = get_global_id(1) * each * TILE_PANEL;
 	if (m0 >= m || n0 >= n)
 		return;
+	residual += n_first;
+	scale += n_first;
+	bias += n_first;
+	c += n_first;
 	const int panels = min(each, (n - n0 + TILE_PANEL - 1) / TILE_PANEL);
 	const int rows = min(tiles_each * TILE_M, m - m0), tiles = (rows + TILE_M - 1) / TILE_M;
 	const bool few = m <= GEMM_FEW && w_panel != 1;

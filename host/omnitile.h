@@ -59,10 +59,12 @@ const char *omt_status_text(omt_status status); /* the sentence of the list; sta
 const char *omt_version(void);                  /* OMT_VERSION of the library in use; static */
 void omt_free(void *given);                     /* frees strings and arrays given by omnitile */
 
-/* Called from the calling thread of the long function. `total` is 0 when it is not known. */
+/* Called from the calling thread of the long function; both may be NULL. `total` is 0 when it is
+ * not known. A note is one line of what the caller may want to know though nothing failed. */
 typedef struct omt_progress {
 	void (*report)(void *user, const char *what, uint64_t done, uint64_t total);
 	void *user;
+	void (*note)(void *user, const char *text);
 } omt_progress;
 
 /* ---- items: what is embedded -------------------------------------------------------------- */
@@ -175,6 +177,11 @@ typedef struct omt_engine_options {
 	                        "int8", a scale a row; then OpenCL multiplies int8 by int8,
 	                        activations with a scale a token (W8A8), other backends
 	                        int8 by f32 */
+	const char *cache;   /* folder for packed weights, as large as the checkpoint; NULL:
+	                        OMT_CACHE_DIR (empty: none), else $XDG_CACHE_HOME/omnitile or
+	                        ~/.cache/omnitile; "none": nothing is kept. Made at the first start,
+	                        mapped at the next ones; one of another checkpoint, version or size
+	                        is made again. OMT_CACHE_VERIFY=1 compares its checksums too */
 	int32_t slots;       /* batches in flight: 2; 1 turns double buffering off */
 	int32_t batch_items; /* items a batch at most: 8 */
 	int32_t max_tokens;  /* tokens a batch at most, hence of an item too: 8192 */

@@ -8,6 +8,7 @@ data=$PWD/tests/golden/data
 inputs=$data/inputs
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
+export OMT_CACHE_DIR=$tmp/cache
 bad=0
 
 # check NAME STATUS PATTERN COMMAND...: exit status and a line of the output (an extended
@@ -91,6 +92,70 @@ ffmpeg -v error -y -i "$inputs/img_photo_224x160.jpg" "$tmp/p.webp" "$tmp/p.gif"
 ffmpeg -v error -y -i "$inputs/vid_mandel_av.mp4" -c:v libvpx -c:a libopus "$tmp/c.webm" </dev/null
 check "mp3, opus, m4a, webp, gif, webm" 0 "6 items, 0 failed" "$omnitile" embed \
 	--model "$data/tiny" "$tmp"/s.* "$tmp"/p.* "$tmp/c.webm"
+
+# what is kept on disk: the same bits without it, with it, with a damaged one
+for weights in stored int8; do
+	kept() { vectors opencl "$tmp/list.jsonl" --weights $weights "$@" >"$tmp/kept"; }
+	same() { check "$weights, $1" 0 "" cmp "$tmp/none" "$tmp/kept"; }
+	one=(embed --model "$data/tiny" --backend opencl --weights $weights --text a)
+	rm -rf "$OMT_CACHE_DIR"
+	kept --cache none
+	mv "$tmp/kept" "$tmp/none"
+	check "$weights, no packed weights" 1 "" test -e "$OMT_CACHE_DIR/weights"
+	check "$weights, packed weights are written" 0 "packed weights are kept in $tmp" \
+		"$omnitile" "${one[@]}"
+	kept
+	same "the same bits with packed weights"
+	file=$(echo "$OMT_CACHE_DIR"/weights/*)
+	program=$(echo "$OMT_CACHE_DIR"/programs/*)
+	cp "$file" "$tmp/packed"
+	for damage in "truncate -s 100000" "truncate -s 0" "sed -i s/contract/controct/" \
+		"sed -i 1s/weights/weighty/"; do
+		$damage "$file"
+		printf x | dd of="$program" bs=1 seek=3000 conv=notrunc status=none
+		check "$weights, $damage: written again" 0 "packed weights are kept" \
+			"$omnitile" "${one[@]}"
+		check "$weights, $damage: the same file" 0 "" cmp "$file" "$tmp/packed"
+	done
+	printf x | dd of="$file" bs=1 seek=100000 conv=notrunc status=none
+	check "$weights, damaged content" 0 "packed weights are kept" env OMT_CACHE_VERIFY=1 \
+		"$omnitile" "${one[@]}"
+	kept
+	same "the same bits after damage"
+	kept --cache "$tmp/elsewhere"
+	same "the same bits from elsewhere"
+	rm -r "$tmp/elsewhere"
+	check "$weights, a folder that cannot be" 0 "not kept: /proc/nowhere.*No such file" env \
+		OMT_CACHE_DIR=/proc/nowhere "$omnitile" "${one[@]}"
+	check "$weights, a file that cannot be" 0 "not kept: .*File too large" bash -c \
+		"trap '' XFSZ; ulimit -f 300; \"\$@\"" - "$omnitile" "${one[@]}" --cache "$tmp/full"
+	check "$weights, nothing is left of it" 0 "^0$" bash -c "find '$tmp/full' -type f | wc -l"
+	rm -r "$tmp/full"
+done
+# Matrices in blocks: of 1.1 MB (the table) and 0.7 MB where 0.61 MB are allowed.
+sed -e '/"text_config"/,/}/{s/"hidden_size": 64/"hidden_size": 128/
+s/"intermediate_size": 176/"intermediate_size": 2816/}' \
+	-e '/mrope_section/,/]/{s/ 2,/ 4,/;s/ 3/ 6/}' \
+	-e 's/"output_dim": 64/"output_dim": 128/;s/"out_hidden_size": 64/"out_hidden_size": 128/' \
+	"$data/tiny/config.json" >"$tmp/wide.json"
+"$omnitile" synth --like "$tmp/wide.json" --tokenizer "$data/tiny" --output "$tmp/wide" --quiet
+head -n 2 "$tmp/list.jsonl" >"$tmp/two.jsonl"
+for backend in ref opencl; do
+	for weights in stored int8; do
+		wide=(embed --model "$tmp/wide" --backend $backend --weights $weights --quiet
+			--max-tokens 32 --input "$tmp/two.jsonl")
+		"$omnitile" "${wide[@]}" >"$tmp/whole"
+		OMT_MAX_ALLOC_BYTES=610000 "$omnitile" "${wide[@]}" >"$tmp/blocks"
+		OMT_MAX_ALLOC_BYTES=610000 "$omnitile" "${wide[@]}" --cache none >"$tmp/made"
+		check "$backend, $weights: two vectors" 0 "^2$" grep -c embedding "$tmp/whole"
+		check "$backend, $weights: in blocks too" 0 "" cmp "$tmp/whole" "$tmp/blocks"
+		check "$backend, $weights: and without a cache" 0 "" cmp "$tmp/whole" "$tmp/made"
+	done
+done
+check "what does not fit" 2 "600000 bytes at most, .* of 32 .*: max_tokens 31 would fit" env \
+	OMT_MAX_ALLOC_BYTES=600000 "$omnitile" "${wide[@]}"
+check "plan of a batch too large" 1 "does not fit" env OMT_MAX_ALLOC_BYTES=600000 "$omnitile" plan \
+	--model "$tmp/wide"
 
 # a model of a device's time, and the trace
 device=configs/devices/example-accelerator.yaml

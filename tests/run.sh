@@ -5,6 +5,10 @@ set -u
 build=$1
 shift
 failed=()
+# Nothing is kept in the user's folder; what one part keeps, the next ones use.
+OMT_CACHE_DIR=$(mktemp -d)
+export OMT_CACHE_DIR
+trap 'rm -rf "$OMT_CACHE_DIR"' EXIT
 
 # part NAME COMMAND...
 part() {

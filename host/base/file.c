@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -105,16 +106,43 @@ char *omt_path_folder(const char *path)
 	return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
 }
 
+/* A file without a name: what a killed run leaves behind is nothing. NULL: not on this file system.
+ */
+static FILE *open_nameless(const char *path)
+{
+	char *folder = omt_path_folder(path);
+	int fd = folder ? open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666) : -1;
+	FILE *stream = fd >= 0 ? fdopen(fd, "wb") : NULL;
+	if (fd >= 0 && !stream)
+		close(fd);
+	free(folder);
+	return stream;
+}
+
+/* Gives it the temporary name, from which it is renamed as any other. */
+static bool link_nameless(const omt_output *output)
+{
+	char place[64];
+	snprintf(place, sizeof place, "/proc/self/fd/%d", fileno(output->stream));
+	unlink(output->temporary);
+	return linkat(AT_FDCWD, place, AT_FDCWD, output->temporary, AT_SYMLINK_FOLLOW) == 0;
+}
+
 omt_status omt_output_open(const char *path, omt_output *output, omt_error *err)
 {
+	static atomic_uint number; /* two threads may write the same file */
 	*output = (omt_output){0};
 	output->path = strdup(path);
-	if (!output->path || asprintf(&output->temporary, "%s.tmp.%ld", path, (long)getpid()) < 0) {
+	if (!output->path || asprintf(&output->temporary, "%s.tmp.%ld.%u", path, (long)getpid(),
+	                              atomic_fetch_add(&number, 1)) < 0) {
 		output->temporary = NULL;
 		omt_output_close(output, false, NULL);
 		return OMT_FAIL(err, NO_MEMORY, "%s: no memory", path);
 	}
-	output->stream = fopen(output->temporary, "wbe");
+	output->stream = open_nameless(path);
+	output->nameless = output->stream != NULL;
+	if (!output->stream)
+		output->stream = fopen(output->temporary, "wbe");
 	if (!output->stream) {
 		omt_status status = OMT_FAIL(err, IO, "%s: %s", output->temporary, strerror(errno));
 		omt_output_close(output, false, NULL);
@@ -141,6 +169,8 @@ omt_status omt_output_close(omt_output *output, bool commit, omt_error *err)
 	if (output->stream) {
 		bool whole = !ferror(output->stream) && fflush(output->stream) == 0 &&
 		             (!commit || fsync(fileno(output->stream)) == 0);
+		if (commit && whole && output->nameless)
+			whole = link_nameless(output);
 		int reason = errno;
 		whole = fclose(output->stream) == 0 && whole;
 		if (commit && whole && rename(output->temporary, output->path) == 0) {

@@ -1,7 +1,8 @@
 /* file.h - whole files in, whole files out.
  *
- * Reading maps; writing goes to a temporary name beside the target, is synced and renamed, so that
- * a killed run leaves the old file or the new one. */
+ * Reading maps; writing goes to a file without a name (a temporary name where the file system has
+ * no such files), is synced and renamed, so that a killed run leaves the old file or the new one.
+ */
 #ifndef OMT_BASE_FILE_H
 #define OMT_BASE_FILE_H
 
@@ -33,6 +34,7 @@ char *omt_path_folder(const char *path);
 typedef struct omt_output {
 	FILE *stream; /* write here */
 	char *path, *temporary;
+	bool nameless; /* not under `temporary` yet */
 } omt_output;
 
 omt_status omt_output_open(const char *path, omt_output *output, omt_error *err);

@@ -54,9 +54,17 @@ static void report(void *user, const char *what, uint64_t done, uint64_t total)
 	progress_open = true;
 }
 
+static void note(void *user, const char *text)
+{
+	(void)user;
+	cli_progress_end();
+	fprintf(stderr, "omnitile: %s\n", text);
+}
+
 omt_progress cli_progress(void)
 {
-	return (omt_progress){cli_quiet || !isatty(STDERR_FILENO) ? NULL : report, NULL};
+	return (omt_progress){cli_quiet || !isatty(STDERR_FILENO) ? NULL : report, NULL,
+	                      cli_quiet ? NULL : note};
 }
 
 void cli_progress_end(void)

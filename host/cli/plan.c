@@ -54,9 +54,11 @@ static void print_table(const json_t *plan)
 	       (long long)json_integer_value(json_object_get(plan, "launches")),
 	       json_number_value(json_object_get(plan, "flops")) / 1e9,
 	       json_number_value(json_object_get(plan, "bytes")) / 1e6);
-	printf("memory    %.2f MB, the device has %.2f MB: %s\n",
+	printf("memory    %.2f MB of %.2f MB, a buffer up to %.2f MB of %.2f MB: %s\n",
 	       (double)json_integer_value(json_object_get(plan, "memory_bytes")) / 1e6,
 	       (double)json_integer_value(json_object_get(device, "memory_bytes")) / 1e6,
+	       (double)json_integer_value(json_object_get(plan, "largest_bytes")) / 1e6,
+	       (double)json_integer_value(json_object_get(device, "max_alloc_bytes")) / 1e6,
 	       json_is_true(json_object_get(plan, "fits")) ? "fits" : "does not fit");
 	if (json_object_get(plan, "roofline_ms"))
 		printf("roofline  %.3f ms\n",

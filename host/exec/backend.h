@@ -37,7 +37,12 @@ typedef struct omt_backend_info {
 	int32_t panel;     /* rows a panel of packed weights; 1: row-major weights as they are */
 	int32_t tile_rows; /* rows of C that one step of gemm makes; 0: no tiles */
 	bool asynchronous; /* commands may return before they are done */
+	/* The device's memory is the host's: what alloc() borrows is used where it lies if that is
+	 * at a multiple of OMT_IN_PLACE_ALIGN (backends on the host: anywhere). */
+	bool in_place;
 } omt_backend_info;
+
+#define OMT_IN_PLACE_ALIGN 4096
 
 typedef struct omt_backend_options {
 	const char *device; /* number or part of a name, model: a file; NULL: OMT_DEVICE */

@@ -119,6 +119,7 @@ void omt_host_info(omt_backend_info *info)
 	info->max_alloc_bytes = info->memory_bytes;
 	info->compute_units = cores > 0 ? (int32_t)cores : 1;
 	info->panel = 1;
+	info->in_place = true;
 	snprintf(info->device, sizeof info->device, "cpu");
 	snprintf(info->platform, sizeof info->platform, "host");
 	while (cpu && fgets(line, sizeof line, cpu)) {

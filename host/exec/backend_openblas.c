@@ -151,9 +151,10 @@ static const float *expand_rows(omt_blas *blas, const omt_gemm_args *g, int32_t 
 static void finish_tile(const omt_blas *blas, const omt_gemm_args *g, int32_t row, int32_t rows,
                         int32_t col, int32_t cols)
 {
-	const float *scale = omt_host_buffer_data(g->scale), *bias = omt_host_buffer_data(g->bias);
-	const float *residual = omt_host_buffer_data(g->residual);
-	float *c = omt_host_buffer_data(g->c);
+	const float *scale = (const float *)omt_host_buffer_data(g->scale) + g->n_first;
+	const float *bias = (const float *)omt_host_buffer_data(g->bias) + g->n_first;
+	const float *residual = (const float *)omt_host_buffer_data(g->residual) + g->n_first;
+	float *c = (float *)omt_host_buffer_data(g->c) + g->n_first;
 	for (int32_t i = 0; i < rows; i++)
 		for (int32_t j = 0; j < cols; j++) {
 			float sum = blas->product[(size_t)j * CHUNK + (size_t)i];

@@ -25,6 +25,7 @@ typedef struct omt_cl {
 	cl_context context;
 	cl_command_queue compute, transfer;
 	cl_program program;
+	bool saved; /* the program is in the cache folder */
 	cl_kernel kernels[OMT_OP_COUNT];
 	uint64_t last_mark;
 	cl_event marks[OMT_MARKS]; /* mark m at m % OMT_MARKS */
@@ -116,6 +117,8 @@ static void close_cl(omt_backend *self)
 	omt_cl *cl = (omt_cl *)self;
 	if (cl->compute && cl->transfer)
 		wait_cl(self, 0, NULL);
+	if (cl->last_mark && !cl->saved)
+		omt_cl_program_keep(cl->device.device, &cl->tiles, cl->program);
 	for (size_t i = 0; i < OMT_MARKS; i++)
 		event_set(&cl->marks[i], NULL);
 	for (size_t i = 0; i < OMT_OP_COUNT; i++)
@@ -154,7 +157,7 @@ static omt_status open_cl(const omt_backend_options *options, omt_backend **self
 	cl->transfer = clCreateCommandQueue(cl->context, device, CL_QUEUE_PROFILING_ENABLE, &code);
 	OMT_GOTO(omt_cl_check(code, "clCreateCommandQueue", err));
 	OMT_GOTO(omt_cl_program_build(cl->context, device, &cl->tiles, &cl->program, cl->kernels,
-	                              err));
+	                              &cl->saved, err));
 	*self = &cl->base;
 	return OMT_OK;
 done:
@@ -199,6 +202,17 @@ static void free_cl(omt_backend *self, omt_buffer *buffer)
 	free(freed);
 }
 
+/* Pages of a file as they are mapped. NULL: the runtime wants a copy (it may refuse memory that it
+ * cannot write). */
+static cl_mem use_in_place(const omt_cl *cl, size_t bytes, const void *borrowed)
+{
+	cl_int code;
+	cl_mem memory = bytes ? clCreateBuffer(cl->context, CL_MEM_READ_ONLY | CL_MEM_USE_HOST_PTR,
+	                                       bytes, (void *)(uintptr_t)borrowed, &code)
+	                      : NULL;
+	return memory;
+}
+
 static omt_status alloc_cl(omt_backend *self, size_t bytes, omt_usage usage, const void *borrowed,
                            omt_buffer **given, omt_error *err)
 {
@@ -214,11 +228,15 @@ static omt_status alloc_cl(omt_backend *self, size_t bytes, omt_usage usage, con
 		return OMT_FAIL(err, NO_MEMORY, "a buffer of %zu bytes", bytes);
 	buffer->base = (omt_buffer){.owner = self, .bytes = bytes};
 	buffer->slot = usage == OMT_USAGE_SLOT;
+	if (borrowed && cl->info.in_place && (uintptr_t)borrowed % OMT_IN_PLACE_ALIGN == 0)
+		buffer->memory = use_in_place(cl, bytes, borrowed);
+	const bool copied = !buffer->memory;
+	code = CL_SUCCESS;
 	/* OpenCL has no empty buffers. */
-	buffer->memory =
-		clCreateBuffer(cl->context, CL_MEM_READ_WRITE, bytes ? bytes : 1, NULL, &code);
-	/* Copied, not used in place: mapped files are not aligned as devices ask for. */
-	if (code == CL_SUCCESS && borrowed && bytes)
+	if (copied)
+		buffer->memory = clCreateBuffer(cl->context, CL_MEM_READ_WRITE, bytes ? bytes : 1,
+		                                NULL, &code);
+	if (code == CL_SUCCESS && copied && borrowed && bytes)
 		code = clEnqueueWriteBuffer(cl->compute, buffer->memory, CL_TRUE, 0, bytes,
 		                            borrowed, 0, NULL, NULL);
 	if (code != CL_SUCCESS) {

@@ -18,7 +18,8 @@ struct omt_exec {
 	int32_t count;
 	char names[64];
 	uint32_t disabled; /* 1 << op: not on the first backend (OMT_DISABLE_OPS) */
-	size_t bytes;
+	size_t bytes, largest;
+	uint64_t most_bytes; /* of a buffer (OMT_MAX_ALLOC_BYTES); 0: what the device says */
 	uint64_t fallbacks;
 	omt_buffer *copies[OMT_OP_MAX_BUFFERS]; /* host memory for a fallback; grown as needed */
 	const omt_recorder *recorder;           /* instead of a chain */
@@ -84,6 +85,19 @@ static omt_status parse_disabled(uint32_t *disabled, omt_error *err)
 	return OMT_OK;
 }
 
+static omt_status parse_most_bytes(uint64_t *bytes, omt_error *err)
+{
+	const char *text = getenv("OMT_MAX_ALLOC_BYTES");
+	char *end;
+	*bytes = 0;
+	if (!text || !*text)
+		return OMT_OK;
+	*bytes = strtoull(text, &end, 10);
+	if (*end || !*bytes || text[0] == '-')
+		return OMT_FAIL(err, BAD_ARGUMENT, "OMT_MAX_ALLOC_BYTES: \"%s\" is no size", text);
+	return OMT_OK;
+}
+
 omt_status omt_exec_open(const char *text, const omt_backend_options *options, omt_exec **given,
                          omt_error *err)
 {
@@ -103,6 +117,7 @@ omt_status omt_exec_open(const char *text, const omt_backend_options *options, o
 	if (!exec)
 		return OMT_FAIL(err, NO_MEMORY, "a chain of backends");
 	OMT_GOTO(parse_disabled(&exec->disabled, err));
+	OMT_GOTO(parse_most_bytes(&exec->most_bytes, err));
 	for (int32_t i = 0; i < count && exec->count < MAX_CHAIN; i++) {
 		status = named[i]->open(options, &exec->chain[exec->count], err);
 		if (status == OMT_OK) {
@@ -154,11 +169,23 @@ void omt_exec_info(const omt_exec *exec, omt_backend_info *info)
 		*info = exec->recorder_info;
 	else
 		exec->chain[0]->class->info(exec->chain[0], info);
+	if (exec->most_bytes && exec->most_bytes < info->max_alloc_bytes)
+		info->max_alloc_bytes = exec->most_bytes;
 }
 
 const char *omt_exec_chain(const omt_exec *exec)
 {
 	return exec->names;
+}
+
+bool omt_exec_is_recorder(const omt_exec *exec)
+{
+	return exec->recorder;
+}
+
+size_t omt_exec_largest(const omt_exec *exec)
+{
+	return exec->largest;
 }
 
 size_t omt_exec_bytes(const omt_exec *exec)
@@ -183,6 +210,9 @@ omt_status omt_exec_alloc(omt_exec *exec, size_t bytes, omt_usage usage, const v
                           omt_buffer **buffer, omt_error *err)
 {
 	*buffer = NULL;
+	if (exec->most_bytes && bytes > exec->most_bytes)
+		return OMT_FAIL(err, DEVICE, "a buffer of %zu bytes, OMT_MAX_ALLOC_BYTES is %llu",
+		                bytes, (unsigned long long)exec->most_bytes);
 	if (exec->recorder) {
 		*buffer = calloc(1, sizeof **buffer);
 		if (!*buffer)
@@ -193,6 +223,8 @@ omt_status omt_exec_alloc(omt_exec *exec, size_t bytes, omt_usage usage, const v
 	}
 	(*buffer)->bytes = bytes;
 	exec->bytes += bytes;
+	if (usage != OMT_USAGE_WEIGHT && bytes > exec->largest)
+		exec->largest = bytes;
 	return OMT_OK;
 }
 

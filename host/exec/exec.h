@@ -14,7 +14,7 @@ typedef struct omt_exec omt_exec;
  * these three. "model" comes alone: behind another backend it would leave results out. A chain
  * whose first backend cannot be opened fails when only one is named, otherwise the next one is
  * taken. OMT_DISABLE_OPS ("gemm,rotary") makes the first backend not support these ops, to try the
- * fallback. */
+ * fallback. OMT_MAX_ALLOC_BYTES lowers the device's max_alloc_bytes, to try matrices in blocks. */
 omt_status omt_exec_open(const char *chain, const omt_backend_options *options, omt_exec **exec,
                          omt_error *err);
 void omt_exec_close(omt_exec *exec);
@@ -36,18 +36,21 @@ double omt_exec_elapsed(omt_exec *exec, uint64_t first, uint64_t last);
 omt_status omt_exec_run(omt_exec *exec, omt_op op, const void *args, uint64_t *mark,
                         omt_error *err);
 
+/* The largest buffer so far that holds no weights. */
+size_t omt_exec_largest(const omt_exec *exec);
 /* Bytes allocated now, and how many ops ran on a later backend of the chain. */
 size_t omt_exec_bytes(const omt_exec *exec);
 uint64_t omt_exec_fallbacks(const omt_exec *exec);
 
 /* A recorder gets every op instead of a device: the planner walks the real forward code with it.
- * Buffers of a recorder have sizes but no content. */
+ * Buffers of a recorder have sizes but no content: what is written need not be there. */
 typedef struct omt_recorder {
 	void (*op)(void *user, omt_op op, const void *args);
 	void *user;
 } omt_recorder;
 omt_status omt_exec_open_recorder(const omt_recorder *recorder, const omt_backend_info *info,
                                   omt_exec **exec, omt_error *err);
+bool omt_exec_is_recorder(const omt_exec *exec);
 
 /* omt_run(exec, gemm, .a = x, .m = 3, ..., err): an op by name. */
 #define OMT_RUN(exec, op, err, ...) \

@@ -63,10 +63,30 @@ omt_status omt_cl_tiles_for(cl_device_id device, omt_cl_tiles *tiles, omt_error 
 bool omt_cl_launch_size(omt_op op, const void *args, const omt_cl_tiles *tiles, int32_t units,
                         size_t global[3], size_t local[3]);
 
-/* Builds all kernels and checks their arguments against the contract. On failure *program and
- * kernels[] hold what was made until then, for the caller to release. */
+/* A program before it is built. */
+typedef struct omt_cl_source {
+	const char *const *texts;
+	size_t count;
+	const char *options;
+} omt_cl_source;
+
+/* The program of this source as it was saved in the cache folder, built for the device (one device
+ * of the context); false: there is none, or the runtime refuses it. Whether its kernels are those
+ * of the contract is the caller's to ask. A program from a binary may have no names and types of
+ * arguments to check (clGetKernelArgInfo): there the numbers of arguments have to do. */
+bool omt_cl_program_load(cl_context context, cl_device_id device, const omt_cl_source *source,
+                         cl_program *program);
+/* Saves a built program, if it can be. */
+void omt_cl_program_save(cl_device_id device, const omt_cl_source *source, cl_program program);
+
+/* Builds all kernels, or takes them from the cache folder (`saved`), and checks their arguments
+ * against the contract. On failure *program and kernels[] hold what was made until then, for the
+ * caller to release. */
 omt_status omt_cl_program_build(cl_context context, cl_device_id device, const omt_cl_tiles *tiles,
-                                cl_program *program, cl_kernel kernels[OMT_OP_COUNT],
+                                cl_program *program, cl_kernel kernels[OMT_OP_COUNT], bool *saved,
                                 omt_error *err);
+/* Saves such a program, best after use: PoCL's binaries hold the kernels as compiled for the local
+ * sizes that were launched. */
+void omt_cl_program_keep(cl_device_id device, const omt_cl_tiles *tiles, cl_program program);
 
 #endif

@@ -95,6 +95,7 @@ void omt_cl_device_info(const omt_cl_device *device, omt_backend_info *info)
 {
 	cl_ulong memory = 0, most = 0;
 	cl_uint units = 0;
+	cl_bool unified = CL_FALSE;
 	*info = (omt_backend_info){.asynchronous = true};
 	snprintf(info->backend, sizeof info->backend, "opencl");
 	put_text(info->device, sizeof info->device, device_text(device->device, CL_DEVICE_NAME));
@@ -106,6 +107,9 @@ void omt_cl_device_info(const omt_cl_device *device, omt_backend_info *info)
 	clGetDeviceInfo(device->device, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof memory, &memory, NULL);
 	clGetDeviceInfo(device->device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof most, &most, NULL);
 	clGetDeviceInfo(device->device, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
+	clGetDeviceInfo(device->device, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof unified, &unified,
+	                NULL);
+	info->in_place = unified;
 	info->memory_bytes = memory;
 	info->max_alloc_bytes = most;
 	info->compute_units = (int32_t)units;

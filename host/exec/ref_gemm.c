@@ -4,6 +4,10 @@
 
 void ref_gemm(OMT_REF_ARGS(OMT_GEMM))
 {
+	residual += n_first;
+	scale += n_first;
+	bias += n_first;
+	c += n_first;
 	for (int32_t row = 0; row < m; row++) {
 		const float *x = a + (size_t)row * (size_t)lda;
 		for (int32_t col = 0; col < n; col++) {

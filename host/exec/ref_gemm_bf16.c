@@ -4,6 +4,9 @@
 
 void ref_gemm_bf16(OMT_REF_ARGS(OMT_GEMM_BF16))
 {
+	residual += n_first;
+	bias += n_first;
+	c += n_first;
 	for (int32_t row = 0; row < m; row++)
 		for (int32_t col = 0; col < n; col++) {
 			const float *x = a + (size_t)row * (size_t)lda;

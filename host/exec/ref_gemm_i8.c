@@ -4,6 +4,10 @@
 
 void ref_gemm_i8(OMT_REF_ARGS(OMT_GEMM_I8))
 {
+	residual += n_first;
+	scale += n_first;
+	bias += n_first;
+	c += n_first;
 	for (int32_t row = 0; row < m; row++)
 		for (int32_t col = 0; col < n; col++) {
 			int32_t dot = 0;

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "model/engine_private.h"
+#include "model/memory.h"
 
 #define MAX_SLOTS 16
 
@@ -67,8 +68,11 @@ omt_status omt_engine_open_on(const omt_model *model, const omt_engine_options *
 		status = OMT_FAIL(err, NO_MEMORY, "%d slots", options->slots);
 		goto done;
 	}
-	OMT_GOTO(omt_params_load(model, exec, engine->info.panel, wants_int8(options),
-	                         &options->progress, &engine->params, err));
+	const omt_load load = {.info = &engine->info,
+	                       .int8 = wants_int8(options),
+	                       .cache = options->cache,
+	                       .progress = &options->progress};
+	OMT_GOTO(omt_params_load(model, exec, &load, &engine->params, err));
 	OMT_GOTO(omt_workspace_open(&model->config, &limits,
 	                            wants_int8(options) && engine->info.panel > 1, exec,
 	                            &engine->work, err));
@@ -110,7 +114,14 @@ omt_status omt_engine_open(const omt_model *model, const omt_engine_options *opt
 	OMT_TRY(check_options(options, err));
 	const omt_backend_options backend = {.device = options->device,
 	                                     .threads = cores_left(options->threads)};
+	omt_backend_info info;
 	OMT_TRY(omt_exec_open(options->backend, &backend, &exec, err));
+	omt_exec_info(exec, &info);
+	omt_status status = omt_memory_check(model, options, &info, err);
+	if (status != OMT_OK) {
+		omt_exec_close(exec);
+		return status;
+	}
 	return omt_engine_open_on(model, options, exec, engine, err);
 }
 

@@ -80,34 +80,45 @@ void omt_workspace_close(omt_exec *exec, omt_workspace *work)
 	*work = (omt_workspace){0};
 }
 
+/* One block of the matrix's rows: its columns of c. */
+static omt_status apply_block(const omt_forward *f, const omt_linear *linear, int32_t block,
+                              omt_buffer *a, int32_t rows, int32_t act, int32_t flags,
+                              omt_buffer *residual, omt_buffer *c, omt_error *err)
+{
+	/* A buffer that is not in use is bound to one that is. */
+	omt_buffer *w = linear->w.at[block], *bias = linear->bias ? linear->bias : w;
+	omt_buffer *scale = linear->scale ? linear->scale : w;
+	const omt_workspace *work = f->work;
+	const int32_t first = block * linear->w.rows, left = linear->n - first;
+	const int32_t n = left < linear->w.rows ? left : linear->w.rows;
+	if (!residual)
+		residual = w;
+	if (linear->dtype != OMT_I8X4)
+		return OMT_RUN(f->exec, gemm, err, .a = a, .w = w, .scale = scale, .bias = bias,
+		               .residual = residual, .c = c, .m = rows, .n = n, .k = linear->k,
+		               .lda = linear->k, .ldw = linear->k, .ldr = linear->n,
+		               .ldc = linear->n, .w_dtype = linear->dtype, .w_panel = linear->panel,
+		               .act = act, .flags = flags, .n_first = first);
+	return OMT_RUN(f->exec, gemm_i8, err, .a = work->bytes, .a_scale = work->scales, .w = w,
+	               .scale = scale, .bias = bias, .residual = residual, .c = c, .m = rows,
+	               .n = n, .k = linear->k, .lda = (linear->k + 3) / 4 * 4, .ldr = linear->n,
+	               .ldc = linear->n, .w_panel = linear->panel, .act = act, .flags = flags,
+	               .n_first = first);
+}
+
 static omt_status apply_gemm(const omt_forward *f, const omt_linear *linear, omt_buffer *a,
                              int32_t rows, int32_t act, int32_t flags, omt_buffer *residual,
                              omt_buffer *c, omt_error *err)
 {
-	/* A buffer that is not in use is bound to one that is. */
-	omt_buffer *unused = linear->w;
-	omt_buffer *bias = linear->bias ? linear->bias : unused;
-	const omt_workspace *work = f->work;
-	const int32_t quads = (linear->k + 3) / 4 * 4;
-	if (!residual)
-		residual = unused;
 	flags |= linear->bias ? OMT_GEMM_BIAS : 0;
-	if (linear->scale)
-		flags |= OMT_GEMM_SCALE;
-	if (linear->dtype != OMT_I8X4)
-		return OMT_RUN(f->exec, gemm, err, .a = a, .w = linear->w,
-		               .scale = linear->scale ? linear->scale : unused, .bias = bias,
-		               .residual = residual, .c = c, .m = rows, .n = linear->n,
-		               .k = linear->k, .lda = linear->k, .ldw = linear->k, .ldr = linear->n,
-		               .ldc = linear->n, .w_dtype = linear->dtype, .w_panel = linear->panel,
-		               .act = act, .flags = flags);
-	OMT_TRY(OMT_RUN(f->exec, quantize, err, .x = a, .out = work->bytes, .scale = work->scales,
-	                .rows = rows, .cols = linear->k, .ldx = linear->k, .ldo = quads));
-	return OMT_RUN(f->exec, gemm_i8, err, .a = work->bytes, .a_scale = work->scales,
-	               .w = linear->w, .scale = linear->scale, .bias = bias, .residual = residual,
-	               .c = c, .m = rows, .n = linear->n, .k = linear->k, .lda = quads,
-	               .ldr = linear->n, .ldc = linear->n, .w_panel = linear->panel, .act = act,
-	               .flags = flags);
+	flags |= linear->scale ? OMT_GEMM_SCALE : 0;
+	if (linear->dtype == OMT_I8X4)
+		OMT_TRY(OMT_RUN(f->exec, quantize, err, .x = a, .out = f->work->bytes,
+		                .scale = f->work->scales, .rows = rows, .cols = linear->k,
+		                .ldx = linear->k, .ldo = (linear->k + 3) / 4 * 4));
+	for (int32_t i = 0; i < linear->w.count; i++)
+		OMT_TRY(apply_block(f, linear, i, a, rows, act, flags, residual, c, err));
+	return OMT_OK;
 }
 
 omt_status omt_apply_linear(const omt_forward *f, const omt_linear *linear, omt_buffer *a,
@@ -141,7 +152,7 @@ omt_status omt_apply_rows(const omt_forward *f, omt_buffer *src, omt_buffer *src
 {
 	return OMT_RUN(f->exec, rows, err, .src = src, .src_index = src_index,
 	               .dst_index = dst_index, .dst = dst, .count = count, .cols = cols,
-	               .lds = cols, .ldd = cols, .src_dtype = OMT_F32);
+	               .lds = cols, .ldd = cols, .src_dtype = OMT_F32, .src_rows = INT32_MAX);
 }
 
 omt_status omt_forward_stage(const omt_forward *f, const char *name, int32_t layer,

@@ -6,83 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/number.h"
-
-typedef struct omt_loader {
-	const omt_model *model;
-	omt_exec *exec;
-	int32_t panel;
-	bool int8;
-	const omt_progress *progress;
-	omt_params *params;
-	size_t bytes; /* loaded so far */
-	omt_error *err;
-	omt_status status; /* of the first failure; after it the calls below do nothing */
-} omt_loader;
-
-static const size_t dtype_bytes[] = {[OMT_F32] = 4, [OMT_BF16] = 2, [OMT_F16] = 2};
-
-static bool ok(omt_loader *load, omt_status status)
-{
-	if (load->status == OMT_OK)
-		load->status = status;
-	return load->status == OMT_OK;
-}
-
-static void report(omt_loader *load, size_t bytes)
-{
-	load->bytes += bytes;
-	if (load->progress && load->progress->report)
-		load->progress->report(load->progress->user, "weights", load->bytes,
-		                       omt_weights_bytes(load->model->weights));
-}
-
-/* A buffer of the parameters: freed with them. */
-static omt_buffer *new_buffer(omt_loader *load, size_t bytes, const void *borrowed)
-{
-	omt_params *params = load->params;
-	omt_buffer *buffer = NULL;
-	if (params->owned_count == params->owned_capacity) {
-		size_t capacity = params->owned_capacity ? 2 * params->owned_capacity : 256;
-		omt_buffer **grown = realloc(params->owned, capacity * sizeof(omt_buffer *));
-		if (!grown) {
-			load->status = OMT_FAIL(load->err, NO_MEMORY, "%zu buffers", capacity);
-			return NULL;
-		}
-		params->owned = grown;
-		params->owned_capacity = capacity;
-	}
-	if (!ok(load,
-	        omt_exec_alloc(load->exec, bytes, OMT_USAGE_WEIGHT, borrowed, &buffer, load->err)))
-		return NULL;
-	params->owned[params->owned_count++] = buffer;
-	return buffer;
-}
-
-/* A buffer with content that need not outlive the call. */
-static omt_buffer *new_copy(omt_loader *load, const void *data, size_t bytes)
-{
-	omt_buffer *buffer = new_buffer(load, bytes, NULL);
-	if (buffer && ok(load, omt_exec_write(load->exec, buffer, 0, data, bytes, NULL, load->err)))
-		ok(load, omt_exec_wait(load->exec, 0, load->err));
-	return buffer;
-}
-
-/* The tensor as it lies in the file, in place where the backend can; a file may put a tensor where
- * its elements are not aligned, then it is copied. */
-static omt_buffer *new_mapped(omt_loader *load, const omt_tensor *tensor)
-{
-	if ((uintptr_t)tensor->data % dtype_bytes[tensor->dtype])
-		return new_copy(load, tensor->data, tensor->bytes);
-	return new_buffer(load, tensor->bytes, tensor->data);
-}
+#include "model/loader.h"
 
 static bool find(omt_loader *load, const char *name, int32_t dims, const int64_t *shape,
                  omt_tensor *tensor)
 {
 	if (load->status != OMT_OK)
 		return false;
-	if (!ok(load, omt_weights_find(load->model->weights, name, dims, shape, tensor, load->err)))
+	if (!omt_loader_ok(load, omt_weights_find(load->model->weights, name, dims, shape, tensor,
+	                                          load->err)))
 		return false;
 	if (tensor->dtype != OMT_F32 && tensor->dtype != OMT_BF16 && tensor->dtype != OMT_F16)
 		load->status = OMT_FAIL(load->err, BAD_MODEL, "%s: %s is not f32, bf16 or f16",
@@ -90,116 +22,23 @@ static bool find(omt_loader *load, const char *name, int32_t dims, const int64_t
 	return load->status == OMT_OK;
 }
 
-static float element(const omt_tensor *tensor, size_t i)
-{
-	uint16_t half;
-	float value;
-	if (tensor->dtype == OMT_F32) {
-		memcpy(&value, tensor->data + 4 * i, sizeof value);
-		return value;
-	}
-	memcpy(&half, tensor->data + 2 * i, sizeof half);
-	return tensor->dtype == OMT_BF16 ? omt_f32_from_bf16(half) : omt_f32_from_f16(half);
-}
-
 /* A vector of `size` as f32. */
 static omt_buffer *load_vector(omt_loader *load, const char *name, int32_t size)
 {
 	omt_tensor tensor;
-	if (!find(load, name, 1, (int64_t[]){size}, &tensor))
+	if (!find(load, name, 1, (int64_t[]){size}, &tensor) || load->pass != OMT_PASS_LOAD)
 		return NULL;
 	float *values = malloc((size_t)size * sizeof *values);
 	if (!values) {
 		load->status = OMT_FAIL(load->err, NO_MEMORY, "%s", name);
 		return NULL;
 	}
-	for (size_t i = 0; i < (size_t)size; i++)
-		values[i] = element(&tensor, i);
-	omt_buffer *buffer = new_copy(load, values, (size_t)size * sizeof *values);
+	for (size_t i = 0; i < (size_t)size && !omt_exec_is_recorder(load->exec); i++)
+		values[i] = omt_loader_element(&tensor, i);
+	omt_buffer *buffer = omt_loader_copy(load, values, (size_t)size * sizeof *values);
 	free(values);
-	report(load, tensor.bytes);
+	omt_loader_report(load, tensor.bytes);
 	return buffer;
-}
-
-/* `source`, rows of k elements, as panels into linear->w. */
-static void pack_rows(omt_loader *load, omt_linear *linear, int32_t dtype, const void *data,
-                      size_t bytes)
-{
-	omt_exec *exec = load->exec;
-	omt_buffer *source = NULL;
-	if (!linear->w ||
-	    !ok(load, omt_exec_alloc(exec, bytes, OMT_USAGE_WEIGHT, data, &source, load->err)))
-		return;
-	if (ok(load,
-	       OMT_RUN(exec, pack, load->err, .src = source, .dst = linear->w, .n = linear->n,
-	               .k = linear->k, .lds = linear->k, .dtype = dtype, .panel = load->panel)))
-		ok(load, omt_exec_wait(exec, 0, load->err));
-	omt_exec_free(exec, source);
-}
-
-/* Rows of a tensor as int8 with a scale each. */
-static void quantize_rows(const omt_tensor *tensor, int32_t n, int32_t k, float *row, int8_t *bytes,
-                          float *scales)
-{
-	for (int32_t i = 0; i < n; i++) {
-		const size_t at = (size_t)i * (size_t)k;
-		float most = 0;
-		for (int32_t j = 0; j < k; j++) {
-			row[j] = element(tensor, at + (size_t)j);
-			most = fmaxf(most, fabsf(row[j]));
-		}
-		const float inverse = most > 0 ? 127.0f / most : 0;
-		for (int32_t j = 0; j < k; j++)
-			bytes[at + (size_t)j] = (int8_t)lrintf(row[j] * inverse);
-		scales[i] = most / 127.0f;
-	}
-}
-
-static void load_int8(omt_loader *load, const omt_tensor *tensor, omt_linear *linear)
-{
-	const size_t rows = (size_t)linear->n, cols = (size_t)linear->k;
-	const size_t panel = (size_t)load->panel;
-	float *row = malloc(cols * sizeof *row), *scales = malloc(rows * sizeof *scales);
-	int8_t *bytes = malloc(rows * cols);
-	if (row && scales && bytes) {
-		quantize_rows(tensor, linear->n, linear->k, row, bytes, scales);
-		linear->scale = new_copy(load, scales, rows * sizeof *scales);
-		if (load->panel == 1) {
-			linear->dtype = OMT_I8;
-			linear->w = new_copy(load, bytes, rows * cols);
-		} else {
-			linear->dtype = OMT_I8X4;
-			linear->w = new_buffer(
-				load, (rows + panel - 1) / panel * panel * ((cols + 3) / 4 * 4),
-				NULL);
-			pack_rows(load, linear, OMT_I8X4, bytes, rows * cols);
-		}
-	} else if (load->status == OMT_OK) {
-		load->status = OMT_FAIL(load->err, NO_MEMORY, "a matrix of %zu bytes", rows * cols);
-	}
-	free(row);
-	free(scales);
-	free(bytes);
-}
-
-static void load_matrix(omt_loader *load, const omt_tensor *tensor, omt_linear *linear)
-{
-	const size_t panel = (size_t)load->panel;
-	linear->dtype = tensor->dtype;
-	linear->panel = load->panel;
-	if (load->int8) {
-		load_int8(load, tensor, linear);
-	} else if (load->panel == 1) {
-		linear->w = new_mapped(load, tensor);
-		return;
-	} else {
-		const size_t rows = ((size_t)linear->n + panel - 1) / panel * panel;
-		linear->w = new_buffer(load, rows * (size_t)linear->k * dtype_bytes[tensor->dtype],
-		                       NULL);
-		pack_rows(load, linear, tensor->dtype, tensor->data, tensor->bytes);
-	}
-	/* What is on the device need not stay in memory as pages of the file too. */
-	omt_weights_release(load->model->weights);
 }
 
 /* Loads NAME.weight of `shape` as a matrix [n, k], and NAME.bias if it has one. */
@@ -216,8 +55,8 @@ static void load_weight(omt_loader *load, omt_linear *linear, int32_t dims, cons
 	snprintf(name, sizeof name, "%s.weight", stem);
 	if (!find(load, name, dims, shape, &tensor))
 		return;
-	load_matrix(load, &tensor, linear);
-	report(load, tensor.bytes);
+	omt_loader_matrix(load, &tensor, linear);
+	omt_loader_report(load, tensor.bytes);
 	snprintf(name, sizeof name, "%s.bias", stem);
 	if (bias)
 		linear->bias = load_vector(load, name, linear->n);
@@ -260,9 +99,9 @@ static void load_text(omt_loader *load, omt_params *params)
 	int32_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
 	omt_tensor table;
 	if (find(load, "model.embed_tokens.weight", 2, (int64_t[]){c->vocab, c->hidden}, &table)) {
-		params->embedding = new_mapped(load, &table);
+		omt_loader_table(load, &table, c->vocab, c->hidden, &params->embedding);
 		params->embedding_dtype = table.dtype;
-		report(load, table.bytes);
+		omt_loader_report(load, table.bytes);
 	}
 	for (int32_t i = 0; i < c->layers; i++) {
 		omt_text_layer *to = &params->text[i];
@@ -328,7 +167,7 @@ static omt_buffer *load_sinusoids(omt_loader *load, int32_t rows, int32_t channe
 			table[row * 2 * half + i] = (float)sin((double)angle);
 			table[row * 2 * half + half + i] = (float)cos((double)angle);
 		}
-	omt_buffer *buffer = new_copy(load, table, (size_t)rows * 2 * half * sizeof *table);
+	omt_buffer *buffer = omt_loader_copy(load, table, (size_t)rows * 2 * half * sizeof *table);
 	free(table);
 	return buffer;
 }
@@ -340,7 +179,7 @@ static void load_audio(omt_loader *load, omt_params *params)
 	load_weight(load, &params->conv1, 3, (int64_t[]){d, c->mel_bins, 3}, BIAS,
 	            "audio_tower.conv1");
 	load_weight(load, &params->conv2, 3, (int64_t[]){d, d, 3}, BIAS, "audio_tower.conv2");
-	if (load->status == OMT_OK)
+	if (load->status == OMT_OK && load->pass == OMT_PASS_LOAD)
 		params->audio_positions = load_sinusoids(load, c->n_window, d);
 	for (int32_t i = 0; i < c->layers; i++) {
 		omt_audio_layer *to = &params->audio[i];
@@ -358,39 +197,92 @@ static void load_audio(omt_loader *load, omt_params *params)
 	linear(load, &params->audio_proj, c->output_dim, d, BIAS, "audio_tower.proj");
 }
 
-omt_status omt_params_load(const omt_model *model, omt_exec *exec, int32_t panel, bool int8,
-                           const omt_progress *progress, omt_params *params, omt_error *err)
+static omt_status walk(omt_loader *load, omt_pass pass)
+{
+	load->pass = pass;
+	load->bytes = 0;
+	load_text(load, load->params);
+	load_vision(load, load->params);
+	load_audio(load, load->params);
+	return load->status;
+}
+
+/* Whether the backend's weights are others than the checkpoint's, and real ones. */
+static bool may_pack(const omt_load *how, const omt_exec *exec)
+{
+	const bool off = how->cache && !strcmp(how->cache, "none");
+	return !off && (how->info->panel > 1 || how->int8) && !omt_exec_is_recorder(exec) &&
+	       strcmp(how->info->backend, omt_backend_model.name) != 0;
+}
+
+static void note(const omt_load *how, const char *text)
+{
+	if (how->progress && how->progress->note)
+		how->progress->note(how->progress->user, text);
+}
+
+/* Makes load->packed a mapped file, or NULL. What goes wrong with the file is no failure: the run
+ * goes on without it. */
+static omt_status open_packed(omt_loader *load)
+{
+	char text[sizeof load->err->text + 64];
+	omt_error why = {0}, *err = load->err;
+	OMT_TRY(omt_packed_new(load->model->weights, load->model->dir, load->how->cache,
+	                       load->how->info->panel, load->how->int8, &load->packed, err));
+	if (!load->packed)
+		return OMT_OK;
+	load->params->packed = load->packed;
+	OMT_TRY(walk(load, OMT_PASS_LIST));
+	if (omt_packed_map(load->packed))
+		return OMT_OK;
+	load->err = &why;
+	if (omt_loader_ok(load, omt_packed_create(load->packed, &why)))
+		walk(load, OMT_PASS_WRITE);
+	const bool written = load->status == OMT_OK;
+	omt_status status = omt_packed_close(load->packed, written, &why);
+	if (written && status == OMT_OK && omt_packed_map(load->packed)) {
+		snprintf(text, sizeof text, "packed weights are kept in %s (%.3f GB)",
+		         omt_packed_path(load->packed),
+		         (double)omt_packed_bytes(load->packed) * 1e-9);
+		note(load->how, text);
+	} else {
+		snprintf(text, sizeof text, "packed weights are not kept: %s",
+		         why.text[0] ? why.text : omt_packed_path(load->packed));
+		note(load->how, text);
+		load->packed = NULL;
+	}
+	load->status = OMT_OK;
+	load->err = err;
+	return OMT_OK;
+}
+
+omt_status omt_params_load(const omt_model *model, omt_exec *exec, const omt_load *how,
+                           omt_params *params, omt_error *err)
 {
 	const omt_config *config = &model->config;
-	omt_loader load = {.model = model,
-	                   .exec = exec,
-	                   .panel = panel,
-	                   .int8 = int8,
-	                   .progress = progress,
-	                   .params = params,
-	                   .err = err};
+	omt_loader load = {.model = model, .exec = exec, .how = how, .params = params, .err = err};
 	*params = (omt_params){0};
 	params->text = calloc((size_t)config->text.layers, sizeof *params->text);
 	params->vision = calloc((size_t)config->vision.depth, sizeof *params->vision);
 	params->audio = calloc((size_t)config->audio.layers, sizeof *params->audio);
 	if (!params->text || !params->vision || !params->audio)
 		load.status = OMT_FAIL(err, NO_MEMORY, "layers of %s", model->dir);
-	if (load.status == OMT_OK) {
-		load_text(&load, params);
-		load_vision(&load, params);
-		load_audio(&load, params);
-	}
-	if (load.status != OMT_OK) {
+	if (load.status == OMT_OK && may_pack(how, exec))
+		omt_loader_ok(&load, open_packed(&load));
+	if (load.status == OMT_OK)
+		walk(&load, OMT_PASS_LOAD);
+	if (load.status == OMT_OK && params->packed && !how->info->in_place)
+		omt_packed_release(params->packed);
+	if (load.status != OMT_OK)
 		omt_params_free(exec, params);
-		return load.status;
-	}
-	return OMT_OK;
+	return load.status;
 }
 
 void omt_params_free(omt_exec *exec, omt_params *params)
 {
 	for (size_t i = 0; i < params->owned_count; i++)
 		omt_exec_free(exec, params->owned[i]);
+	omt_packed_free(params->packed);
 	free(params->owned);
 	free(params->text);
 	free(params->vision);

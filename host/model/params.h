@@ -8,11 +8,21 @@
 
 #include "exec/exec.h"
 #include "model/model.h"
+#include "model/packed.h"
+
+/* A matrix of n rows, in as few buffers as the device's largest allocation allows: block i has the
+ * rows from i * rows on. */
+#define OMT_BLOCKS 64
+typedef struct omt_blocks {
+	omt_buffer *at[OMT_BLOCKS];
+	int32_t count, rows;
+} omt_blocks;
 
 /* y[n] = W[n, k] x + bias */
 typedef struct omt_linear {
-	omt_buffer *w, *bias; /* bias NULL: none */
-	omt_buffer *scale;    /* of each row of int8 weights; NULL: others */
+	omt_blocks w;
+	omt_buffer *bias;  /* NULL: none */
+	omt_buffer *scale; /* of each row of int8 weights; NULL: others */
 	int32_t n, k, dtype, panel;
 } omt_linear;
 
@@ -36,7 +46,7 @@ typedef struct omt_audio_layer {
 } omt_audio_layer;
 
 typedef struct omt_params {
-	omt_buffer *embedding; /* [vocab, hidden], row-major */
+	omt_blocks embedding; /* [vocab, hidden], row-major */
 	int32_t embedding_dtype;
 	omt_text_layer *text;
 	omt_norm text_norm;
@@ -54,12 +64,22 @@ typedef struct omt_params {
 
 	omt_buffer **owned; /* all buffers above, to free them */
 	size_t owned_count, owned_capacity;
+	omt_packed *packed; /* what some of them use in place; NULL: none */
 } omt_params;
 
-/* `panel`: of the backend's info. `int8`: matrices as int8 with a scale a row (not the embedding
- * table), max|w| / 127. On failure nothing is held. */
-omt_status omt_params_load(const omt_model *model, omt_exec *exec, int32_t panel, bool int8,
-                           const omt_progress *progress, omt_params *params, omt_error *err);
+/* How weights are loaded. */
+typedef struct omt_load {
+	const omt_backend_info *info; /* panel, max_alloc_bytes, in_place */
+	bool int8;         /* matrices with a scale a row, max|w| / 127 (not the table) */
+	const char *cache; /* as omt_engine_options.cache */
+	const omt_progress *progress; /* may be NULL */
+} omt_load;
+
+/* Where the backend's weights differ from the checkpoint's, they are made once, into a file that is
+ * mapped from then on (model/packed.h); where there can be none, they are made each time. On
+ * failure nothing is held. */
+omt_status omt_params_load(const omt_model *model, omt_exec *exec, const omt_load *how,
+                           omt_params *params, omt_error *err);
 void omt_params_free(omt_exec *exec, omt_params *params);
 
 #endif

@@ -7,7 +7,7 @@
 #include <jansson.h>
 
 #include "exec/device_file.h"
-#include "model/engine_private.h"
+#include "model/memory.h"
 #include "token/prompt.h"
 
 /* Launches of one op with the same scalars are one line of the plan. */
@@ -19,7 +19,7 @@ typedef struct omt_plan_line {
 } omt_plan_line;
 
 typedef struct omt_planner {
-	bool recording; /* off while weights are loaded */
+	bool recording; /* off while weights are packed */
 	omt_plan_line *lines;
 	size_t count, capacity;
 	bool failed;
@@ -197,15 +197,16 @@ static char *plan_json(const omt_planner *plan, const omt_engine *engine, const 
 		roofline_ms += json_real_value(json_object_get(json, "roofline_ms"));
 		json_array_append_new(ops, json);
 	}
-	json_int_t memory = (json_int_t)omt_exec_bytes(engine->exec);
+	const omt_memory memory = {.bytes = omt_exec_bytes(engine->exec),
+	                           .largest = omt_exec_largest(engine->exec)};
 	json_t *all = json_pack(
-		"{s{ss ss sI sI si si} si si sI sf sf sI sb so}", "device", "name", info->device,
+		"{s{ss ss sI sI si si} si si sI sf sf sI sI sb so}", "device", "name", info->device,
 		"backend", info->backend, "memory_bytes", (json_int_t)info->memory_bytes,
 		"max_alloc_bytes", (json_int_t)info->max_alloc_bytes, "panel", info->panel,
 		"tile_rows", info->tile_rows, "items", batch->items, "tokens", batch->tokens,
-		"launches", launches, "flops", flops, "bytes", bytes, "memory_bytes", memory,
-		"fits", !info->memory_bytes || memory <= (json_int_t)info->memory_bytes, "ops",
-		ops);
+		"launches", launches, "flops", flops, "bytes", bytes, "memory_bytes",
+		(json_int_t)memory.bytes, "largest_bytes", (json_int_t)memory.largest, "fits",
+		omt_memory_fits(&memory, info), "ops", ops);
 	if (roofline_ms > 0)
 		json_object_set_new(all, "roofline_ms", json_real(roofline_ms));
 	char *text = all ? json_dumps(all, JSON_INDENT(1)) : NULL;

@@ -6,17 +6,23 @@
 
 omt_status omt_forward_embed_tokens(const omt_forward *f, omt_error *err)
 {
+	const omt_blocks *table = &f->params->embedding;
 	int32_t hidden = f->config->text.hidden;
-	omt_rows_args args = {.src = f->params->embedding,
-	                      .src_index = f->batch->device.ids,
+	omt_rows_args args = {.src_index = f->batch->device.ids,
 	                      .dst_index = f->work->iota,
 	                      .dst = f->work->text,
 	                      .count = f->batch->tokens,
 	                      .cols = hidden,
 	                      .lds = hidden,
 	                      .ldd = hidden,
-	                      .src_dtype = f->params->embedding_dtype};
-	return omt_exec_run(f->exec, OMT_OP_rows, &args, f->first, err);
+	                      .src_dtype = f->params->embedding_dtype,
+	                      .src_rows = table->rows};
+	for (int32_t i = 0; i < table->count; i++) {
+		args.src = table->at[i];
+		args.src_first = i * table->rows;
+		OMT_TRY(omt_exec_run(f->exec, OMT_OP_rows, &args, i ? NULL : f->first, err));
+	}
+	return OMT_OK;
 }
 
 static omt_status attend(const omt_forward *f, const omt_text_layer *layer, omt_error *err)

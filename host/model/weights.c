@@ -1,9 +1,12 @@
 #include "model/weights.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/number.h"
@@ -16,6 +19,7 @@
 typedef struct omt_shard {
 	char *path;
 	omt_map map;
+	size_t header_bytes;
 	json_t *header; /* owns the tensors' names */
 } omt_shard;
 
@@ -57,7 +61,7 @@ static omt_status read_header(omt_shard *shard, size_t *data_at, omt_error *err)
 	                       err));
 	if (!json_is_object(shard->header))
 		return OMT_FAIL(err, BAD_FORMAT, "%s: the header is not an object", shard->path);
-	*data_at = 8 + (size_t)length;
+	*data_at = shard->header_bytes = 8 + (size_t)length;
 	return OMT_OK;
 }
 
@@ -371,6 +375,23 @@ size_t omt_weights_count(const omt_weights *weights)
 size_t omt_weights_bytes(const omt_weights *weights)
 {
 	return weights->bytes;
+}
+
+omt_status omt_weights_identify(const omt_weights *weights, FILE *to, omt_error *err)
+{
+	for (size_t i = 0; i < weights->shard_count; i++) {
+		const omt_shard *shard = &weights->shards[i];
+		const omt_piece header = {shard->map.data, shard->header_bytes};
+		char digest[OMT_DIGEST_TEXT];
+		struct stat info;
+		if (stat(shard->path, &info) != 0)
+			return OMT_FAIL(err, IO, "%s: %s", shard->path, strerror(errno));
+		OMT_TRY(omt_digest_pieces(&header, 1, digest, err));
+		fprintf(to, "%s %zu %lld%09ld %s\n", strrchr(shard->path, '/') + 1,
+		        shard->map.bytes, (long long)info.st_mtim.tv_sec, info.st_mtim.tv_nsec,
+		        digest);
+	}
+	return OMT_OK;
 }
 
 void omt_weights_release(const omt_weights *weights)

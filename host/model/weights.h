@@ -6,6 +6,8 @@
 #ifndef OMT_MODEL_WEIGHTS_H
 #define OMT_MODEL_WEIGHTS_H
 
+#include <stdio.h>
+
 #include "base/status.h"
 
 #define OMT_TENSOR_DIMS 8
@@ -32,6 +34,10 @@ omt_status omt_weights_find(const omt_weights *weights, const char *name, int32_
                             const int64_t *shape, omt_tensor *tensor, omt_error *err);
 size_t omt_weights_count(const omt_weights *weights);
 size_t omt_weights_bytes(const omt_weights *weights); /* of the tensors kept */
+
+/* What tells this checkpoint from another one, a line a shard: name, bytes, time of change in
+ * nanoseconds, SHA-256 of its header. */
+omt_status omt_weights_identify(const omt_weights *weights, FILE *to, omt_error *err);
 
 /* Tells the kernel that the mapped pages are not needed any more (they were uploaded). */
 void omt_weights_release(const omt_weights *weights);

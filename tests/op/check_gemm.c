@@ -33,13 +33,14 @@ static void one(op_bench *bench, omt_gemm_args args, int32_t panel, bool in_plac
 	args.lda = args.k + 3;
 	args.ldw = args.k + 5;
 	args.ldc = args.n + 7;
-	args.ldr = in_place ? args.ldc : args.n + 2;
+	args.ldr = in_place ? args.ldc : args.n + 5;
 	args.w_panel = panel;
+	args.n_first = args.m % 3;
 	op_floats(bench, "a", (size_t)args.m * (size_t)args.lda);
 	fill_weights(bench, args.w_dtype,
 	             panel > 1 ? rows * (size_t)args.k : (size_t)args.n * (size_t)args.ldw);
-	op_floats(bench, "scale", (size_t)args.n);
-	op_floats(bench, "bias", (size_t)args.n);
+	op_floats(bench, "scale", (size_t)(args.n + args.n_first));
+	op_floats(bench, "bias", (size_t)(args.n + args.n_first));
 	op_floats(bench, "c", (size_t)args.m * (size_t)args.ldc);
 	if (in_place)
 		op_alias(bench, "residual", "c");

@@ -9,7 +9,8 @@ static void one(op_bench *bench, omt_gemm_bf16_args args)
 	const size_t rows = (size_t)(args.n + 31) / 32 * 32, depth = (size_t)(args.k + 1) / 2 * 2;
 	args.lda = args.k + 3;
 	args.ldc = args.n + 7;
-	args.ldr = args.n + 2;
+	args.ldr = args.n + 5;
+	args.n_first = args.m % 3;
 	args.w_panel = 32;
 	op_floats(bench, "a", (size_t)args.m * (size_t)args.lda);
 	uint8_t *w = op_bytes(bench, "w", 2 * rows * depth);
@@ -19,7 +20,7 @@ static void one(op_bench *bench, omt_gemm_bf16_args args)
 				i < args.k ? omt_bf16_from_f32(op_random(bench)) : (uint16_t)0;
 			memcpy(w + 2 * omt_packed_at(row, i, args.k, 32, OMT_BF16X2), &half, 2);
 		}
-	op_floats(bench, "bias", (size_t)args.n);
+	op_floats(bench, "bias", (size_t)(args.n + args.n_first));
 	op_floats(bench, "residual", (size_t)args.m * (size_t)args.ldr);
 	op_floats(bench, "c", (size_t)args.m * (size_t)args.ldc);
 	op_run(bench, OMT_OP_gemm_bf16, &args, sqrt(args.k), 2e-6 * sqrt(args.k));

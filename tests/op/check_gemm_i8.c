@@ -15,7 +15,8 @@ static void one(op_bench *bench, omt_gemm_i8_args args)
 	const size_t depth = (size_t)(args.k + 3) / 4 * 4;
 	args.lda = (int32_t)depth + 4;
 	args.ldc = args.n + 7;
-	args.ldr = args.n + 2;
+	args.ldr = args.n + 5;
+	args.n_first = args.m % 3;
 	args.w_panel = 32;
 	args.flags |= OMT_GEMM_SCALE;
 	fill(bench, "a", (size_t)args.m * (size_t)args.lda);
@@ -25,12 +26,13 @@ static void one(op_bench *bench, omt_gemm_i8_args args)
 		for (int32_t i = args.k; i < (int32_t)depth; i++)
 			w[omt_packed_at(row, i, args.k, 32, OMT_I8X4)] = 0x80;
 	float *a_scale = op_floats(bench, "a_scale", (size_t)args.m);
-	float *scale = op_floats(bench, "scale", (size_t)args.n);
+	const size_t columns = (size_t)(args.n + args.n_first);
+	float *scale = op_floats(bench, "scale", columns);
 	for (int32_t i = 0; i < args.m; i++)
 		a_scale[i] *= 1e-2f;
-	for (int32_t i = 0; i < args.n; i++)
+	for (size_t i = 0; i < columns; i++)
 		scale[i] *= 1e-2f;
-	op_floats(bench, "bias", (size_t)args.n);
+	op_floats(bench, "bias", columns);
 	op_floats(bench, "residual", (size_t)args.m * (size_t)args.ldr);
 	op_floats(bench, "c", (size_t)args.m * (size_t)args.ldc);
 	op_run(bench, OMT_OP_gemm_i8, &args, 1, 4e-6); /* sums are exact: the epilogue alone */

@@ -10,7 +10,9 @@ static void check_rows(op_bench *bench)
 			                      .cols = cols,
 			                      .lds = cols + 2,
 			                      .ldd = cols + 1,
-			                      .src_dtype = dtypes[d]};
+			                      .src_dtype = dtypes[d],
+			                      .src_first = cols > 1 ? 0 : 2,
+			                      .src_rows = cols > 100 ? 4 : 10};
 			size_t bytes = 10 * (size_t)args.lds * (dtypes[d] == OMT_F32 ? 4 : 2);
 			uint8_t *src = op_bytes(bench, "src", bytes);
 			for (size_t i = 0; i < bytes; i++)

@@ -65,7 +65,7 @@ static void copy(slots *s, omt_buffer *from, omt_buffer *to)
 {
 	must(OMT_RUN(s->exec, rows, &err, .src = from, .src_index = s->order, .dst_index = s->order,
 	             .dst = to, .count = ROWS, .cols = COLS, .lds = COLS, .ldd = COLS,
-	             .src_dtype = OMT_F32));
+	             .src_dtype = OMT_F32, .src_rows = INT32_MAX));
 }
 
 /* One round; the marks of its write and its read. */

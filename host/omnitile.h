@@ -65,6 +65,12 @@ typedef struct omt_progress {
 	void *user;
 } omt_progress;
 
+/* Called from the calling thread with a sentence that a user should read; the run goes on. */
+typedef struct omt_remarks {
+	void (*line)(void *user, const char *text);
+	void *user;
+} omt_remarks;
+
 /* ---- items: what is embedded -------------------------------------------------------------- */
 
 typedef enum omt_kind { OMT_TEXT, OMT_IMAGE, OMT_VIDEO, OMT_AUDIO, OMT_KIND_COUNT } omt_kind;
@@ -180,6 +186,7 @@ typedef struct omt_engine_options {
 	int32_t max_tokens;  /* tokens a batch at most, hence of an item too: 8192 */
 	int32_t threads;     /* preparing media: 1 */
 	omt_progress progress; /* weights being loaded */
+	omt_remarks remarks;   /* a device that failed */
 	omt_trace *trace;      /* of every omt_embed(); borrowed; NULL: none */
 } omt_engine_options;
 

@@ -161,8 +161,8 @@ char *omt_model_describe(const omt_model *model); /* JSON; given, omt_free() */
  * others, at least one (openblas_set_num_threads(), which holds for the whole process). The calling
  * thread, the one that packs batches and the one of each device mostly sleep. PoCL takes all cores:
  * its threads wait without spinning, and fewer were slower or no faster wherever that was measured
- * (bench/results/2026-11-25-threads.jsonl). POCL_MAX_PTHREAD_COUNT, read once in the process, says how
- * many; the library sets no environment variable, which is not safe once there are threads.
+ * (bench/results/2026-11-25-threads.jsonl). POCL_MAX_PTHREAD_COUNT, read once in the process, says
+ * how many; the library sets no environment variable, which is not safe once there are threads.
  *
  * Several devices: each takes batches by its measured speed, results come in the source's order. A
  * vector has the same bits whichever device of a kind computed it. Devices that work in one memory

@@ -99,7 +99,8 @@ if [ "$(nproc)" -ge 2 ]; then
 	embed_to parts many.jsonl 0/2 --batch 2
 	check "same file from two parts" 0 "" cmp "$tmp/whole.npy" "$tmp/parts.npy"
 	check "same ids from two parts" 0 "" cmp "$tmp/whole.ids.jsonl" "$tmp/parts.ids.jsonl"
-	check "both parts have work" 0 "^device 2 +[1-9][0-9]* items, .* part 2/2" "$omnitile" embed \
+	check "both parts have work" 0 "^device 2 +[1-9][0-9]* items, .* part 2/2" \
+		"$omnitile" embed \
 		--model "$data/tiny" --backend opencl --device 0/2 --batch 2 \
 		--input "$tmp/many.jsonl" --output "$tmp/again.npy"
 	check "and again" 0 "" cmp "$tmp/whole.npy" "$tmp/again.npy"
@@ -145,11 +146,13 @@ check "two device models, a row each" 0 '"device 2: compute"' bash -c "'$omnitil
 	--model '$data/tiny' --backend model --device '$tmp/slower.yaml,$tmp/slower.yaml' \
 	--input '$tmp/many.jsonl' --output '$tmp/z.npy' --trace '$trace' && cat '$trace'"
 check "a device fails, its batches do not" 0 "device 1 failed, 1 go on: .*after 100 ops" \
-	"$omnitile" embed --model "$data/tiny" --backend model --device "$tmp/weak.yaml,$tmp/slower.yaml" \
+	"$omnitile" embed --model "$data/tiny" --backend model \
+	--device "$tmp/weak.yaml,$tmp/slower.yaml" \
 	--input "$tmp/many.jsonl" --output "$tmp/z.npy"
 check "all devices fail" 1 '"id":"n60","error":".*after 100 ops' bash -c "'$omnitile' embed \
 	--model '$data/tiny' --backend model --device '$tmp/weak.yaml' \
-	--input '$tmp/many.jsonl' --output '$tmp/z.npy' --quiet; status=\$?; cat '$tmp/z.ids.jsonl'; exit \$status"
+	--input '$tmp/many.jsonl' --output '$tmp/z.npy' --quiet
+	status=\$?; cat '$tmp/z.ids.jsonl'; exit \$status"
 check "a device model in a chain" 2 "stands alone" "$omnitile" embed --model "$data/tiny" \
 	--backend opencl,model --device $device --text a
 check "a trace that cannot be written" 2 "nowhere/t.json" "$omnitile" embed --text a \

@@ -34,9 +34,9 @@ typedef struct omt_backend_info {
 	char driver[64], version[128];
 	uint64_t memory_bytes, max_alloc_bytes;
 	int32_t compute_units;
-	int32_t panel;     /* rows a panel of packed weights; 1: row-major weights as they are */
-	int32_t tile_rows; /* rows of C that one step of gemm makes; 0: no tiles */
-	bool asynchronous; /* commands may return before they are done */
+	int32_t panel;       /* rows a panel of packed weights; 1: row-major weights as they are */
+	int32_t tile_rows;   /* rows of C that one step of gemm makes; 0: no tiles */
+	bool asynchronous;   /* commands may return before they are done */
 	int32_t part, parts; /* which part of a divided device, from 1; 0: a whole one */
 	const void *memory;  /* devices of one memory use each other's buffers; NULL: its own */
 } omt_backend_info;

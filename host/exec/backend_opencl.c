@@ -1,6 +1,6 @@
-/* The OpenCL backend: each device has a queue for kernels and one for transfers, both in order. Slot
- * buffers are written and read on the transfer queue; events order the two queues, so that batch
- * n + 1 travels while batch n computes. All other buffers live on the compute queue. */
+/* The OpenCL backend: each device has a queue for kernels and one for transfers, both in order.
+ * Slot buffers are written and read on the transfer queue; events order the two queues, so that
+ * batch n + 1 travels while batch n computes. All other buffers live on the compute queue. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -14,18 +14,10 @@ bool omt_is_device_file(const char *device)
 static omt_status read_device(const omt_yaml *yaml, const char *path, omt_backend_info *info,
                               omt_device_speed *speed, omt_error *err)
 {
-	static const char *const keys[] = {"device",
-	                                   "backend",
-	                                   "memory_bytes",
-	                                   "max_alloc_bytes",
-	                                   "peak_gflops",
-	                                   "bandwidth_gbs",
-	                                   "link_gbs",
-	                                   "compute_units",
-	                                   "panel",
-	                                   "tile_rows",
-	                                   "fails_after_ops",
-	                                   NULL};
+	static const char *const keys[] = {"device",          "backend",         "memory_bytes",
+	                                   "max_alloc_bytes", "peak_gflops",     "bandwidth_gbs",
+	                                   "link_gbs",        "compute_units",   "panel",
+	                                   "tile_rows",       "fails_after_ops", NULL};
 	omt_json in = omt_yaml_at(yaml, "");
 	const char *device = path, *backend = "opencl";
 	int64_t memory = 0, max_alloc = 0;

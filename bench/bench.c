@@ -18,17 +18,16 @@ static omt_status add_digest(json_t *digests, const char *name, const char *path
 	return OMT_OK;
 }
 
-/* Everything that is needed to do it again. */
+/* Everything that is needed to do it again, but for the engine. */
 static omt_status describe_run(const char *path, const omt_bench_settings *settings,
-                               const omt_model *model, const omt_engine *engine, json_t *record,
-                               omt_error *err)
+                               const omt_model *model, json_t *record, omt_error *err)
 {
 	struct utsname host;
 	char date[32] = "";
 	time_t now = time(NULL);
 	struct tm utc;
 	json_t *files = json_object();
-	char *model_json = omt_model_describe(model), *engine_json = omt_engine_describe(engine);
+	char *model_json = omt_model_describe(model);
 	if (gmtime_r(&now, &utc))
 		strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &utc);
 	uname(&host);
@@ -39,17 +38,22 @@ static omt_status describe_run(const char *path, const omt_bench_settings *setti
 	                              "cores", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN)));
 	json_object_set_new(record, "settings", json_deep_copy(settings->yaml.root));
 	json_object_set_new(record, "model", json_loads(model_json ? model_json : "{}", 0, NULL));
-	json_object_set_new(record, "engine",
-	                    json_loads(engine_json ? engine_json : "{}", 0, NULL));
 	json_object_set_new(record, "repetitions", json_integer(settings->repetitions));
 	json_object_set_new(record, "warmup", json_integer(settings->warmup));
 	json_object_set_new(record, "files", files);
 	omt_free(model_json);
-	omt_free(engine_json);
 	OMT_TRY(add_digest(files, "yaml", path, err));
 	OMT_TRY(add_digest(files, "passages", settings->passages, err));
 	OMT_TRY(add_digest(files, "queries", settings->queries, err));
 	return add_digest(files, "qrels", settings->qrels, err);
+}
+
+/* The engine after its work: with what each device did. */
+static void describe_engine(const omt_engine *engine, json_t *record)
+{
+	char *text = omt_engine_describe(engine);
+	json_object_set_new(record, "engine", json_loads(text ? text : "{}", 0, NULL));
+	omt_free(text);
 }
 
 static omt_status append_record(const char *path, const char *text, omt_error *err)
@@ -77,13 +81,14 @@ static omt_status run(const char *path, const omt_bench_settings *settings,
 		OMT_GOTO(omt_trace_open(settings->trace, &options.trace, err));
 	OMT_GOTO(omt_model_open(settings->model, &model, err));
 	OMT_GOTO(omt_engine_open(model, &options, &engine, err));
-	OMT_GOTO(describe_run(path, settings, model, engine, record, err));
+	OMT_GOTO(describe_run(path, settings, model, record, err));
 	passages.dimension = queries.dimension = omt_model_dimension(model);
 	OMT_GOTO(omt_bench_passes(engine, settings, settings->passages, OMT_ROLE_PASSAGE, progress,
 	                          passes, &passages, err));
 	OMT_GOTO(omt_bench_passes(engine, settings, settings->queries, OMT_ROLE_QUERY, progress,
 	                          passes, &queries, err));
 	OMT_GOTO(omt_bench_retrieval(settings, &passages, &queries, &retrieval, err));
+	describe_engine(engine, record);
 	json_object_set(record, "passes", passes);
 	json_object_set(record, "retrieval", retrieval);
 done:

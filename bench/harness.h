@@ -16,7 +16,7 @@ typedef struct omt_bench_settings {
 	omt_yaml yaml;
 	char *model, *passages, *queries, *qrels; /* paths */
 	char *output, *trace;                     /* paths or NULL */
-	char *device;                             /* NULL: engine.device is yaml's string */
+	char *device;                             /* NULL: not said */
 	omt_engine_options engine;
 	int32_t warmup, repetitions;
 	int32_t cuts[OMT_BENCH_CUTS];

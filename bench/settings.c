@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,16 +26,31 @@ static omt_status read_path(omt_json in, const char *key, const char *folder, bo
 	return *path ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "%s", in.place);
 }
 
-/* A device file is relative to the folder, too; a number or a name is none. */
+/* Device files are relative to the folder, too; numbers and names are none. */
 static omt_status read_device(omt_json top, const char *folder, omt_bench_settings *s,
                               omt_error *err)
 {
-	OMT_TRY(omt_json_string(top, "device", &s->engine.device, err));
-	size_t length = s->engine.device ? strlen(s->engine.device) : 0;
-	if (length > 5 && !strcmp(s->engine.device + length - 5, ".yaml")) {
-		OMT_TRY(read_path(top, "device", folder, true, &s->device, err));
-		s->engine.device = s->device;
+	const char *at = NULL;
+	char *list = NULL;
+	size_t bytes = 0;
+	OMT_TRY(omt_json_string(top, "device", &at, err));
+	if (!at)
+		return OMT_OK;
+	FILE *to = open_memstream(&list, &bytes);
+	for (; to && at; at = *at ? at + 1 : NULL) {
+		const size_t length = strcspn(at, ",");
+		char *name = strndup(at, length);
+		const bool file = length > 5 && !strncmp(at + length - 5, ".yaml", 5);
+		char *path = name && file ? omt_path_join(folder, name) : name;
+		at += length;
+		fprintf(to, "%s%s", path ? path : "", *at ? "," : "");
+		if (path != name)
+			free(path);
+		free(name);
 	}
+	if (!to || fclose(to) != 0)
+		return OMT_FAIL(err, NO_MEMORY, "%s", top.place);
+	s->engine.device = s->device = list;
 	return OMT_OK;
 }
 

@@ -155,15 +155,22 @@ char *omt_model_describe(const omt_model *model); /* JSON; given, omt_free() */
  * Threads: one budget, the cores that the process may use. `threads` of them prepare media, one
  * core each: FFmpeg and OpenBLAS start none of their own there. Backend "openblas" computes on the
  * others, at least one (openblas_set_num_threads(), which holds for the whole process). The calling
- * thread and the one that packs batches mostly sleep. PoCL takes all cores unless
- * POCL_MAX_PTHREAD_COUNT says how many: its threads wait without spinning, so that beside busy
- * preparation threads they lose no more than the cores those take. */
+ * thread, the one that packs batches and the one of each device mostly sleep. PoCL takes all cores:
+ * its threads wait without spinning, and fewer were slower or no faster wherever that was measured
+ * (bench/results/2026-11-25-threads.jsonl). POCL_MAX_PTHREAD_COUNT, read once in the process, says
+ * how many; the library sets no environment variable, which is not safe once there are threads.
+ *
+ * Several devices: each takes batches by its measured speed, results come in the source's order. A
+ * vector has the same bits whichever device of a kind computed it. Devices that work in one memory
+ * (parts of a device, CPU devices of a platform) use one copy of the weights. A device that fails
+ * is left out from then on: the others compute its batches, `progress` a note; when none is
+ * left items fail with the reason. */
 typedef struct omt_engine omt_engine;
 
 /* A trace of omt_embed() as Chrome trace events (Perfetto, chrome://tracing): a row a preparation
  * thread with each item's decoding and preprocessing (of an item of several files their sums), rows
- * for packing, for the compute thread, for the device's transfers and its computing a batch. The
- * file appears whole at omt_trace_close(commit = true) or not at all. One engine's at a time. */
+ * for packing and for delivery, three a device: enqueuing, transfers, computing a batch. The file
+ * appears whole at omt_trace_close(commit = true) or not at all. One engine's at a time. */
 typedef struct omt_trace omt_trace;
 omt_status omt_trace_open(const char *path, omt_trace **trace, omt_error *err);
 omt_status omt_trace_close(omt_trace *trace, bool commit, omt_error *err); /* NULL is allowed */
@@ -171,8 +178,10 @@ omt_status omt_trace_close(omt_trace *trace, bool commit, omt_error *err); /* NU
 typedef struct omt_engine_options {
 	const char *backend; /* "opencl", "openblas", "ref" or a chain "opencl,ref"; NULL:
 	                        OMT_BACKEND, else "opencl,openblas,ref"; or "model" */
-	const char *device;  /* number of `omnitile devices` or part of its name; NULL: OMT_DEVICE,
-	                        else the first; "model": a configs/devices/ file */
+	const char *device;  /* number of `omnitile devices` or part of its name, or several with
+	                        commas between them, or "all"; "0/2": in two parts (OpenCL
+	                        sub-devices); NULL: OMT_DEVICE, else the first; "model":
+	                        configs/devices/ files. 32 at most */
 	const char *weights; /* matrices on the device: "stored", as in the checkpoint (NULL), or
 	                        "int8", a scale a row; then OpenCL multiplies int8 by int8,
 	                        activations with a scale a token (W8A8), other backends
@@ -182,7 +191,7 @@ typedef struct omt_engine_options {
 	                        ~/.cache/omnitile; "none": nothing is kept. Made at the first start,
 	                        mapped at the next ones; one of another checkpoint, version or size
 	                        is made again. OMT_CACHE_VERIFY=1 compares its checksums too */
-	int32_t slots;       /* batches in flight: 2; 1 turns double buffering off */
+	int32_t slots;       /* batches in flight a device: 2; 1: no double buffering */
 	int32_t batch_items; /* items a batch at most: 8 */
 	int32_t max_tokens;  /* tokens a batch at most, hence of an item too: 8192 */
 	int32_t threads;     /* preparing media: 1 */
@@ -196,7 +205,8 @@ void omt_engine_options_init(omt_engine_options *options);
 omt_status omt_engine_open(const omt_model *model, const omt_engine_options *options,
                            omt_engine **engine, omt_error *err);
 void omt_engine_close(omt_engine *engine);
-char *omt_engine_describe(const omt_engine *engine); /* JSON: backends, device, memory; given */
+/* JSON: backends, memory, and each device with its items, batches and seconds so far; given. */
+char *omt_engine_describe(const omt_engine *engine);
 
 /* ---- embedding ------------------------------------------------------------------------------ */
 
@@ -231,7 +241,7 @@ typedef struct omt_embed_stats {
 	double wall_s;
 	double prepare_s; /* sum over batches of decode + preprocessing */
 	double compute_s; /* sum over batches of device time */
-	double hidden_s;  /* part of prepare_s during which the device was computing */
+	double hidden_s;  /* part of prepare_s during which a device was computing */
 } omt_embed_stats;
 
 /* Embeds all items. A bad item is a failed result and the run goes on; the status is then still

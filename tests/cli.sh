@@ -37,6 +37,10 @@ check "no such backend" 2 'backend "gpu"' "$omnitile" embed --model "$data/tiny"
 	--text a
 check "no such device" 2 'no OpenCL device "none"' "$omnitile" embed --model "$data/tiny" \
 	--backend opencl --device none --text a
+for device in 0/ 0/x 0/99 0,, 0/2,0/2; do
+	check "devices $device" 2 'device .*(expected DEVICE/PARTS|parts of|no name|twice|cannot)' \
+		"$omnitile" embed --model "$data/tiny" --backend opencl --device $device --text a
+done
 check "weights of no kind" 2 'weights is "int4"' "$omnitile" embed --model "$data/tiny" \
 	--weights int4 --text a
 check "int8 weights" 0 '"embedding"' "$omnitile" embed --model "$data/tiny" --weights int8 --text a
@@ -83,6 +87,36 @@ OMT_TILES=m=4,rows=1,panels=1,k=16,queries=1 vectors opencl "$tmp/list.jsonl" >"
 check "the same bits with other tiles" 0 "" cmp "$tmp/opencl.all" "$tmp/tiles"
 OMT_DISABLE_OPS=gemm,rotary,rows vectors opencl "$tmp/list.jsonl" >"$tmp/fallback"
 check "fallback per op gives vectors" 0 "^7$" grep -c embedding "$tmp/fallback"
+# Two devices, halves of one: the same files byte by byte, in any order; both have work.
+{ # texts take no preparation: the devices are what limits
+	cat "$tmp/list.jsonl"
+	for i in $(seq 60); do echo "{\"id\":\"n$i\",\"text\":\"bird $i of $((i * i))\"}"; done
+} >"$tmp/many.jsonl"
+tac "$tmp/many.jsonl" >"$tmp/many.reversed.jsonl"
+embed_to() { # OUTPUT LIST DEVICE...
+	check "embed on device $3" 0 "0 failed" "$omnitile" embed --model "$data/tiny" \
+		--backend opencl --input "$tmp/$2" --output "$tmp/$1.npy" --device "${@:3}"
+}
+if [ "$(nproc)" -ge 2 ]; then
+	embed_to whole many.jsonl 0
+	embed_to parts many.jsonl 0/2 --batch 2
+	check "same file from two parts" 0 "" cmp "$tmp/whole.npy" "$tmp/parts.npy"
+	check "same ids from two parts" 0 "" cmp "$tmp/whole.ids.jsonl" "$tmp/parts.ids.jsonl"
+	check "both parts have work" 0 "^device 2 +[1-9][0-9]* items, .* part 2/2" \
+		"$omnitile" embed \
+		--model "$data/tiny" --backend opencl --device 0/2 --batch 2 \
+		--input "$tmp/many.jsonl" --output "$tmp/again.npy"
+	check "and again" 0 "" cmp "$tmp/whole.npy" "$tmp/again.npy"
+	vectors opencl "$tmp/many.jsonl" --device 0 >"$tmp/whole.sorted"
+	vectors opencl "$tmp/many.reversed.jsonl" --device 0/2 --batch 3 >"$tmp/parts.sorted"
+	check "same bits in reverse from two parts" 0 "" cmp "$tmp/whole.sorted" "$tmp/parts.sorted"
+	OMT_DISABLE_OPS=gemm,rotary,rows vectors opencl "$tmp/list.jsonl" --device 0/2 --batch 1 \
+		>"$tmp/fallback.parts"
+	check "same bits in a fallback of two parts" 0 "" cmp "$tmp/fallback" "$tmp/fallback.parts"
+	# PoCL has another kind of CPU device, too; they share the weights.
+	POCL_DEVICES="basic pthread" embed_to kinds many.jsonl all --batch 2
+	check "same file from two kinds of device" 0 "" cmp "$tmp/whole.npy" "$tmp/kinds.npy"
+fi
 check "a picture through a pipe" 0 '"embedding"' bash -c \
 	"'$omnitile' embed --model '$data/tiny' --kind image - < '$inputs/img_tiny_20x20.png'"
 check "a pipe without --kind" 1 "has to say" "$omnitile" embed --model "$data/tiny" -
@@ -164,7 +198,7 @@ check "a device model warns" 0 "all vectors are zeros" "$omnitile" embed --model
 	--backend model --device $device --input "$tmp/list.jsonl" --trace "$trace"
 check "its vectors are zeros" 0 '"embedding":\[0,0,.*,0\]' "$omnitile" embed --text a \
 	--model "$data/tiny" --backend model --device $device
-for row in "device: compute" "device: transfers" "filler: pack" "prepare 1"; do
+for row in "device 1: compute" "device 1: transfers" "filler: pack" "deliver" "prepare 1"; do
 	check "trace, row $row" 0 "\"$row\"" cat "$trace"
 done
 check "trace, six files decoded" 0 "^6$" grep -c '"decode"' "$trace"
@@ -173,6 +207,19 @@ check "a device model without a file" 2 'model: device "" is not a .yaml' "$omni
 echo "device: no speed" >"$tmp/slow.yaml"
 check "a device model without a speed" 2 "slow.yaml: .*peak_gflops" "$omnitile" embed \
 	--model "$data/tiny" --backend model --device "$tmp/slow.yaml" --text a
+sed 's/peak_gflops: .*/peak_gflops: 10/' $device >"$tmp/slower.yaml"
+sed 's/peak_gflops: .*/peak_gflops: 10\nfails_after_ops: 100/' $device >"$tmp/weak.yaml"
+check "two device models, a row each" 0 '"device 2: compute"' bash -c "'$omnitile' embed \
+	--model '$data/tiny' --backend model --device '$tmp/slower.yaml,$tmp/slower.yaml' \
+	--input '$tmp/many.jsonl' --output '$tmp/z.npy' --trace '$trace' && cat '$trace'"
+check "a device fails, its batches do not" 0 "device 1 failed, 1 go on: .*after 100 ops" \
+	"$omnitile" embed --model "$data/tiny" --backend model \
+	--device "$tmp/weak.yaml,$tmp/slower.yaml" \
+	--input "$tmp/many.jsonl" --output "$tmp/z.npy"
+check "all devices fail" 1 '"id":"n60","error":".*after 100 ops' bash -c "'$omnitile' embed \
+	--model '$data/tiny' --backend model --device '$tmp/weak.yaml' \
+	--input '$tmp/many.jsonl' --output '$tmp/z.npy' --quiet
+	status=\$?; cat '$tmp/z.ids.jsonl'; exit \$status"
 check "a device model in a chain" 2 "stands alone" "$omnitile" embed --model "$data/tiny" \
 	--backend opencl,model --device $device --text a
 check "a trace that cannot be written" 2 "nowhere/t.json" "$omnitile" embed --text a \
@@ -289,7 +336,9 @@ sed 's/backend: ref/backend: model\ndevice: device.yaml\ntrace: bench.json/' "$t
 	>"$tmp/model.yaml"
 cp $device "$tmp/device.yaml"
 check "bench on a device model" 0 "device    model of example" "$omnitile" bench "$tmp/model.yaml"
-check "bench's trace" 0 '"device: compute"' cat "$tmp/bench.json"
+sed 's/device.yaml/device.yaml,device.yaml/' "$tmp/model.yaml" >"$tmp/models.yaml"
+check "bench on two device models" 0 "^device 2 +[0-9]+ items" "$omnitile" bench "$tmp/models.yaml"
+check "bench's trace" 0 '"device 1: compute"' cat "$tmp/bench.json"
 check "bench's record" 0 '"sha256"' cat "$tmp/results.jsonl"
 echo "colour: red" >>"$tmp/bench.yaml"
 check "bench, unknown key" 2 'bench.yaml:9: unknown key "colour"' "$omnitile" bench \

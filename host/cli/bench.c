@@ -56,6 +56,7 @@ static void print_record(const json_t *record)
 	       string(engine, "device"), string(engine, "platform"), string(engine, "driver"),
 	       string(engine, "chain"), string(json_object_get(record, "model"), "path"),
 	       string(json_object_get(record, "model"), "architecture"));
+	cli_print_devices(stdout, engine);
 	print_passes(record);
 	printf("\nretrieval of %.0f queries among %.0f passages\n", number(retrieval, "queries"),
 	       number(retrieval, "passages"));

@@ -72,6 +72,10 @@ const cli_option *cli_limits_table(cli_limits *limits);
 
 /* Opens model and engine by the options; prints the reason and returns false on failure. */
 bool cli_engine_open(const char *verb, cli_engine *from, omt_model **model, omt_engine **engine);
+/* omt_engine_describe() parsed; NULL: no memory. */
+json_t *cli_engine_described(const omt_engine *engine);
+/* What each device of a described engine did, a line each; nothing for a single one. */
+void cli_print_devices(FILE *to, const json_t *engine);
 /* Whether it is a model of a device's time (--backend model), whose vectors are zeros. */
 bool cli_engine_is_modelled(const omt_engine *engine);
 /* The limits as parsed. */

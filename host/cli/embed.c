@@ -56,13 +56,17 @@ static int embed_all(embed_run *run, omt_engine *engine, cli_items *items, const
 		fprintf(stderr, "omnitile embed: stopped; nothing was written to %s\n", output);
 	if (!close_outputs(run, status == OMT_OK && !cli_stopped()))
 		return CLI_FAILED;
-	if (!cli_quiet)
+	if (!cli_quiet) {
+		json_t *described = cli_engine_described(engine);
 		fprintf(stderr,
 		        "%llu items, %llu failed, %llu tokens in %.2f s (prepare %.2f s, compute "
 		        "%.2f s)\n",
 		        (unsigned long long)stats.items, (unsigned long long)stats.failed,
 		        (unsigned long long)stats.tokens, stats.wall_s, stats.prepare_s,
 		        stats.compute_s);
+		cli_print_devices(stderr, described);
+		json_decref(described);
+	}
 	return stats.failed ? CLI_SOME_FAILED : CLI_OK;
 }
 

@@ -1,5 +1,6 @@
 /* Options that several verbs take. */
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -12,7 +13,7 @@ const cli_option *cli_engine_table(cli_engine *engine)
 	         &engine->model, 0, 0, NULL},
 		{"backend", "NAME", "opencl, openblas, ref, or a chain of them; model", CLI_TEXT,
 	         &engine->options.backend, 0, 0, NULL},
-		{"device", "D", "number or part of a name (omnitile devices); model: a .yaml",
+		{"device", "D", "0, part of a name, 0,1, all, 0/2 (in two parts); model: .yaml,...",
 	         CLI_TEXT, &engine->options.device, 0, 0, NULL},
 		{"weights", "HOW", "matrices on the device: stored or int8 (stored)", CLI_TEXT,
 	         &engine->options.weights, 0, 0, NULL},
@@ -120,13 +121,42 @@ bool cli_engine_open(const char *verb, cli_engine *from, omt_model **model, omt_
 	return true;
 }
 
+json_t *cli_engine_described(const omt_engine *engine)
+{
+	char *text = omt_engine_describe(engine);
+	json_t *described = text ? json_loads(text, 0, NULL) : NULL;
+	omt_free(text);
+	return described;
+}
+
 bool cli_engine_is_modelled(const omt_engine *engine)
 {
-	char *described = omt_engine_describe(engine);
-	json_t *all = described ? json_loads(described, 0, NULL) : NULL;
+	json_t *all = cli_engine_described(engine);
 	const char *chain = json_string_value(json_object_get(all, "chain"));
 	bool modelled = chain && !strncmp(chain, "model", 5);
 	json_decref(all);
-	omt_free(described);
 	return modelled;
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	return text ? text : "";
+}
+
+void cli_print_devices(FILE *to, const json_t *engine)
+{
+	const json_t *devices = json_object_get(engine, "devices");
+	for (size_t i = 0; json_array_size(devices) > 1 && i < json_array_size(devices); i++) {
+		const json_t *device = json_array_get(devices, i);
+		const char *part = text_of(device, "part"), *error = text_of(device, "error");
+		fprintf(to,
+		        "device %zu  %lld items, %lld batches, %.2f s, %.1f GFLOP/s: %s%s%s%s%s\n",
+		        i + 1, (long long)json_integer_value(json_object_get(device, "items")),
+		        (long long)json_integer_value(json_object_get(device, "batches")),
+		        json_number_value(json_object_get(device, "compute_s")),
+		        json_number_value(json_object_get(device, "gflops")),
+		        text_of(device, "device"), *part ? ", part " : "", part,
+		        *error ? "; failed: " : "", error);
+	}
 }

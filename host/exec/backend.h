@@ -34,18 +34,21 @@ typedef struct omt_backend_info {
 	char driver[64], version[128];
 	uint64_t memory_bytes, max_alloc_bytes;
 	int32_t compute_units;
-	int32_t panel;     /* rows a panel of packed weights; 1: row-major weights as they are */
-	int32_t tile_rows; /* rows of C that one step of gemm makes; 0: no tiles */
-	bool asynchronous; /* commands may return before they are done */
+	int32_t panel;       /* rows a panel of packed weights; 1: row-major weights as they are */
+	int32_t tile_rows;   /* rows of C that one step of gemm makes; 0: no tiles */
+	bool asynchronous;   /* commands may return before they are done */
+	int32_t part, parts; /* which part of a divided device, from 1; 0: a whole one */
+	const void *memory;  /* devices of one memory use each other's buffers; NULL: its own */
 	/* The device's memory is the host's: what alloc() borrows is used where it lies if that is
 	 * at a multiple of OMT_IN_PLACE_ALIGN (backends on the host: anywhere). */
 	bool in_place;
 } omt_backend_info;
 
 #define OMT_IN_PLACE_ALIGN 4096
+#define OMT_MAX_DEVICES    32 /* used at once */
 
 typedef struct omt_backend_options {
-	const char *device; /* number or part of a name, model: a file; NULL: OMT_DEVICE */
+	const char *device; /* as in omt_engine_options; NULL: OMT_DEVICE */
 	int32_t threads;    /* for ops on the host; 0: all cores */
 } omt_backend_options;
 
@@ -53,7 +56,10 @@ typedef struct omt_backend_options {
 
 typedef struct omt_backend_class {
 	const char *name;
-	omt_status (*open)(const omt_backend_options *options, omt_backend **self, omt_error *err);
+	/* Opens the devices that the options name, of more than `most` the first ones; a backend
+	 * that knows no devices is one. selves[0 .. *count - 1] are given. */
+	omt_status (*open)(const omt_backend_options *options, int32_t most, omt_backend **selves,
+	                   int32_t *count, omt_error *err);
 	void (*close)(omt_backend *self);
 	void (*info)(const omt_backend *self, omt_backend_info *info);
 	/* Whether run() can do this op with these scalars (buffers are not looked at). */

@@ -5,7 +5,10 @@
  * Commands go to two queues in order, one for ops and one for slot transfers, and wait for each
  * other's as on the OpenCL backend; they return at once. wait() sleeps until the modelled end, so
  * that the device needs no core of this machine: what a run hides behind compute can be measured
- * where host and device would share cores. */
+ * where host and device would share cores.
+ *
+ * A file may say after how many ops the device fails, as a device that is lost does: what was
+ * enqueued ends in an error, nothing more is taken. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -22,6 +25,7 @@ typedef struct omt_timed {
 	omt_device_speed speed;
 	double compute_free_s, transfer_free_s; /* end of the last command of each queue */
 	uint64_t bytes;                         /* allocated */
+	int64_t ops;                            /* enqueued */
 } omt_timed;
 
 typedef struct omt_timed_buffer {
@@ -70,10 +74,18 @@ static bool done_timed(omt_backend *self, uint64_t mark)
 	return omt_now_s() >= end_of((const omt_timed *)self, mark);
 }
 
+static bool failed(const omt_timed *timed)
+{
+	return timed->speed.fails_after_ops && timed->ops > timed->speed.fails_after_ops;
+}
+
 static omt_status wait_timed(omt_backend *self, uint64_t mark, omt_error *err)
 {
-	(void)err;
-	sleep_until(end_of((const omt_timed *)self, mark));
+	const omt_timed *timed = (const omt_timed *)self;
+	sleep_until(end_of(timed, mark));
+	if (failed(timed))
+		return OMT_FAIL(err, DEVICE, "%s: failed after %lld ops, as its file says",
+		                timed->info.device, (long long)timed->speed.fails_after_ops);
 	return OMT_OK;
 }
 
@@ -84,17 +96,15 @@ static void close_timed(omt_backend *self)
 	free(self);
 }
 
-static omt_status open_timed(const omt_backend_options *options, omt_backend **self, omt_error *err)
+static omt_status open_file(const char *path, omt_backend **self, omt_error *err)
 {
-	const char *path = options->device ? options->device : getenv("OMT_DEVICE");
 	omt_backend_info info;
 	omt_device_speed speed;
-	*self = NULL;
 	if (!omt_is_device_file(path))
 		return OMT_FAIL(err, BAD_ARGUMENT,
 		                "backend model: device \"%s\" is not a .yaml file that says how "
 		                "fast the device is (configs/devices/)",
-		                path ? path : "");
+		                path);
 	OMT_TRY(omt_device_file_load(path, &info, &speed, err));
 	if (speed.peak_gflops <= 0 || speed.bandwidth_gbs <= 0 || speed.link_gbs <= 0)
 		return OMT_FAIL(err, BAD_FORMAT,
@@ -116,6 +126,29 @@ static omt_status open_timed(const omt_backend_options *options, omt_backend **s
 	         speed.link_gbs);
 	*self = &timed->host.base;
 	return OMT_OK;
+}
+
+/* Files with commas between them, each a device; one of the same file is another device. */
+static omt_status open_timed(const omt_backend_options *options, int32_t most, omt_backend **selves,
+                             int32_t *count, omt_error *err)
+{
+	const char *at = options->device ? options->device : getenv("OMT_DEVICE");
+	omt_status status = OMT_OK;
+	*count = 0;
+	do {
+		char path[4096];
+		size_t length = at ? strcspn(at, ",") : 0;
+		snprintf(path, sizeof path, "%.*s", (int)length, at ? at : "");
+		if (*count == OMT_MAX_DEVICES)
+			status = OMT_FAIL(err, LIMIT, "more than %d devices", OMT_MAX_DEVICES);
+		else
+			status = open_file(path, &selves[*count], err);
+		*count += status == OMT_OK;
+		at = at && at[length] ? at + length + 1 : NULL;
+	} while (status == OMT_OK && at && *count < most);
+	while (status != OMT_OK && *count)
+		close_timed(selves[--*count]);
+	return status;
 }
 
 static void info_timed(const omt_backend *self, omt_backend_info *info)
@@ -223,6 +256,8 @@ static omt_status run_timed(omt_backend *self, omt_op op, const void *args, uint
 	double cost_s = 1e-9 * fmax(cost.flops / timed->speed.peak_gflops,
 	                            cost.bytes / timed->speed.bandwidth_gbs);
 	double ready_s = 0;
+	if (failed(timed))
+		return wait_timed(self, 0, err);
 	for (int32_t i = 0; i < info->buffers; i++) {
 		if (!buffers[i] || buffers[i]->owner != self)
 			return OMT_FAIL(err, BAD_ARGUMENT, "op %s: %s is no buffer of this device",
@@ -230,6 +265,7 @@ static omt_status run_timed(omt_backend *self, omt_op op, const void *args, uint
 		ready_s = fmax(ready_s, ((const omt_timed_buffer *)buffers[i])->moved_s);
 	}
 	double end_s = enqueue(timed, &timed->compute_free_s, ready_s, cost_s, mark);
+	timed->ops++;
 	for (int32_t i = 0; i < info->buffers; i++) {
 		omt_timed_buffer *buffer = (omt_timed_buffer *)buffers[i];
 		if (buffer->slot)

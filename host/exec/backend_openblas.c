@@ -85,8 +85,10 @@ static void close_blas(omt_backend *self)
 	free(blas);
 }
 
-static omt_status open_blas(const omt_backend_options *options, omt_backend **self, omt_error *err)
+static omt_status open_blas(const omt_backend_options *options, int32_t most, omt_backend **self,
+                            int32_t *count, omt_error *err)
 {
+	(void)most;
 	omt_blas *blas = calloc(1, sizeof *blas);
 	if (!blas)
 		return OMT_FAIL(err, NO_MEMORY, "backend openblas");
@@ -104,6 +106,7 @@ static omt_status open_blas(const omt_backend_options *options, omt_backend **se
 		openblas_set_num_threads(options->threads);
 	choose_chunk(blas);
 	*self = &blas->host.base;
+	*count = 1;
 	return OMT_OK;
 }
 

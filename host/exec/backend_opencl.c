@@ -1,6 +1,6 @@
-/* The OpenCL backend: a queue for kernels and one for transfers, both in order. Slot buffers are
- * written and read on the transfer queue; events order the two queues, so that batch n + 1 travels
- * while batch n computes. All other buffers live on the compute queue. */
+/* The OpenCL backend: each device has a queue for kernels and one for transfers, both in order.
+ * Slot buffers are written and read on the transfer queue; events order the two queues, so that
+ * batch n + 1 travels while batch n computes. All other buffers live on the compute queue. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,38 +130,63 @@ static void close_cl(omt_backend *self)
 		clReleaseCommandQueue(cl->compute);
 	if (cl->transfer)
 		clReleaseCommandQueue(cl->transfer);
-	if (cl->context)
-		clReleaseContext(cl->context);
+	omt_cl_devices_release(&cl->device, &cl->context, 1);
 	free(cl);
 }
 
-static omt_status open_cl(const omt_backend_options *options, omt_backend **self, omt_error *err)
+/* Takes the device and its context. */
+static omt_status open_device(omt_cl_device *device, cl_context *context, omt_backend **self,
+                              omt_error *err)
 {
 	omt_status status;
 	cl_int code;
-	*self = NULL;
 	omt_cl *cl = calloc(1, sizeof *cl);
-	if (!cl)
+	if (!cl) {
+		omt_cl_devices_release(device, context, 1);
 		return OMT_FAIL(err, NO_MEMORY, "backend opencl");
+	}
 	cl->base.class = &omt_backend_opencl;
-	OMT_GOTO(omt_cl_device_find(options->device, &cl->device, err));
-	cl_device_id device = cl->device.device;
-	omt_cl_device_info(&cl->device, &cl->info);
-	OMT_GOTO(omt_cl_tiles_for(device, &cl->tiles, err));
+	cl->device = *device;
+	cl->context = *context;
+	cl_device_id id = device->device;
+	omt_cl_device_info(device, &cl->info);
+	OMT_GOTO(omt_cl_tiles_for(id, &cl->tiles, err));
 	cl->info.panel = OMT_CL_PANEL;
 	cl->info.tile_rows = cl->tiles.m * cl->tiles.rows;
-	cl->context = clCreateContext(NULL, 1, &device, NULL, NULL, &code);
-	OMT_GOTO(omt_cl_check(code, "clCreateContext", err));
-	cl->compute = clCreateCommandQueue(cl->context, device, CL_QUEUE_PROFILING_ENABLE, &code);
+	cl->info.memory = cl->context;
+	cl->compute = clCreateCommandQueue(cl->context, id, CL_QUEUE_PROFILING_ENABLE, &code);
 	OMT_GOTO(omt_cl_check(code, "clCreateCommandQueue", err));
-	cl->transfer = clCreateCommandQueue(cl->context, device, CL_QUEUE_PROFILING_ENABLE, &code);
+	cl->transfer = clCreateCommandQueue(cl->context, id, CL_QUEUE_PROFILING_ENABLE, &code);
 	OMT_GOTO(omt_cl_check(code, "clCreateCommandQueue", err));
-	OMT_GOTO(omt_cl_program_build(cl->context, device, &cl->tiles, &cl->program, cl->kernels,
+	OMT_GOTO(omt_cl_program_build(cl->context, id, &cl->tiles, &cl->program, cl->kernels,
 	                              &cl->saved, err));
 	*self = &cl->base;
 	return OMT_OK;
 done:
 	close_cl(&cl->base);
+	return status;
+}
+
+static omt_status open_cl(const omt_backend_options *options, int32_t most, omt_backend **selves,
+                          int32_t *count, omt_error *err)
+{
+	omt_cl_device devices[OMT_MAX_DEVICES];
+	cl_context contexts[OMT_MAX_DEVICES];
+	int32_t found, opened = 0;
+	*count = 0;
+	OMT_TRY(omt_cl_devices_open(options->device, most, devices, contexts, &found, err));
+	omt_status status = OMT_OK;
+	while (status == OMT_OK && opened < found) {
+		status = open_device(&devices[opened], &contexts[opened], &selves[opened], err);
+		opened++;
+	}
+	if (status == OMT_OK) {
+		*count = found;
+		return OMT_OK;
+	}
+	omt_cl_devices_release(devices + opened, contexts + opened, found - opened);
+	for (int32_t i = 0; i < opened - 1; i++)
+		close_cl(selves[i]);
 	return status;
 }
 
@@ -292,6 +317,14 @@ static omt_status read_cl(omt_backend *self, const omt_buffer *buffer, size_t of
 
 /* ---- ops ---- */
 
+/* Whether a buffer is of this device's memory. */
+static bool is_here(const omt_cl *cl, const omt_buffer *buffer)
+{
+	const omt_backend *owner = buffer->owner;
+	return owner && owner->class == &omt_backend_opencl &&
+	       ((const omt_cl *)owner)->context == cl->context;
+}
+
 static omt_status set_arguments(omt_cl *cl, omt_op op, const void *args, omt_error *err)
 {
 	const omt_op_info *info = &omt_op_infos[op];
@@ -300,7 +333,7 @@ static omt_status set_arguments(omt_cl *cl, omt_op op, const void *args, omt_err
 	cl_kernel kernel = cl->kernels[op];
 	cl_int code = CL_SUCCESS;
 	for (int32_t i = 0; i < info->buffers && code == CL_SUCCESS; i++) {
-		if (!buffers[i] || buffers[i]->owner != &cl->base)
+		if (!buffers[i] || !is_here(cl, buffers[i]))
 			return OMT_FAIL(err, BAD_ARGUMENT, "op %s: %s is no buffer of this device",
 			                info->name, info->buffer[i].name);
 		code = clSetKernelArg(kernel, (cl_uint)i, sizeof(cl_mem),

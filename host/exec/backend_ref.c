@@ -26,14 +26,17 @@ void omt_ref_run(omt_op op, const void *args)
 	runners[op](args);
 }
 
-static omt_status open_ref(const omt_backend_options *options, omt_backend **self, omt_error *err)
+static omt_status open_ref(const omt_backend_options *options, int32_t most, omt_backend **self,
+                           int32_t *count, omt_error *err)
 {
 	(void)options;
+	(void)most;
 	omt_host_backend *ref = calloc(1, sizeof *ref);
 	if (!ref)
 		return OMT_FAIL(err, NO_MEMORY, "backend ref");
 	ref->base.class = &omt_backend_ref;
 	*self = &ref->base;
+	*count = 1;
 	return OMT_OK;
 }
 

@@ -14,17 +14,10 @@ bool omt_is_device_file(const char *device)
 static omt_status read_device(const omt_yaml *yaml, const char *path, omt_backend_info *info,
                               omt_device_speed *speed, omt_error *err)
 {
-	static const char *const keys[] = {"device",
-	                                   "backend",
-	                                   "memory_bytes",
-	                                   "max_alloc_bytes",
-	                                   "peak_gflops",
-	                                   "bandwidth_gbs",
-	                                   "link_gbs",
-	                                   "compute_units",
-	                                   "panel",
-	                                   "tile_rows",
-	                                   NULL};
+	static const char *const keys[] = {"device",          "backend",         "memory_bytes",
+	                                   "max_alloc_bytes", "peak_gflops",     "bandwidth_gbs",
+	                                   "link_gbs",        "compute_units",   "panel",
+	                                   "tile_rows",       "fails_after_ops", NULL};
 	omt_json in = omt_yaml_at(yaml, "");
 	const char *device = path, *backend = "opencl";
 	int64_t memory = 0, max_alloc = 0;
@@ -37,6 +30,7 @@ static omt_status read_device(const omt_yaml *yaml, const char *path, omt_backen
 	OMT_TRY(omt_json_real(in, "bandwidth_gbs", 0, 1e9, &speed->bandwidth_gbs, err));
 	speed->link_gbs = speed->bandwidth_gbs;
 	OMT_TRY(omt_json_real(in, "link_gbs", 0, 1e9, &speed->link_gbs, err));
+	OMT_TRY(omt_json_int64(in, "fails_after_ops", 0, INT64_MAX, &speed->fails_after_ops, err));
 	OMT_TRY(omt_json_int(in, "compute_units", 1, 1 << 20, &info->compute_units, err));
 	OMT_TRY(omt_json_int(in, "panel", 1, 1024, &info->panel, err));
 	OMT_TRY(omt_json_int(in, "tile_rows", 0, 1024, &info->tile_rows, err));

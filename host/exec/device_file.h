@@ -8,6 +8,7 @@
 typedef struct omt_device_speed {
 	double peak_gflops, bandwidth_gbs; /* of the device and its memory; 0: not known */
 	double link_gbs; /* between host and device, each way; as bandwidth_gbs if not said */
+	int64_t fails_after_ops; /* 0: never; to try what a run does then */
 } omt_device_speed;
 
 /* Whether a device's name is that of a file (*.yaml). */

@@ -98,13 +98,43 @@ static omt_status parse_most_bytes(uint64_t *bytes, omt_error *err)
 	return OMT_OK;
 }
 
-omt_status omt_exec_open(const char *text, const omt_backend_options *options, omt_exec **given,
-                         omt_error *err)
+/* A device before the rest of its chain; takes the device. */
+static omt_status open_chain(omt_backend *device, const omt_backend_class *const *later,
+                             int32_t later_count, const omt_backend_options *options,
+                             omt_exec **given, omt_error *err)
+{
+	omt_exec *exec = calloc(1, sizeof *exec);
+	if (!exec) {
+		device->class->close(device);
+		return OMT_FAIL(err, NO_MEMORY, "a chain of backends");
+	}
+	exec->chain[exec->count++] = device;
+	strcat(exec->names, device->class->name);
+	omt_status status = parse_disabled(&exec->disabled, err);
+	if (status == OMT_OK)
+		status = parse_most_bytes(&exec->most_bytes, err);
+	for (int32_t i = 0; status == OMT_OK && i < later_count && exec->count < MAX_CHAIN; i++) {
+		int32_t one;
+		/* A fallback that does not open is left out; ref opens wherever there is memory. */
+		if (later[i]->open(options, 1, &exec->chain[exec->count], &one, err) != OMT_OK)
+			continue;
+		exec->count++;
+		strcat(strcat(exec->names, ","), later[i]->name);
+	}
+	if (status == OMT_OK)
+		*given = exec;
+	else
+		omt_exec_close(exec);
+	return status;
+}
+
+omt_status omt_exec_open_all(const char *text, const omt_backend_options *options, int32_t most,
+                             omt_exec **given, int32_t *given_count, omt_error *err)
 {
 	const omt_backend_class *named[CLASSES + 1];
-	int32_t count;
-	omt_status status = OMT_OK;
-	*given = NULL;
+	omt_backend *devices[OMT_MAX_DEVICES];
+	int32_t count, device_count = 0, i = 0;
+	*given_count = 0;
 	if (!text || !*text)
 		text = getenv("OMT_BACKEND");
 	if (!text || !*text)
@@ -113,30 +143,30 @@ omt_status omt_exec_open(const char *text, const omt_backend_options *options, o
 	bool only_one = count == 1;
 	if (named[count - 1] != &omt_backend_ref)
 		named[count++] = &omt_backend_ref;
-	omt_exec *exec = calloc(1, sizeof *exec);
-	if (!exec)
-		return OMT_FAIL(err, NO_MEMORY, "a chain of backends");
-	OMT_GOTO(parse_disabled(&exec->disabled, err));
-	OMT_GOTO(parse_most_bytes(&exec->most_bytes, err));
-	for (int32_t i = 0; i < count && exec->count < MAX_CHAIN; i++) {
-		status = named[i]->open(options, &exec->chain[exec->count], err);
-		if (status == OMT_OK) {
-			if (exec->count++)
-				strcat(exec->names, ",");
-			strcat(exec->names, named[i]->name);
-		} else if (i == 0 && only_one) {
-			goto done;
-		}
+	omt_status status = named[0]->open(options, most, devices, &device_count, err);
+	while (status != OMT_OK && !only_one && ++i < count)
+		status = named[i]->open(options, most, devices, &device_count, err);
+	if (status != OMT_OK)
+		return status;
+	for (int32_t d = 0; d < device_count; d++) {
+		if (status != OMT_OK)
+			devices[d]->class->close(devices[d]);
+		else
+			status = open_chain(devices[d], named + i + 1, count - i - 1, options,
+			                    &given[*given_count], err);
+		*given_count += status == OMT_OK;
 	}
-	/* ref opens wherever there is memory */
-	status = exec->count ? OMT_OK : status;
-	if (status == OMT_OK) {
-		*given = exec;
-		exec = NULL;
-	}
-done:
-	omt_exec_close(exec);
+	while (status != OMT_OK && *given_count)
+		omt_exec_close(given[--*given_count]);
 	return status;
+}
+
+omt_status omt_exec_open(const char *text, const omt_backend_options *options, omt_exec **exec,
+                         omt_error *err)
+{
+	int32_t count;
+	*exec = NULL;
+	return omt_exec_open_all(text, options, 1, exec, &count, err);
 }
 
 omt_status omt_exec_open_recorder(const omt_recorder *recorder, const omt_backend_info *info,

@@ -17,6 +17,10 @@ typedef struct omt_exec omt_exec;
  * fallback. OMT_MAX_ALLOC_BYTES lowers the device's max_alloc_bytes, to try matrices in blocks. */
 omt_status omt_exec_open(const char *chain, const omt_backend_options *options, omt_exec **exec,
                          omt_error *err);
+/* A chain for each device that the options name, `most` at most (OMT_MAX_DEVICES): omt_exec_open()
+ * takes the first. Each may be used by a thread of its own. */
+omt_status omt_exec_open_all(const char *chain, const omt_backend_options *options, int32_t most,
+                             omt_exec **execs, int32_t *count, omt_error *err);
 void omt_exec_close(omt_exec *exec);
 void omt_exec_info(const omt_exec *exec, omt_backend_info *info);
 /* Names of the chain as opened, "opencl,openblas,ref". */

@@ -16,12 +16,22 @@ omt_status omt_cl_check(cl_int code, const char *what, omt_error *err);
 typedef struct omt_cl_device {
 	cl_platform_id platform;
 	cl_device_id device;
-	int32_t number; /* of `omnitile devices` */
+	int32_t number;      /* of `omnitile devices` */
+	int32_t part, parts; /* a sub-device: which of how many, from 1; 0: a whole device */
 } omt_cl_device;
 
-/* The device that `wanted` names by number or part of its or its platform's name; NULL: OMT_DEVICE,
- * else the first that is fit. */
-omt_status omt_cl_device_find(const char *wanted, omt_cl_device *found, omt_error *err);
+#define OMT_CL_LISTED 32 /* devices listed at most */
+
+/* All devices of all platforms in a fixed order: devices[OMT_CL_LISTED]. */
+omt_status omt_cl_devices_list(omt_cl_device *devices, int32_t *count, omt_error *err);
+
+/* The devices that `wanted` names (omt_engine_options.device; NULL: OMT_DEVICE, else the first that
+ * is fit), of more than `most` the first ones, and a context for each, which those share that share
+ * memory: parts of one device, devices of one platform that work in the host's memory. Given:
+ * omt_cl_devices_release(). */
+omt_status omt_cl_devices_open(const char *wanted, int32_t most, omt_cl_device *devices,
+                               cl_context *contexts, int32_t *count, omt_error *err);
+void omt_cl_devices_release(omt_cl_device *devices, cl_context *contexts, int32_t count);
 /* Why the kernels cannot run on a device, NULL: they can; static. */
 const char *omt_cl_device_unfit(cl_device_id device);
 /* panel and tile_rows are left 0: they follow from the tiles. */

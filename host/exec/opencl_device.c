@@ -1,14 +1,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <jansson.h>
 
 #include "exec/opencl.h"
 
 #define MAX_PLATFORMS 16
-#define MAX_DEVICES   32
 
 const char *omt_cl_device_unfit(cl_device_id device)
 {
@@ -35,8 +33,7 @@ const char *omt_cl_device_unfit(cl_device_id device)
 	return NULL;
 }
 
-/* All devices of all platforms in a fixed order. */
-static omt_status list_devices(omt_cl_device *devices, int32_t *count, omt_error *err)
+omt_status omt_cl_devices_list(omt_cl_device *devices, int32_t *count, omt_error *err)
 {
 	cl_platform_id platforms[MAX_PLATFORMS];
 	cl_uint platform_count = 0;
@@ -48,13 +45,13 @@ static omt_status list_devices(omt_cl_device *devices, int32_t *count, omt_error
 		                "a vendor's)");
 	OMT_TRY(omt_cl_check(code, "clGetPlatformIDs", err));
 	for (cl_uint p = 0; p < platform_count && p < MAX_PLATFORMS; p++) {
-		cl_device_id ids[MAX_DEVICES];
+		cl_device_id ids[OMT_CL_LISTED];
 		cl_uint id_count = 0;
-		code = clGetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, MAX_DEVICES, ids,
+		code = clGetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, OMT_CL_LISTED, ids,
 		                      &id_count);
-		for (cl_uint i = 0; code == CL_SUCCESS && i < id_count && *count < MAX_DEVICES;
+		for (cl_uint i = 0; code == CL_SUCCESS && i < id_count && *count < OMT_CL_LISTED;
 		     i++) {
-			devices[*count] = (omt_cl_device){platforms[p], ids[i], *count};
+			devices[*count] = (omt_cl_device){platforms[p], ids[i], *count, 0, 0};
 			(*count)++;
 		}
 	}
@@ -96,7 +93,8 @@ void omt_cl_device_info(const omt_cl_device *device, omt_backend_info *info)
 	cl_ulong memory = 0, most = 0;
 	cl_uint units = 0;
 	cl_bool unified = CL_FALSE;
-	*info = (omt_backend_info){.asynchronous = true};
+	*info = (omt_backend_info){
+		.asynchronous = true, .part = device->part, .parts = device->parts};
 	snprintf(info->backend, sizeof info->backend, "opencl");
 	put_text(info->device, sizeof info->device, device_text(device->device, CL_DEVICE_NAME));
 	put_text(info->driver, sizeof info->driver, device_text(device->device, CL_DRIVER_VERSION));
@@ -113,55 +111,6 @@ void omt_cl_device_info(const omt_cl_device *device, omt_backend_info *info)
 	info->memory_bytes = memory;
 	info->max_alloc_bytes = most;
 	info->compute_units = (int32_t)units;
-}
-
-static bool contains(const char *text, const char *part)
-{
-	size_t length = strlen(part);
-	for (; *text; text++)
-		if (!strncasecmp(text, part, length))
-			return true;
-	return false;
-}
-
-/* Whether `wanted` is the device's number or part of its or its platform's name. */
-static bool is_wanted(const omt_cl_device *device, const omt_backend_info *info, const char *wanted)
-{
-	char *end;
-	long number = strtol(wanted, &end, 10);
-	if (end != wanted && !*end)
-		return number == device->number;
-	return contains(info->device, wanted) || contains(info->platform, wanted);
-}
-
-omt_status omt_cl_device_find(const char *wanted, omt_cl_device *found, omt_error *err)
-{
-	omt_cl_device devices[MAX_DEVICES];
-	int32_t count;
-	const char *unfit = NULL;
-	char why[256] = "";
-	if (!wanted || !*wanted)
-		wanted = getenv("OMT_DEVICE");
-	if (wanted && !*wanted)
-		wanted = NULL;
-	OMT_TRY(list_devices(devices, &count, err));
-	for (int32_t i = 0; i < count; i++) {
-		omt_backend_info info;
-		omt_cl_device_info(&devices[i], &info);
-		if (wanted && !is_wanted(&devices[i], &info, wanted))
-			continue;
-		unfit = omt_cl_device_unfit(devices[i].device);
-		if (!unfit) {
-			*found = devices[i];
-			return OMT_OK;
-		}
-		snprintf(why, sizeof why, "%d, %s: %s", i, info.device, unfit);
-	}
-	if (unfit)
-		return OMT_FAIL(err, DEVICE, "OpenCL device %s", why);
-	return OMT_FAIL(err, DEVICE,
-	                "no OpenCL device \"%s\" among %d (omnitile devices lists them)", wanted,
-	                count);
 }
 
 static const char *type_name(cl_device_id device)
@@ -205,10 +154,10 @@ static json_t *describe(const omt_cl_device *device)
 
 omt_status omt_devices(char **json, omt_error *err)
 {
-	omt_cl_device devices[MAX_DEVICES];
+	omt_cl_device devices[OMT_CL_LISTED];
 	int32_t count;
 	*json = NULL;
-	OMT_TRY(list_devices(devices, &count, err));
+	OMT_TRY(omt_cl_devices_list(devices, &count, err));
 	json_t *all = json_array();
 	bool complete = all;
 	for (int32_t i = 0; i < count && complete; i++)

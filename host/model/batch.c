@@ -20,54 +20,73 @@ static int32_t patch_row_of(const omt_vision_config *vision)
 	return vision->channels * vision->temporal_patch * vision->patch * vision->patch;
 }
 
-omt_status omt_batch_open(const omt_config *config, const omt_batch_limits *limits, omt_exec *exec,
+/* What OMT_BATCH_LIST's sizes are made of. */
+#define OMT_BATCH_SIZES(config)                                     \
+	size_t text_half = (size_t)(config)->text.head_dim / 2;     \
+	size_t vision_half = (size_t)(config)->vision.head_dim / 2; \
+	size_t patch_row = (size_t)patch_row_of(&(config)->vision); \
+	size_t mel_bins = (size_t)(config)->audio.mel_bins
+
+omt_status omt_batch_open(const omt_config *config, const omt_batch_limits *limits,
                           omt_batch *batch, omt_error *err)
 {
-	omt_status status = OMT_OK;
-	size_t text_half = (size_t)config->text.head_dim / 2;
-	size_t vision_half = (size_t)config->vision.head_dim / 2;
-	size_t patch_row = (size_t)patch_row_of(&config->vision);
-	size_t mel_bins = (size_t)config->audio.mel_bins;
+	OMT_BATCH_SIZES(config);
+	bool whole = true;
 	*batch = (omt_batch){.limits = *limits, .config = config};
-#define OMT_BATCH_NEW(type, name, most)                                                        \
-	batch->host.name = malloc((most) * sizeof *batch->host.name);                          \
-	if (!batch->host.name) {                                                               \
-		status = OMT_FAIL(err, NO_MEMORY, "a batch of %zu tokens", limits->tokens);    \
-		goto done;                                                                     \
-	}                                                                                      \
-	OMT_GOTO(omt_exec_alloc(exec, (most) * sizeof *batch->host.name, OMT_USAGE_SLOT, NULL, \
-	                        &batch->device.name, err));
+#define OMT_BATCH_NEW(type, name, most)                               \
+	batch->host.name = malloc((most) * sizeof *batch->host.name); \
+	whole = whole && batch->host.name;
+	OMT_BATCH_LIST(OMT_BATCH_NEW)
+#undef OMT_BATCH_NEW
+	batch->scratch = malloc(3 * limits->tokens * sizeof *batch->scratch);
+	if (whole && batch->scratch) {
+		omt_batch_clear(batch);
+		return OMT_OK;
+	}
+	omt_batch_close(batch);
+	return OMT_FAIL(err, NO_MEMORY, "a batch of %zu tokens", limits->tokens);
+}
+
+void omt_batch_close(omt_batch *batch)
+{
+#define OMT_BATCH_FREE(type, name, most) free(batch->host.name);
+	OMT_BATCH_LIST(OMT_BATCH_FREE)
+#undef OMT_BATCH_FREE
+	free(batch->scratch);
+	*batch = (omt_batch){0};
+}
+
+omt_status omt_batch_device_open(const omt_config *config, const omt_batch_limits *limits,
+                                 omt_exec *exec, omt_batch_device *device, omt_error *err)
+{
+	OMT_BATCH_SIZES(config);
+	omt_status status = OMT_OK;
+	*device = (omt_batch_device){0};
+#define OMT_BATCH_NEW(type, name, most)                                                         \
+	OMT_GOTO(omt_exec_alloc(exec, (most) * sizeof(omt_scalar_##type), OMT_USAGE_SLOT, NULL, \
+	                        &device->name, err));
 	OMT_BATCH_LIST(OMT_BATCH_NEW)
 #undef OMT_BATCH_NEW
 	OMT_GOTO(omt_exec_alloc(exec, limits->items * (size_t)config->text.hidden * sizeof(float),
-	                        OMT_USAGE_SLOT, NULL, &batch->device.vectors, err));
-	batch->scratch = malloc(3 * limits->tokens * sizeof *batch->scratch);
-	if (!batch->scratch)
-		status = OMT_FAIL(err, NO_MEMORY, "a batch of %zu tokens", limits->tokens);
+	                        OMT_USAGE_SLOT, NULL, &device->vectors, err));
 done:
 	if (status != OMT_OK)
-		omt_batch_close(exec, batch);
-	else
-		omt_batch_clear(batch);
+		omt_batch_device_close(exec, device);
 	return status;
 }
 
-void omt_batch_close(omt_exec *exec, omt_batch *batch)
+void omt_batch_device_close(omt_exec *exec, omt_batch_device *device)
 {
-#define OMT_BATCH_FREE(type, name, most) \
-	free(batch->host.name);          \
-	omt_exec_free(exec, batch->device.name);
+#define OMT_BATCH_FREE(type, name, most) omt_exec_free(exec, device->name);
 	OMT_BATCH_LIST(OMT_BATCH_FREE)
 #undef OMT_BATCH_FREE
-	omt_exec_free(exec, batch->device.vectors);
-	free(batch->scratch);
-	*batch = (omt_batch){0};
+	omt_exec_free(exec, device->vectors);
+	*device = (omt_batch_device){0};
 }
 
 void omt_batch_clear(omt_batch *batch)
 {
 	omt_batch empty = {.host = batch->host,
-	                   .device = batch->device,
 	                   .limits = batch->limits,
 	                   .config = batch->config,
 	                   .scratch = batch->scratch};
@@ -189,9 +208,7 @@ omt_status omt_batch_upload(omt_exec *exec, const omt_batch *batch, uint64_t *fi
                             omt_error *err)
 {
 	const omt_config *config = batch->config;
-	size_t text_half = (size_t)config->text.head_dim / 2;
-	size_t vision_half = (size_t)config->vision.head_dim / 2;
-	size_t mel_bins = (size_t)config->audio.mel_bins;
+	OMT_BATCH_SIZES(config);
 	const struct {
 		omt_buffer *to;
 		const void *from;
@@ -202,7 +219,7 @@ omt_status omt_batch_upload(omt_exec *exec, const omt_batch *batch, uint64_t *fi
 		OMT_UP(cu_items, batch->items + 1),
 		OMT_UP(text_cosines, (size_t)batch->tokens * text_half),
 		OMT_UP(text_sines, (size_t)batch->tokens * text_half),
-		OMT_UP(patches, (size_t)batch->patches * (size_t)patch_row_of(&config->vision)),
+		OMT_UP(patches, (size_t)batch->patches * patch_row),
 		OMT_UP(patch_order, batch->patches),
 		OMT_UP(vision_cosines, (size_t)batch->patches * vision_half),
 		OMT_UP(vision_sines, (size_t)batch->patches * vision_half),

@@ -1,8 +1,8 @@
-/* batch.h - one batch of samples as packed arrays, on the host and in a device slot.
+/* batch.h - one batch of samples as packed arrays, on the host and on a device.
  *
  * Samples are joined without padding; cumulative lengths mark them. A preparation thread fills the
- * host arrays (omt_batch_add), the compute thread uploads them (omt_batch_upload). All arrays are
- * made once, for the largest batch the limits allow. */
+ * host arrays (omt_batch_add), then the batch goes to the arrays of the device that is to compute
+ * it (omt_batch_upload). All arrays are made once, for the largest batch the limits allow. */
 #ifndef OMT_MODEL_BATCH_H
 #define OMT_MODEL_BATCH_H
 
@@ -38,6 +38,13 @@ omt_batch_limits omt_batch_limits_of(const omt_config *config, int32_t items, in
 	X(i32, cu_clip_tokens, limits->tokens + 1) /* clips after pooling by two */        \
 	X(i32, audio_tokens, limits->tokens)       /* audio row -> token */
 
+#define OMT_BATCH_DEVICE(type, name, most) omt_buffer *name;
+typedef struct omt_batch_device {
+	OMT_BATCH_LIST(OMT_BATCH_DEVICE)
+	omt_buffer *vectors; /* [items, hidden], the result */
+} omt_batch_device;
+#undef OMT_BATCH_DEVICE
+
 typedef struct omt_batch {
 	/* Sizes of what is in it. */
 	int32_t items, tokens, patches, windows, frames, cells; /* frames: grid frames */
@@ -49,21 +56,20 @@ typedef struct omt_batch {
 		OMT_BATCH_LIST(OMT_BATCH_HOST)
 	} host;
 #undef OMT_BATCH_HOST
-#define OMT_BATCH_DEVICE(type, name, most) omt_buffer *name;
-	struct {
-		OMT_BATCH_LIST(OMT_BATCH_DEVICE)
-		omt_buffer *vectors; /* [items, hidden], the result */
-	} device;
-#undef OMT_BATCH_DEVICE
+	omt_batch_device device; /* borrowed: where the batch is computed */
 
 	omt_batch_limits limits;
 	const omt_config *config;
 	int32_t *scratch; /* [3 * tokens]: a segment's cells, window ends and token places */
 } omt_batch;
 
-omt_status omt_batch_open(const omt_config *config, const omt_batch_limits *limits, omt_exec *exec,
+omt_status omt_batch_open(const omt_config *config, const omt_batch_limits *limits,
                           omt_batch *batch, omt_error *err);
-void omt_batch_close(omt_exec *exec, omt_batch *batch);
+void omt_batch_close(omt_batch *batch);
+
+omt_status omt_batch_device_open(const omt_config *config, const omt_batch_limits *limits,
+                                 omt_exec *exec, omt_batch_device *device, omt_error *err);
+void omt_batch_device_close(omt_exec *exec, omt_batch_device *device);
 
 void omt_batch_clear(omt_batch *batch);
 /* Whether a sample still fits; one that does not fit an empty batch never will. */

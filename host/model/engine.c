@@ -11,6 +11,10 @@
 #include "model/memory.h"
 
 #define MAX_SLOTS 16
+/* Batches a unit and items in all that may be between the last one delivered and the last one
+ * packed: a unit slower than the others by more takes no batch. */
+#define WINDOW       16
+#define WINDOW_ITEMS 4096
 
 void omt_engine_options_init(omt_engine_options *options)
 {
@@ -46,47 +50,86 @@ static bool wants_int8(const omt_engine_options *options)
 	return options->weights && !strcmp(options->weights, "int8");
 }
 
+/* The first unit of this one's memory: it has the weights. */
+static const omt_unit *weights_of(const omt_engine *engine, const omt_unit *unit)
+{
+	const omt_unit *owner = engine->units;
+	while (owner < unit && (!unit->info.memory || owner->info.memory != unit->info.memory))
+		owner++;
+	return owner;
+}
+
+static omt_status open_unit(omt_engine *engine, omt_unit *unit, const omt_batch_limits *limits,
+                            omt_error *err)
+{
+	const omt_model *model = engine->model;
+	const omt_engine_options *options = &engine->options;
+	const bool int8 = wants_int8(options);
+	const omt_unit *owner = weights_of(engine, unit);
+	unit->params = &owner->own;
+	const omt_load load = {.info = &unit->info,
+	                       .int8 = int8,
+	                       .cache = options->cache,
+	                       .progress = &options->progress};
+	if (owner == unit)
+		OMT_TRY(omt_params_load(model, unit->exec, &load, &unit->own, err));
+	OMT_TRY(omt_workspace_open(&model->config, limits, int8 && unit->info.panel > 1, unit->exec,
+	                           &unit->work, err));
+	while (unit->slot_count < OMT_UNIT_SLOTS && unit->slot_count < options->slots) {
+		OMT_TRY(omt_batch_device_open(&model->config, limits, unit->exec,
+		                              &unit->slots[unit->slot_count].device, err));
+		unit->slot_count++;
+	}
+	engine->shares[unit - engine->units].room = unit->slot_count;
+	return OMT_OK;
+}
+
+/* Batches on the host: those that units compute and those that are packed meanwhile. Results of
+ * several units come in any order: so many batches may be between the first one missing and the
+ * last one begun. */
+static omt_status open_batches(omt_engine *engine, const omt_batch_limits *limits, omt_error *err)
+{
+	const omt_engine_options *options = &engine->options;
+	const int32_t count = engine->unit_count * options->slots;
+	const int32_t few = WINDOW_ITEMS / options->batch_items, most = WINDOW * engine->unit_count;
+	engine->window = few < most ? few : most;
+	if (engine->window < count || engine->unit_count == 1)
+		engine->window = count;
+	engine->batches = calloc((size_t)count, sizeof *engine->batches);
+	engine->vectors = malloc((size_t)engine->window * limits->items *
+	                         (size_t)engine->model->config.text.hidden * sizeof(float));
+	if (!engine->batches || !engine->vectors)
+		return OMT_FAIL(err, NO_MEMORY, "%d batches of %zu vectors", engine->window,
+		                limits->items);
+	for (; engine->batch_count < count; engine->batch_count++)
+		OMT_TRY(omt_batch_open(&engine->model->config, limits,
+		                       &engine->batches[engine->batch_count], err));
+	return OMT_OK;
+}
+
 omt_status omt_engine_open_on(const omt_model *model, const omt_engine_options *options,
-                              omt_exec *exec, omt_engine **given, omt_error *err)
+                              omt_exec **execs, int32_t count, omt_engine **given, omt_error *err)
 {
 	omt_status status = OMT_OK;
 	*given = NULL;
 	omt_engine *engine = calloc(1, sizeof *engine);
 	if (!engine) {
-		omt_exec_close(exec);
+		while (count--)
+			omt_exec_close(execs[count]);
 		return OMT_FAIL(err, NO_MEMORY, "an engine");
 	}
 	engine->model = model;
-	engine->exec = exec;
 	engine->options = *options;
-	omt_exec_info(exec, &engine->info);
+	engine->unit_count = count;
+	for (int32_t i = 0; i < count; i++) {
+		engine->units[i].exec = execs[i];
+		omt_exec_info(execs[i], &engine->units[i].info);
+	}
 	omt_batch_limits limits =
 		omt_batch_limits_of(&model->config, options->batch_items, options->max_tokens);
-
-	engine->slots = calloc((size_t)options->slots, sizeof *engine->slots);
-	if (!engine->slots) {
-		status = OMT_FAIL(err, NO_MEMORY, "%d slots", options->slots);
-		goto done;
-	}
-	const omt_load load = {.info = &engine->info,
-	                       .int8 = wants_int8(options),
-	                       .cache = options->cache,
-	                       .progress = &options->progress};
-	OMT_GOTO(omt_params_load(model, exec, &load, &engine->params, err));
-	OMT_GOTO(omt_workspace_open(&model->config, &limits,
-	                            wants_int8(options) && engine->info.panel > 1, exec,
-	                            &engine->work, err));
-	for (; engine->slot_count < options->slots; engine->slot_count++) {
-		omt_slot *slot = &engine->slots[engine->slot_count];
-		OMT_GOTO(omt_batch_open(&model->config, &limits, exec, &slot->batch, err));
-		slot->vectors = malloc(limits.items * (size_t)model->config.text.hidden *
-		                       sizeof *slot->vectors);
-		if (!slot->vectors) {
-			omt_batch_close(exec, &slot->batch);
-			status = OMT_FAIL(err, NO_MEMORY, "%zu vectors", limits.items);
-			goto done;
-		}
-	}
+	for (int32_t i = 0; i < count; i++)
+		OMT_GOTO(open_unit(engine, &engine->units[i], &limits, err));
+	OMT_GOTO(open_batches(engine, &limits, err));
 	*given = engine;
 	engine = NULL;
 done:
@@ -106,7 +149,8 @@ omt_status omt_engine_open(const omt_model *model, const omt_engine_options *opt
                            omt_engine **engine, omt_error *err)
 {
 	omt_engine_options defaults;
-	omt_exec *exec;
+	omt_exec *execs[OMT_MAX_DEVICES];
+	int32_t count;
 	omt_engine_options_init(&defaults);
 	if (!options)
 		options = &defaults;
@@ -114,29 +158,41 @@ omt_status omt_engine_open(const omt_model *model, const omt_engine_options *opt
 	OMT_TRY(check_options(options, err));
 	const omt_backend_options backend = {.device = options->device,
 	                                     .threads = cores_left(options->threads)};
-	omt_backend_info info;
-	OMT_TRY(omt_exec_open(options->backend, &backend, &exec, err));
-	omt_exec_info(exec, &info);
-	omt_status status = omt_memory_check(model, options, &info, err);
+	OMT_TRY(omt_exec_open_all(options->backend, &backend, OMT_MAX_DEVICES, execs, &count, err));
+	omt_status status = OMT_OK;
+	for (int32_t i = 0; i < count && status == OMT_OK; i++) {
+		omt_backend_info info;
+		omt_exec_info(execs[i], &info);
+		status = omt_memory_check(model, options, &info, err);
+	}
 	if (status != OMT_OK) {
-		omt_exec_close(exec);
+		while (count--)
+			omt_exec_close(execs[count]);
 		return status;
 	}
-	return omt_engine_open_on(model, options, exec, engine, err);
+	return omt_engine_open_on(model, options, execs, count, engine, err);
+}
+
+static void close_unit(omt_unit *unit)
+{
+	for (int32_t i = 0; i < unit->slot_count; i++)
+		omt_batch_device_close(unit->exec, &unit->slots[i].device);
+	omt_workspace_close(unit->exec, &unit->work);
+	omt_params_free(unit->exec, &unit->own);
+	omt_exec_close(unit->exec);
 }
 
 void omt_engine_close(omt_engine *engine)
 {
 	if (!engine)
 		return;
-	for (int32_t i = 0; i < engine->slot_count; i++) {
-		omt_batch_close(engine->exec, &engine->slots[i].batch);
-		free(engine->slots[i].vectors);
-	}
-	free(engine->slots);
-	omt_workspace_close(engine->exec, &engine->work);
-	omt_params_free(engine->exec, &engine->params);
-	omt_exec_close(engine->exec);
+	for (int32_t i = 0; i < engine->batch_count; i++)
+		omt_batch_close(&engine->batches[i]);
+	free(engine->batches);
+	free(engine->vectors);
+	/* The first one last: others may use its weights. */
+	for (int32_t i = engine->unit_count - 1; i >= 0; i--)
+		close_unit(&engine->units[i]);
 	free(engine);
 }
 
@@ -147,61 +203,78 @@ const omt_model *omt_engine_model(const omt_engine *engine)
 
 omt_exec *omt_engine_exec(omt_engine *engine)
 {
-	return engine->exec;
+	return engine->units[0].exec;
+}
+
+static json_t *describe_unit(const omt_engine *engine, int32_t number)
+{
+	const omt_unit *unit = &engine->units[number];
+	char part[32] = "";
+	if (unit->info.parts)
+		snprintf(part, sizeof part, "%d/%d", unit->info.part, unit->info.parts);
+	return json_pack("{ss ss* sb sI sI sI sf sf ss*}", "device", unit->info.device, "part",
+	                 unit->info.parts ? part : NULL, "own_weights", unit->params == &unit->own,
+	                 "memory_bytes", (json_int_t)omt_exec_bytes(unit->exec), "items",
+	                 (json_int_t)unit->items, "batches", (json_int_t)unit->batches, "compute_s",
+	                 unit->compute_s, "gflops", 1e-9 * engine->shares[number].speed, "error",
+	                 unit->failed.status == OMT_OK ? NULL : unit->failed.text);
 }
 
 char *omt_engine_describe(const omt_engine *engine)
 {
-	const omt_backend_info *info = &engine->info;
+	const omt_backend_info *info = &engine->units[0].info;
+	json_t *devices = json_array();
+	json_int_t bytes = 0;
+	for (int32_t i = 0; i < engine->unit_count; i++) {
+		bytes += (json_int_t)omt_exec_bytes(engine->units[i].exec);
+		json_array_append_new(devices, describe_unit(engine, i));
+	}
 	json_t *all = json_pack(
-		"{ss ss ss ss ss ss sI si si si si si si sI}", "chain",
-		omt_exec_chain(engine->exec), "device", info->device, "platform", info->platform,
-		"driver", info->driver, "device_version", info->version, "weights",
+		"{ss ss ss ss ss ss sI si si si si si si sI so}", "chain",
+		omt_exec_chain(engine->units[0].exec), "device", info->device, "platform",
+		info->platform, "driver", info->driver, "device_version", info->version, "weights",
 		wants_int8(&engine->options) ? "int8" : "stored", "device_memory_bytes",
 		(json_int_t)info->memory_bytes, "compute_units", info->compute_units, "panel",
 		info->panel, "slots", engine->options.slots, "batch_items",
 		engine->options.batch_items, "max_tokens", engine->options.max_tokens, "threads",
-		engine->options.threads, "memory_bytes", (json_int_t)omt_exec_bytes(engine->exec));
+		engine->options.threads, "memory_bytes", bytes, "devices", devices);
 	char *described = all ? json_dumps(all, JSON_COMPACT) : NULL;
 	json_decref(all);
 	return described;
 }
 
-omt_status omt_slot_enqueue(omt_engine *engine, omt_slot *slot, const omt_tap *tap, omt_error *err)
+omt_status omt_unit_enqueue(omt_unit *unit, omt_slot *slot, omt_batch *batch, const omt_tap *tap,
+                            float *vectors, omt_error *err)
 {
-	omt_forward forward = {.config = &engine->model->config,
-	                       .params = &engine->params,
-	                       .exec = engine->exec,
-	                       .work = &engine->work,
-	                       .batch = &slot->batch,
+	omt_forward forward = {.config = batch->config,
+	                       .params = unit->params,
+	                       .exec = unit->exec,
+	                       .work = &unit->work,
+	                       .batch = batch,
 	                       .tap = tap,
 	                       .first = &slot->first};
-	size_t bytes = (size_t)slot->batch.items * (size_t)engine->model->config.text.hidden *
-	               sizeof *slot->vectors;
-	OMT_TRY(omt_batch_upload(engine->exec, &slot->batch, &slot->upload_first,
-	                         &slot->upload_last, err));
+	size_t bytes = (size_t)batch->items * (size_t)batch->config->text.hidden * sizeof *vectors;
+	batch->device = slot->device;
+	OMT_TRY(omt_batch_upload(unit->exec, batch, &slot->upload_first, &slot->upload_last, err));
 	OMT_TRY(omt_forward_run(&forward, err));
-	return omt_exec_read(engine->exec, slot->batch.device.vectors, 0, slot->vectors, bytes,
-	                     &slot->last, err);
+	return omt_exec_read(unit->exec, slot->device.vectors, 0, vectors, bytes, &slot->last, err);
 }
 
 omt_status omt_engine_forward(omt_engine *engine, const omt_sample *samples, size_t count,
                               const omt_tap *tap, float *vectors, omt_error *err)
 {
-	omt_slot *slot = &engine->slots[0];
-	omt_batch_clear(&slot->batch);
+	omt_unit *unit = &engine->units[0];
+	omt_batch *batch = &engine->batches[0];
+	omt_batch_clear(batch);
 	for (size_t i = 0; i < count; i++) {
-		if (!omt_batch_fits(&slot->batch, &samples[i]))
+		if (!omt_batch_fits(batch, &samples[i]))
 			return OMT_FAIL(err, LIMIT,
 			                "a batch of %zu samples is beyond %d items of %d "
 			                "tokens together",
 			                count, engine->options.batch_items,
 			                engine->options.max_tokens);
-		omt_batch_add(&slot->batch, &samples[i]);
+		omt_batch_add(batch, &samples[i]);
 	}
-	OMT_TRY(omt_slot_enqueue(engine, slot, tap, err));
-	OMT_TRY(omt_exec_wait(engine->exec, slot->last, err));
-	memcpy(vectors, slot->vectors,
-	       count * (size_t)engine->model->config.text.hidden * sizeof *vectors);
-	return OMT_OK;
+	OMT_TRY(omt_unit_enqueue(unit, &unit->slots[0], batch, tap, vectors, err));
+	return omt_exec_wait(unit->exec, unit->slots[0].last, err);
 }

@@ -21,11 +21,11 @@ omt_status omt_memory_plan(const omt_model *model, const omt_engine_options *opt
 	*memory = (omt_memory){0};
 	quiet.progress = (omt_progress){0};
 	OMT_TRY(omt_exec_open_recorder(&recorder, info, &exec, err));
-	OMT_TRY(omt_engine_open_on(model, &quiet, exec, &engine, err));
+	OMT_TRY(omt_engine_open_on(model, &quiet, &exec, 1, &engine, err));
 	memory->bytes = omt_exec_bytes(exec);
 	memory->largest = omt_exec_largest(exec);
-	for (size_t i = 0; i < engine->params.owned_count; i++)
-		memory->weights += engine->params.owned[i]->bytes;
+	for (size_t i = 0; i < engine->units[0].own.owned_count; i++)
+		memory->weights += engine->units[0].own.owned[i]->bytes;
 	omt_engine_close(engine);
 	return OMT_OK;
 }

@@ -1,5 +1,6 @@
 #include "model/pipe.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,15 @@ static omt_item *item_copy(const omt_item *item)
 	return copy;
 }
 
+/* Whether the workers are ahead as far as they may. */
+static bool is_full(const omt_pipe *pipe)
+{
+	const uint64_t ahead = (uint64_t)pipe->engine->options.batch_items +
+	                       (uint64_t)pipe->engine->options.threads;
+	return pipe->taken - pipe->delivered >= pipe->capacity ||
+	       (pipe->lane_count > 1 && pipe->taken - pipe->packed >= ahead);
+}
+
 /* Takes the next item of the source, when there is room; NULL at the end. */
 static omt_item *take(omt_pipe *pipe, omt_work **given)
 {
@@ -49,7 +59,7 @@ static omt_item *take(omt_pipe *pipe, omt_work **given)
 	omt_item *copy = NULL;
 	pthread_mutex_lock(&pipe->source_lock);
 	pthread_mutex_lock(&pipe->lock);
-	while (!pipe->stop && !pipe->ended && pipe->taken - pipe->delivered >= pipe->capacity)
+	while (!pipe->stop && !pipe->ended && is_full(pipe))
 		pthread_cond_wait(&pipe->changed, &pipe->lock);
 	bool go = !pipe->stop && !pipe->ended;
 	pthread_mutex_unlock(&pipe->lock);
@@ -125,40 +135,38 @@ static omt_work *next_prepared(omt_pipe *pipe, uint64_t index)
 	return work;
 }
 
-static void set_state(omt_pipe *pipe, omt_lane *lane, omt_lane_state state)
+/* The lane for the next batch, once there is a free one and room for its outcome; NULL: stopped. */
+static omt_lane *begin_lane(omt_pipe *pipe)
 {
+	omt_lane *lane = NULL;
 	pthread_mutex_lock(&pipe->lock);
-	lane->state = state;
-	pthread_cond_broadcast(&pipe->changed);
-	pthread_mutex_unlock(&pipe->lock);
-}
-
-static bool begin_lane(omt_pipe *pipe, omt_lane *lane, uint64_t first)
-{
-	pthread_mutex_lock(&pipe->lock);
-	while (!pipe->stop && lane->state != OMT_LANE_FREE)
-		pthread_cond_wait(&pipe->changed, &pipe->lock);
-	bool go = !pipe->stop;
-	if (go)
-		lane->state = OMT_LANE_FILLING;
-	pthread_mutex_unlock(&pipe->lock);
-	if (go) {
-		lane->first = first;
-		lane->count = 0;
-		omt_batch_clear(&lane->slot->batch);
+	while (!pipe->stop && !lane) {
+		bool room = pipe->batches - pipe->batches_out < (uint64_t)pipe->engine->window;
+		for (int32_t i = 0; room && !lane && i < pipe->lane_count; i++)
+			if (pipe->lanes[i].state == OMT_LANE_FREE)
+				lane = &pipe->lanes[i];
+		if (!lane)
+			pthread_cond_wait(&pipe->changed, &pipe->lock);
 	}
-	return go;
+	if (lane) {
+		*lane = (omt_lane){.batch = lane->batch,
+		                   .state = OMT_LANE_FILLING,
+		                   .number = pipe->batches,
+		                   .first = pipe->packed};
+		omt_batch_clear(lane->batch);
+	}
+	pthread_mutex_unlock(&pipe->lock);
+	return lane;
 }
 
-/* Packs one lane until it is full or the items end. Returns the index of the next item. */
-static uint64_t fill_lane(omt_pipe *pipe, omt_lane *lane, uint64_t index, bool *more)
+/* Packs one lane until it is full or the items end; false at their end. */
+static bool fill_lane(omt_pipe *pipe, omt_lane *lane)
 {
-	omt_batch *batch = &lane->slot->batch;
+	omt_batch *batch = lane->batch;
 	while (lane->count < (uint64_t)pipe->engine->options.batch_items) {
-		omt_work *work = next_prepared(pipe, index);
-		*more = work != NULL;
+		omt_work *work = next_prepared(pipe, lane->first + lane->count);
 		if (!work)
-			break;
+			return false;
 		if (work->failed.status == OMT_OK) {
 			if (!omt_batch_fits(batch, &work->sample))
 				break;
@@ -168,22 +176,42 @@ static uint64_t fill_lane(omt_pipe *pipe, omt_lane *lane, uint64_t index, bool *
 			work->fill_end_s = omt_now_s();
 		}
 		lane->count++;
-		index++;
+		pthread_mutex_lock(&pipe->lock);
+		pipe->packed++;
+		pthread_cond_broadcast(&pipe->changed);
+		pthread_mutex_unlock(&pipe->lock);
 	}
-	return index;
+	return true;
+}
+
+static void end_lane(omt_pipe *pipe, omt_lane *lane)
+{
+	lane->work = omt_spread_work(lane->batch);
+	pthread_mutex_lock(&pipe->lock);
+	lane->state = lane->count ? OMT_LANE_READY : OMT_LANE_FREE;
+	if (lane->count) {
+		omt_outcome *outcome = omt_pipe_outcome(pipe, lane);
+		*outcome = (omt_outcome){.first = lane->first,
+		                         .count = lane->count,
+		                         .vectors = outcome->vectors,
+		                         .items = lane->batch->items,
+		                         .tokens = lane->batch->tokens};
+		pipe->batches++;
+		pipe->ready_items += lane->count;
+		pipe->ready_work += lane->work;
+	}
+	pthread_cond_broadcast(&pipe->changed);
+	pthread_mutex_unlock(&pipe->lock);
 }
 
 static void *filler(void *user)
 {
 	omt_pipe *pipe = user;
-	uint64_t index = 0;
+	omt_lane *lane;
 	bool more = true;
-	for (int32_t i = 0; more; i = (i + 1) % pipe->lane_count) {
-		omt_lane *lane = &pipe->lanes[i];
-		if (!begin_lane(pipe, lane, index))
-			break;
-		index = fill_lane(pipe, lane, index, &more);
-		set_state(pipe, lane, lane->count ? OMT_LANE_READY : OMT_LANE_FREE);
+	while (more && (lane = begin_lane(pipe))) {
+		more = fill_lane(pipe, lane);
+		end_lane(pipe, lane);
 	}
 	pthread_mutex_lock(&pipe->lock);
 	pipe->filled = true;
@@ -192,8 +220,7 @@ static void *filler(void *user)
 	return NULL;
 }
 
-/* ---- the compute thread's side
- * -------------------------------------------------------------------- */
+/* ---- drivers ---- */
 
 static void wait_a_little(omt_pipe *pipe)
 {
@@ -205,36 +232,150 @@ static void wait_a_little(omt_pipe *pipe)
 	pthread_cond_clockwait(&pipe->changed, &pipe->lock, CLOCK_MONOTONIC, &until);
 }
 
-omt_lane *omt_pipe_ready(omt_pipe *pipe, int32_t index, bool (*give_up)(void *user), void *user)
+/* The oldest READY lane; *over: no lane is or will be. */
+static omt_lane *oldest_ready(const omt_pipe *pipe, bool *over)
 {
-	omt_lane *lane = &pipe->lanes[index % pipe->lane_count];
+	omt_lane *oldest = NULL;
+	*over = pipe->filled;
+	for (int32_t i = 0; i < pipe->lane_count; i++) {
+		omt_lane *lane = &pipe->lanes[i];
+		*over = *over && lane->state == OMT_LANE_FREE;
+		if (lane->state == OMT_LANE_READY && (!oldest || lane->number < oldest->number))
+			oldest = lane;
+	}
+	return oldest;
+}
+
+/* Work from this lane on, as far as it is known: to the end of the source, else what may be
+ * computed before this lane's turn to be delivered. */
+static double work_left(const omt_pipe *pipe, const omt_lane *next)
+{
+	double left = next->work * pipe->engine->window;
+	double come = 0;
+	if (!pipe->ended)
+		return left;
+	for (int32_t i = 0; i < pipe->lane_count; i++)
+		if (pipe->lanes[i].state == OMT_LANE_READY)
+			come += pipe->lanes[i].work;
+	come += pipe->ready_work / (double)pipe->ready_items *
+	        (double)(pipe->taken - pipe->ready_items);
+	return fmin(left, come);
+}
+
+static bool is_for(const omt_pipe *pipe, const omt_lane *lane, int32_t unit)
+{
+	const omt_engine *engine = pipe->engine;
+	return engine->shares[unit].lost ||
+	       omt_spread_choose(engine->shares, engine->unit_count, lane->work,
+	                         work_left(pipe, lane), omt_now_s()) == unit;
+}
+
+omt_lane *omt_pipe_take(omt_pipe *pipe, int32_t unit, bool (*give_up)(void *user), void *user)
+{
+	omt_lane *lane;
+	bool over = false;
 	pthread_mutex_lock(&pipe->lock);
-	while (lane->state != OMT_LANE_READY && !pipe->filled && !(give_up && give_up(user)))
+	for (;;) {
+		lane = pipe->stop ? NULL : oldest_ready(pipe, &over);
+		if (pipe->stop || (lane && is_for(pipe, lane, unit)))
+			break;
+		lane = NULL;
+		if (over || (give_up && give_up(user)))
+			break;
 		if (give_up)
 			wait_a_little(pipe);
 		else
 			pthread_cond_wait(&pipe->changed, &pipe->lock);
-	if (lane->state == OMT_LANE_READY)
+	}
+	if (lane) {
 		lane->state = OMT_LANE_BUSY;
-	else
-		lane = NULL;
+		lane->unit = unit;
+		omt_spread_take(&pipe->engine->shares[unit], lane->work, omt_now_s());
+		/* The next lane may be for another unit. */
+		pthread_cond_broadcast(&pipe->changed);
+	}
 	pthread_mutex_unlock(&pipe->lock);
 	return lane;
 }
 
-void omt_pipe_release(omt_pipe *pipe, omt_lane *lane)
+omt_outcome *omt_pipe_outcome(const omt_pipe *pipe, const omt_lane *lane)
 {
-	for (uint64_t i = 0; i < lane->count; i++) {
-		omt_work *work = omt_pipe_work(pipe, lane->first + i);
+	return &pipe->outcomes[lane->number % (uint64_t)pipe->engine->window];
+}
+
+void omt_pipe_done(omt_pipe *pipe, omt_lane *lane)
+{
+	pthread_mutex_lock(&pipe->lock);
+	omt_outcome *outcome = omt_pipe_outcome(pipe, lane);
+	omt_spread_done(&pipe->engine->shares[lane->unit], lane->work,
+	                outcome->end_s - outcome->begin_s, omt_now_s());
+	outcome->unit = lane->unit;
+	outcome->done = true;
+	lane->state = OMT_LANE_FREE;
+	pthread_cond_broadcast(&pipe->changed);
+	pthread_mutex_unlock(&pipe->lock);
+}
+
+int32_t omt_pipe_lose(omt_pipe *pipe, int32_t unit, const omt_error *why)
+{
+	omt_share *shares = pipe->engine->shares;
+	int32_t left = 0;
+	pthread_mutex_lock(&pipe->lock);
+	shares[unit] = (omt_share){.lost = true};
+	pipe->lost[unit] = *why;
+	for (int32_t i = 0; i < pipe->lane_count; i++)
+		if (pipe->lanes[i].state == OMT_LANE_BUSY && pipe->lanes[i].unit == unit)
+			pipe->lanes[i].state = OMT_LANE_READY;
+	for (int32_t i = 0; i < pipe->engine->unit_count; i++)
+		left += !shares[i].lost;
+	pthread_cond_broadcast(&pipe->changed);
+	pthread_mutex_unlock(&pipe->lock);
+	return left;
+}
+
+/* ---- the calling thread ---- */
+
+const omt_outcome *omt_pipe_next(omt_pipe *pipe)
+{
+	pthread_mutex_lock(&pipe->lock);
+	const omt_outcome *next =
+		&pipe->outcomes[pipe->batches_out % (uint64_t)pipe->engine->window];
+	while (!next->done && !(pipe->filled && pipe->batches_out == pipe->batches))
+		pthread_cond_wait(&pipe->changed, &pipe->lock);
+	if (!next->done)
+		next = NULL;
+	pthread_mutex_unlock(&pipe->lock);
+	return next;
+}
+
+void omt_pipe_release(omt_pipe *pipe, const omt_outcome *outcome)
+{
+	for (uint64_t i = 0; i < outcome->count; i++) {
+		omt_work *work = omt_pipe_work(pipe, outcome->first + i);
 		free(work->id);
 		work->id = NULL;
 		work->ready = false;
 	}
 	pthread_mutex_lock(&pipe->lock);
-	pipe->delivered += lane->count;
-	lane->state = OMT_LANE_FREE;
+	pipe->outcomes[pipe->batches_out % (uint64_t)pipe->engine->window].done = false;
+	pipe->batches_out++;
+	pipe->delivered += outcome->count;
 	pthread_cond_broadcast(&pipe->changed);
 	pthread_mutex_unlock(&pipe->lock);
+}
+
+int32_t omt_pipe_lost(omt_pipe *pipe, omt_error *why)
+{
+	int32_t lost = -1;
+	pthread_mutex_lock(&pipe->lock);
+	for (int32_t i = 0; lost < 0 && i < pipe->engine->unit_count; i++)
+		if (pipe->lost[i].status != OMT_OK && !pipe->lost_told[i]) {
+			pipe->lost_told[i] = true;
+			*why = pipe->lost[i];
+			lost = i;
+		}
+	pthread_mutex_unlock(&pipe->lock);
+	return lost;
 }
 
 /* ---- open and close
@@ -243,25 +384,29 @@ void omt_pipe_release(omt_pipe *pipe, omt_lane *lane)
 omt_status omt_pipe_open(omt_engine *engine, const omt_source *source, omt_pipe *pipe,
                          omt_error *err)
 {
-	int32_t workers = engine->options.threads;
-	*pipe = (omt_pipe){.engine = engine, .source = source, .lane_count = engine->slot_count};
-	pipe->capacity = (uint64_t)engine->options.batch_items;
-	if (engine->slot_count > 1)
-		pipe->capacity =
-			pipe->capacity * ((uint64_t)engine->slot_count + 1) + (uint64_t)workers;
+	const int32_t workers = engine->options.threads;
+	const uint64_t items = (uint64_t)engine->options.batch_items;
+	const size_t floats = (size_t)items * (size_t)engine->model->config.text.hidden;
+	*pipe = (omt_pipe){.engine = engine, .source = source, .lane_count = engine->batch_count};
+	pipe->capacity = items;
+	if (pipe->lane_count > 1)
+		pipe->capacity = items * ((uint64_t)engine->window + 1) + (uint64_t)workers;
 	pipe->works = calloc(pipe->capacity, sizeof *pipe->works);
 	pipe->lanes = calloc((size_t)pipe->lane_count, sizeof *pipe->lanes);
+	pipe->outcomes = calloc((size_t)engine->window, sizeof *pipe->outcomes);
 	pipe->threads = calloc((size_t)workers + 1, sizeof *pipe->threads);
 	pthread_mutex_init(&pipe->lock, NULL);
 	pthread_mutex_init(&pipe->source_lock, NULL);
 	pthread_cond_init(&pipe->changed, NULL);
-	if (!pipe->works || !pipe->lanes || !pipe->threads) {
+	if (!pipe->works || !pipe->lanes || !pipe->outcomes || !pipe->threads) {
 		omt_pipe_close(pipe);
 		return OMT_FAIL(err, NO_MEMORY, "a queue of %llu items",
 		                (unsigned long long)pipe->capacity);
 	}
 	for (int32_t i = 0; i < pipe->lane_count; i++)
-		pipe->lanes[i].slot = &engine->slots[i];
+		pipe->lanes[i].batch = &engine->batches[i];
+	for (int32_t i = 0; i < engine->window; i++)
+		pipe->outcomes[i].vectors = engine->vectors + (size_t)i * floats;
 	for (; pipe->thread_count <= workers; pipe->thread_count++)
 		if (pthread_create(&pipe->threads[pipe->thread_count], NULL,
 		                   pipe->thread_count < workers ? worker : filler, pipe) != 0) {
@@ -271,12 +416,17 @@ omt_status omt_pipe_open(omt_engine *engine, const omt_source *source, omt_pipe 
 	return OMT_OK;
 }
 
-void omt_pipe_close(omt_pipe *pipe)
+void omt_pipe_stop(omt_pipe *pipe)
 {
 	pthread_mutex_lock(&pipe->lock);
 	pipe->stop = true;
 	pthread_cond_broadcast(&pipe->changed);
 	pthread_mutex_unlock(&pipe->lock);
+}
+
+void omt_pipe_close(omt_pipe *pipe)
+{
+	omt_pipe_stop(pipe);
 	for (int32_t i = 0; i < pipe->thread_count; i++)
 		pthread_join(pipe->threads[i], NULL);
 	for (uint64_t i = 0; pipe->works && i < pipe->capacity; i++) {
@@ -285,6 +435,7 @@ void omt_pipe_close(omt_pipe *pipe)
 	}
 	free(pipe->works);
 	free(pipe->lanes);
+	free(pipe->outcomes);
 	free(pipe->threads);
 	pthread_cond_destroy(&pipe->changed);
 	pthread_mutex_destroy(&pipe->source_lock);

@@ -1,11 +1,14 @@
-/* pipe.h - from a source of items to filled slots: what omt_embed() runs beside the device.
+/* pipe.h - from a source of items to results in its order: what omt_embed()'s threads share.
  *
- *     source -> workers: decode, preprocess, tokenise -> filler: pack a slot -> compute thread
+ *     source -> workers: decode, preprocess, tokenise -> filler: pack a lane
+ *            -> drivers: compute it, one a device (drive.h) -> outcomes, by batch number
+ *            -> calling thread: deliver (embed.c)
  *
- * A slot goes FREE > FILLING > READY > BUSY. Workers run ahead of the slots by one batch and one
- * item each, so that uneven items do not starve the device; items taken and not delivered are
- * bounded by that, and so is memory. One slot means no overlap: then workers wait until its items
- * are delivered. Items keep the source's order throughout. */
+ * A lane (a batch on the host) goes FREE > FILLING > READY > BUSY, then it is FREE again, or READY
+ * if its device failed. Workers run ahead of the filler by one batch and one item each, so that
+ * uneven items do not starve the devices; batches between the first one not delivered and the last
+ * one packed are bounded by the engine's window: so is memory. One lane means no overlap: then
+ * workers wait until its items are delivered. */
 #ifndef OMT_MODEL_PIPE_H
 #define OMT_MODEL_PIPE_H
 
@@ -34,24 +37,46 @@ typedef enum omt_lane_state {
 	OMT_LANE_BUSY
 } omt_lane_state;
 
-/* A slot and the items in it: indices first .. first + count - 1 of the source. */
+/* A batch and the items in it: indices first .. first + count - 1 of the source. */
 typedef struct omt_lane {
-	omt_slot *slot;
+	omt_batch *batch;
 	omt_lane_state state;
+	uint64_t number; /* of the batch, from 0 */
 	uint64_t first, count;
+	double work;  /* omt_spread_work() */
+	int32_t unit; /* BUSY: which has it */
 } omt_lane;
+
+/* What became of a batch. Times are the host's. */
+typedef struct omt_outcome {
+	uint64_t first, count;
+	float *vectors;   /* [items, hidden] of the items that did not fail before */
+	bool done;        /* the driver is done with it: all that follows is set */
+	omt_error failed; /* no device was left to compute it */
+	int32_t unit, items, tokens;
+	double enqueue_begin_s, enqueue_end_s;
+	double begin_s, end_s;   /* computing and the download; 0, 0: nothing to compute */
+	double sent_s, upload_s; /* begin of the upload, how long it took */
+	double download_s;
+} omt_outcome;
 
 typedef struct omt_pipe {
 	omt_engine *engine;
 	const omt_source *source;
 	omt_work *works; /* ring of `capacity`, by source index */
 	uint64_t capacity;
-	uint64_t taken, delivered; /* items */
-	bool ended;                /* the source is at its end */
-	bool stop;                 /* the run is to end early */
-	bool filled;               /* the filler is done: no further lane becomes READY */
+	uint64_t taken, packed, delivered; /* items */
+	bool ended;                        /* the source is at its end */
+	bool stop;                         /* the run is to end early */
+	bool filled;                       /* the filler is done: no further batch */
 	omt_lane *lanes;
 	int32_t lane_count;
+	omt_outcome *outcomes;           /* ring of engine->window, by batch number */
+	uint64_t batches, batches_out;   /* packed or being packed; delivered */
+	uint64_t ready_items;            /* in batches that were READY, */
+	double ready_work;               /* and their work */
+	omt_error lost[OMT_MAX_DEVICES]; /* why a unit failed */
+	bool lost_told[OMT_MAX_DEVICES];
 	pthread_mutex_t lock;        /* all of the above */
 	pthread_mutex_t source_lock; /* the source: held while an item is taken */
 	pthread_cond_t changed;
@@ -62,16 +87,33 @@ typedef struct omt_pipe {
 
 omt_status omt_pipe_open(omt_engine *engine, const omt_source *source, omt_pipe *pipe,
                          omt_error *err);
-/* Stops and joins the threads, frees what is on its way. */
+/* Makes every thread end soon. */
+void omt_pipe_stop(omt_pipe *pipe);
+/* Stops and joins the pipe's threads, frees what is on its way. No driver may run any more. */
 void omt_pipe_close(omt_pipe *pipe);
 
-/* The next READY lane in order (lanes are used round-robin). Waits for it, but no longer than until
- * `give_up` says so (asked every OMT_PIPE_POLL_MS; NULL: never). NULL: none yet, or none will come.
- */
+/* ---- for drivers ---- */
+
+/* The next batch for this unit, BUSY from now on. Waits for it, but no longer than until `give_up`
+ * says so (asked every OMT_PIPE_POLL_MS; NULL: never). NULL: none yet, or none will come. A unit
+ * that was lost and asks is the last one: it gets every batch, to fail it. */
 #define OMT_PIPE_POLL_MS 1
-omt_lane *omt_pipe_ready(omt_pipe *pipe, int32_t lane, bool (*give_up)(void *user), void *user);
-/* A lane's items are delivered: it becomes FREE and its items' places too. */
-void omt_pipe_release(omt_pipe *pipe, omt_lane *lane);
+omt_lane *omt_pipe_take(omt_pipe *pipe, int32_t unit, bool (*give_up)(void *user), void *user);
+/* What its driver fills in while the lane is BUSY. */
+omt_outcome *omt_pipe_outcome(const omt_pipe *pipe, const omt_lane *lane);
+/* The outcome is there: the lane becomes FREE. */
+void omt_pipe_done(omt_pipe *pipe, omt_lane *lane);
+/* A unit failed: its lanes become READY for the others. Returns how many others there are. */
+int32_t omt_pipe_lose(omt_pipe *pipe, int32_t unit, const omt_error *why);
+
+/* ---- for the calling thread ---- */
+
+/* The oldest batch not released, once it is done; NULL: all are. */
+const omt_outcome *omt_pipe_next(omt_pipe *pipe);
+/* Its items are delivered: their places are free. */
+void omt_pipe_release(omt_pipe *pipe, const omt_outcome *outcome);
+/* A unit that failed since the last call; -1: none. */
+int32_t omt_pipe_lost(omt_pipe *pipe, omt_error *why);
 
 omt_work *omt_pipe_work(const omt_pipe *pipe, uint64_t index);
 

@@ -197,8 +197,9 @@ static char *plan_json(const omt_planner *plan, const omt_engine *engine, const 
 		roofline_ms += json_real_value(json_object_get(json, "roofline_ms"));
 		json_array_append_new(ops, json);
 	}
-	const omt_memory memory = {.bytes = omt_exec_bytes(engine->exec),
-	                           .largest = omt_exec_largest(engine->exec)};
+	omt_exec *exec = engine->units[0].exec;
+	const omt_memory memory = {.bytes = omt_exec_bytes(exec),
+	                           .largest = omt_exec_largest(exec)};
 	json_t *all = json_pack(
 		"{s{ss ss sI sI si si} si si sI sf sf sI sI sb so}", "device", "name", info->device,
 		"backend", info->backend, "memory_bytes", (json_int_t)info->memory_bytes,
@@ -233,21 +234,22 @@ omt_status omt_plan(const omt_model *model, const omt_plan_options *options, cha
 		engine_options.batch_items = options->items;
 	OMT_TRY(find_device(&options->engine, &info, &speed, err));
 	OMT_TRY(omt_exec_open_recorder(&(omt_recorder){record, &plan}, &info, &exec, err));
-	OMT_GOTO(omt_engine_open_on(model, &engine_options, exec, &engine, err));
+	OMT_GOTO(omt_engine_open_on(model, &engine_options, &exec, 1, &engine, err));
 	OMT_GOTO(blank_sample(model, options, &sample, err));
-	omt_slot *slot = &engine->slots[0];
+	omt_unit *unit = &engine->units[0];
+	omt_batch *batch = &engine->batches[0];
 	for (int32_t i = 0; i < options->items; i++) {
-		if (!omt_batch_fits(&slot->batch, &sample)) {
+		if (!omt_batch_fits(batch, &sample)) {
 			status = OMT_FAIL(err, LIMIT,
 			                  "%d items of %d tokens are beyond max_tokens %d",
 			                  options->items, sample.tokens, engine_options.max_tokens);
 			goto done;
 		}
-		omt_batch_add(&slot->batch, &sample);
+		omt_batch_add(batch, &sample);
 	}
 	plan.recording = true;
-	OMT_GOTO(omt_slot_enqueue(engine, slot, NULL, err));
-	*json = plan.failed ? NULL : plan_json(&plan, engine, &slot->batch, &info, &speed);
+	OMT_GOTO(omt_unit_enqueue(unit, &unit->slots[0], batch, NULL, engine->vectors, err));
+	*json = plan.failed ? NULL : plan_json(&plan, engine, batch, &info, &speed);
 	if (!*json)
 		status = OMT_FAIL(err, NO_MEMORY, "the plan");
 done:

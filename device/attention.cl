@@ -145,8 +145,8 @@ __kernel void attention(OMT_ARGS(OMT_ATTENTION))
 		const int keys = min(ATTENTION_KEYS, last - key);
 		const int rows = (keys + TILE_M - 1) / TILE_M * TILE_M;
 		const size_t at = kv_at + (size_t)key * ldkv;
-		attention_take_rows(k + at, keys, ldkv, head_dim, k_block);
-		attention_take_rows(v + at, keys, ldkv, head_dim, v_block);
+		attention_take_rows(k + k_at + at, keys, ldkv, head_dim, k_block);
+		attention_take_rows(v + v_at + at, keys, ldkv, head_dim, v_block);
 		for (int t = 0; t < vectors; t++) {
 			const int16 query = first + t / together * TILE_N + lanes;
 			const int16 seen = causal ? min(query + 1 - key, (int16)keys) : (int16)keys;

@@ -12,8 +12,9 @@
  *  - Sums are accumulated in f32. Their order over K is fixed by the tile configuration and never
  *    depends on M, on the row's place or on what else is in the batch.
  *  - Sequences of a batch are packed: cu_seqlens[sequences + 1] are cumulative lengths in rows.
- *  - A buffer is one tensor and is used from its start. A buffer that an op does not need (its flag
- *    is off) is still bound: any buffer will do.
+ *  - A buffer is one tensor and is used from its start, but where the op has an element offset for
+ *    it (`k_at`): columns of one tensor can be bound as several operands. A buffer that an op does
+ *    not need (its flag is off) is still bound: any buffer will do.
  *  - No output may alias an input but where the op says so.
  *
  * B(access, type, name) is a buffer: access IN, OUT or INOUT; type f32, i32 or u8 (raw bytes whose
@@ -101,7 +102,8 @@
 	S(i32, n) _() S(i32, k) _() S(i32, lds) _() S(i32, dtype) _() S(i32, panel)
 
 /* out = softmax(scale * q k^T) v for each sequence and head. q, out: [tokens, heads * head_dim];
- * k, v: [tokens, kv_heads * head_dim]; query head h reads kv head h / (heads / kv_heads).
+ * k, v: [tokens, kv_heads * head_dim], beginning at elements k_at and v_at of their buffers, so
+ * that all three can lie in one tensor; query head h reads kv head h / (heads / kv_heads).
  * tokens = cu_seqlens[sequences]; max_len is the longest sequence. causal 1: a token sees itself
  * and those before it in its sequence. */
 #define OMT_ATTENTION(B, S, _)                                                                \
@@ -109,7 +111,7 @@
 	B(OUT, f32, out) _()                                                                  \
 	S(i32, sequences) _() S(i32, max_len) _() S(i32, heads) _() S(i32, kv_heads) _()      \
 	S(i32, head_dim) _() S(i32, ldq) _() S(i32, ldkv) _() S(i32, ldo) _()                 \
-	S(i32, causal) _() S(f32, scale)
+	S(i32, k_at) _() S(i32, v_at) _() S(i32, causal) _() S(f32, scale)
 
 /* out = x / sqrt(mean(x^2) + eps) * weight, row by row. out may be x. */
 #define OMT_RMSNORM(B, S, _)                                                          \

@@ -34,9 +34,7 @@ omt_status omt_workspace_open(const omt_config *config, const omt_batch_limits *
 		{&work->text, tokens * hidden},
 		{&work->x, encoder},
 		{&work->norm, larger(encoder, tokens * hidden)},
-		{&work->q, larger(encoder, tokens * heads)},
-		{&work->k, larger(encoder, tokens * kv)},
-		{&work->v, larger(encoder, tokens * kv)},
+		{&work->qkv, larger(3 * encoder, tokens * (heads + 2 * kv))},
 		{&work->att, larger(encoder, tokens * heads)},
 		{&work->gate, mlp},
 		{&work->up, mlp},
@@ -72,8 +70,8 @@ done:
 
 void omt_workspace_close(omt_exec *exec, omt_workspace *work)
 {
-	omt_buffer *buffers[] = {work->text, work->x,     work->norm,  work->q,  work->k,
-	                         work->v,    work->att,   work->gate,  work->up, work->pooled,
+	omt_buffer *buffers[] = {work->text, work->x,     work->norm,  work->qkv,
+	                         work->att,  work->gate,  work->up,    work->pooled,
 	                         work->iota, work->bytes, work->scales};
 	for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
 		omt_exec_free(exec, buffers[i]);

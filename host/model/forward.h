@@ -14,7 +14,8 @@
 typedef struct omt_workspace {
 	omt_buffer *text; /* [tokens, hidden]: the text model's stream */
 	omt_buffer *x;    /* an encoder's stream */
-	omt_buffer *norm, *q, *k, *v, *att;
+	omt_buffer *norm, *att;
+	omt_buffer *qkv;            /* rows of q, k and v beside each other */
 	omt_buffer *gate, *up;      /* the wide ones: MLP, unfolded convolutions, merger */
 	omt_buffer *pooled;         /* [items, hidden] */
 	omt_buffer *iota;           /* 0, 1, 2, ... */

@@ -15,25 +15,19 @@ static omt_status attend(const omt_forward *f, const omt_vision_block *block, bo
 	const omt_workspace *w = f->work;
 	const omt_batch *b = f->batch;
 	int32_t rows = b->patches, hidden = c->hidden;
-	const omt_linear *projections[] = {&block->q, &block->k, &block->v};
-	omt_buffer *outs[] = {w->q, w->k, w->v};
 
 	OMT_TRY(omt_apply_norm(f, &block->norm1, w->x, rows, hidden, VISION_EPS, w->norm, err));
-	for (int i = 0; i < 3; i++)
-		OMT_TRY(omt_apply_linear(f, projections[i], w->norm, rows, OMT_ACT_NONE, NULL,
-		                         outs[i], err));
-	for (int i = 0; i < 2; i++)
-		OMT_TRY(OMT_RUN(f->exec, rotary, err, .x = outs[i],
-		                .cosines = b->device.vision_cosines,
-		                .sines = b->device.vision_sines, .rows = rows, .heads = c->heads,
-		                .head_dim = c->head_dim, .ldx = hidden));
-	OMT_TRY(OMT_RUN(f->exec, attention, err, .q = w->q, .k = w->k, .v = w->v,
+	OMT_TRY(omt_apply_linear(f, &block->qkv, w->norm, rows, OMT_ACT_NONE, NULL, w->qkv, err));
+	OMT_TRY(OMT_RUN(f->exec, rotary, err, .x = w->qkv, .cosines = b->device.vision_cosines,
+	                .sines = b->device.vision_sines, .rows = rows, .heads = 2 * c->heads,
+	                .head_dim = c->head_dim, .ldx = 3 * hidden));
+	OMT_TRY(OMT_RUN(f->exec, attention, err, .q = w->qkv, .k = w->qkv, .v = w->qkv,
 	                .cu_seqlens = full ? b->device.cu_frames : b->device.cu_windows,
 	                .out = w->att, .sequences = full ? b->frames : b->windows,
 	                .max_len = full ? b->longest_frame : b->longest_window, .heads = c->heads,
-	                .kv_heads = c->heads, .head_dim = c->head_dim, .ldq = hidden,
-	                .ldkv = hidden, .ldo = hidden, .causal = 0,
-	                .scale = 1.0f / sqrtf((float)c->head_dim)));
+	                .kv_heads = c->heads, .head_dim = c->head_dim, .ldq = 3 * hidden,
+	                .ldkv = 3 * hidden, .ldo = hidden, .k_at = hidden, .v_at = 2 * hidden,
+	                .causal = 0, .scale = 1.0f / sqrtf((float)c->head_dim)));
 	return omt_apply_linear(f, &block->proj, w->att, rows, OMT_ACT_NONE, w->x, w->x, err);
 }
 

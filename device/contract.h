@@ -124,6 +124,16 @@
 	B(OUT, f32, out) _()                                                          \
 	S(i32, rows) _() S(i32, cols) _() S(i32, ldx) _() S(i32, ldo) _() S(f32, eps)
 
+/* The same with the result as `quantize` would write it: one pass instead of two, the same bits. */
+#define OMT_RMSNORM_I8(B, S, _)                                                       \
+	B(IN, f32, x) _() B(IN, f32, weight) _() B(OUT, u8, out) _()                  \
+	B(OUT, f32, scale) _()                                                        \
+	S(i32, rows) _() S(i32, cols) _() S(i32, ldx) _() S(i32, ldo) _() S(f32, eps)
+#define OMT_LAYERNORM_I8(B, S, _)                                                     \
+	B(IN, f32, x) _() B(IN, f32, weight) _() B(IN, f32, bias) _()                 \
+	B(OUT, u8, out) _() B(OUT, f32, scale) _()                                    \
+	S(i32, rows) _() S(i32, cols) _() S(i32, ldx) _() S(i32, ldo) _() S(f32, eps)
+
 /* Rotates pairs (i, i + head_dim / 2) of every head of x[rows, heads * head_dim] by the row's
  * angles: a' = a cos - b sin, b' = b cos + a sin. cos, sin: [rows, head_dim / 2], dense. */
 #define OMT_ROTARY(B, S, _)                                                           \
@@ -172,6 +182,8 @@
 	X(OMT_ATTENTION, attention) \
 	X(OMT_RMSNORM, rmsnorm)   \
 	X(OMT_LAYERNORM, layernorm) \
+	X(OMT_RMSNORM_I8, rmsnorm_i8) \
+	X(OMT_LAYERNORM_I8, layernorm_i8) \
 	X(OMT_ROTARY, rotary)     \
 	X(OMT_ROWS, rows)         \
 	X(OMT_UNFOLD, unfold)     \

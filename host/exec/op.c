@@ -54,6 +54,8 @@ omt_op_cost omt_op_cost_of(omt_op op, const void *args)
 		const omt_attention_args *attention;
 		const omt_rmsnorm_args *rmsnorm;
 		const omt_layernorm_args *layernorm;
+		const omt_rmsnorm_i8_args *rmsnorm_i8;
+		const omt_layernorm_i8_args *layernorm_i8;
 		const omt_rotary_args *rotary;
 		const omt_gemm_i8_args *gemm_i8;
 		const omt_gemm_bf16_args *gemm_bf16;
@@ -79,6 +81,12 @@ omt_op_cost omt_op_cost_of(omt_op op, const void *args)
 	case OMT_OP_layernorm:
 		n = (double)a.layernorm->rows * a.layernorm->cols;
 		return (omt_op_cost){7 * n, 8 * n};
+	case OMT_OP_rmsnorm_i8:
+		n = (double)a.rmsnorm_i8->rows * a.rmsnorm_i8->cols;
+		return (omt_op_cost){7 * n, 5 * n};
+	case OMT_OP_layernorm_i8:
+		n = (double)a.layernorm_i8->rows * a.layernorm_i8->cols;
+		return (omt_op_cost){10 * n, 5 * n};
 	case OMT_OP_rotary:
 		n = (double)a.rotary->rows * a.rotary->heads * a.rotary->head_dim;
 		return (omt_op_cost){3 * n, 8 * n};

@@ -83,6 +83,8 @@ static const struct {
                               false},
 	[OMT_OP_rmsnorm] = {{{AT(rmsnorm, rows), ONE}}, false},
 	[OMT_OP_layernorm] = {{{AT(layernorm, rows), ONE}}, false},
+	[OMT_OP_rmsnorm_i8] = {{{AT(rmsnorm_i8, rows), ONE}}, false},
+	[OMT_OP_layernorm_i8] = {{{AT(layernorm_i8, rows), ONE}}, false},
 	[OMT_OP_rotary] = {{{AT(rotary, heads), ONE}, {AT(rotary, rows), ONE}}, false},
 	[OMT_OP_rows] = {{{AT(rows, cols), ONE}, {AT(rows, count), ONE}}, true},
 	[OMT_OP_unfold] = {{{AT(unfold, channels), ONE}, {AT(unfold, out_rows), ONE}}, true},

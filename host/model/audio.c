@@ -31,9 +31,11 @@ static omt_status attend(const omt_forward *f, const omt_audio_layer *layer, omt
 	const omt_workspace *w = f->work;
 	const omt_batch *b = f->batch;
 	int32_t rows = b->convolved, d = c->d_model;
+	omt_buffer *a;
 
-	OMT_TRY(omt_apply_norm(f, &layer->attn_norm, w->x, rows, d, AUDIO_EPS, w->norm, err));
-	OMT_TRY(omt_apply_linear(f, &layer->qkv, w->norm, rows, OMT_ACT_NONE, NULL, w->qkv, err));
+	OMT_TRY(omt_apply_norm_for(f, &layer->qkv, &layer->attn_norm, w->x, rows, AUDIO_EPS, &a,
+	                           err));
+	OMT_TRY(omt_apply_linear(f, &layer->qkv, a, rows, OMT_ACT_NONE, NULL, w->qkv, err));
 	OMT_TRY(OMT_RUN(f->exec, attention, err, .q = w->qkv, .k = w->qkv, .v = w->qkv,
 	                .cu_seqlens = b->device.cu_convolved, .out = w->att, .sequences = b->chunks,
 	                .max_len = b->longest_chunk, .heads = c->heads, .kv_heads = c->heads,
@@ -45,10 +47,12 @@ static omt_status attend(const omt_forward *f, const omt_audio_layer *layer, omt
 static omt_status feed_forward(const omt_forward *f, const omt_audio_layer *layer, omt_error *err)
 {
 	const omt_workspace *w = f->work;
-	int32_t rows = f->batch->convolved, d = f->config->audio.d_model;
+	int32_t rows = f->batch->convolved;
+	omt_buffer *a;
 
-	OMT_TRY(omt_apply_norm(f, &layer->final_norm, w->x, rows, d, AUDIO_EPS, w->norm, err));
-	OMT_TRY(omt_apply_linear(f, &layer->fc1, w->norm, rows, OMT_ACT_GELU, NULL, w->gate, err));
+	OMT_TRY(omt_apply_norm_for(f, &layer->fc1, &layer->final_norm, w->x, rows, AUDIO_EPS, &a,
+	                           err));
+	OMT_TRY(omt_apply_linear(f, &layer->fc1, a, rows, OMT_ACT_GELU, NULL, w->gate, err));
 	return omt_apply_linear(f, &layer->fc2, w->gate, rows, OMT_ACT_NONE, w->x, w->x, err);
 }
 

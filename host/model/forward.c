@@ -78,6 +78,12 @@ void omt_workspace_close(omt_exec *exec, omt_workspace *work)
 	*work = (omt_workspace){0};
 }
 
+/* Columns of int8 rows. */
+static int32_t quads_of(int32_t cols)
+{
+	return (cols + 3) / 4 * 4;
+}
+
 static omt_status apply_gemm(const omt_forward *f, const omt_linear *linear, omt_buffer *a,
                              int32_t rows, int32_t act, int32_t flags, omt_buffer *residual,
                              omt_buffer *c, omt_error *err)
@@ -86,7 +92,7 @@ static omt_status apply_gemm(const omt_forward *f, const omt_linear *linear, omt
 	omt_buffer *unused = linear->w;
 	omt_buffer *bias = linear->bias ? linear->bias : unused;
 	const omt_workspace *work = f->work;
-	const int32_t quads = (linear->k + 3) / 4 * 4;
+	const int32_t quads = quads_of(linear->k);
 	if (!residual)
 		residual = unused;
 	flags |= linear->bias ? OMT_GEMM_BIAS : 0;
@@ -99,8 +105,10 @@ static omt_status apply_gemm(const omt_forward *f, const omt_linear *linear, omt
 		               .k = linear->k, .lda = linear->k, .ldw = linear->k, .ldr = linear->n,
 		               .ldc = linear->n, .w_dtype = linear->dtype, .w_panel = linear->panel,
 		               .act = act, .flags = flags);
-	OMT_TRY(OMT_RUN(f->exec, quantize, err, .x = a, .out = work->bytes, .scale = work->scales,
-	                .rows = rows, .cols = linear->k, .ldx = linear->k, .ldo = quads));
+	if (a != work->bytes)
+		OMT_TRY(OMT_RUN(f->exec, quantize, err, .x = a, .out = work->bytes,
+		                .scale = work->scales, .rows = rows, .cols = linear->k,
+		                .ldx = linear->k, .ldo = quads));
 	return OMT_RUN(f->exec, gemm_i8, err, .a = work->bytes, .a_scale = work->scales,
 	               .w = linear->w, .scale = linear->scale, .bias = bias, .residual = residual,
 	               .c = c, .m = rows, .n = linear->n, .k = linear->k, .lda = quads,
@@ -131,6 +139,27 @@ omt_status omt_apply_norm(const omt_forward *f, const omt_norm *norm, omt_buffer
 		               .ldx = cols, .ldo = cols, .eps = (float)eps);
 	return OMT_RUN(f->exec, rmsnorm, err, .x = x, .weight = norm->weight, .out = out,
 	               .rows = rows, .cols = cols, .ldx = cols, .ldo = cols, .eps = (float)eps);
+}
+
+omt_status omt_apply_norm_for(const omt_forward *f, const omt_linear *linear, const omt_norm *norm,
+                              omt_buffer *x, int32_t rows, double eps, omt_buffer **a,
+                              omt_error *err)
+{
+	const omt_workspace *work = f->work;
+	const int32_t cols = linear->k, quads = quads_of(cols);
+	if (linear->dtype != OMT_I8X4) {
+		*a = work->norm;
+		return omt_apply_norm(f, norm, x, rows, cols, eps, work->norm, err);
+	}
+	*a = work->bytes;
+	if (norm->bias)
+		return OMT_RUN(f->exec, layernorm_i8, err, .x = x, .weight = norm->weight,
+		               .bias = norm->bias, .out = work->bytes, .scale = work->scales,
+		               .rows = rows, .cols = cols, .ldx = cols, .ldo = quads,
+		               .eps = (float)eps);
+	return OMT_RUN(f->exec, rmsnorm_i8, err, .x = x, .weight = norm->weight, .out = work->bytes,
+	               .scale = work->scales, .rows = rows, .cols = cols, .ldx = cols, .ldo = quads,
+	               .eps = (float)eps);
 }
 
 omt_status omt_apply_rows(const omt_forward *f, omt_buffer *src, omt_buffer *src_index,

@@ -15,9 +15,10 @@ static omt_status attend(const omt_forward *f, const omt_vision_block *block, bo
 	const omt_workspace *w = f->work;
 	const omt_batch *b = f->batch;
 	int32_t rows = b->patches, hidden = c->hidden;
+	omt_buffer *a;
 
-	OMT_TRY(omt_apply_norm(f, &block->norm1, w->x, rows, hidden, VISION_EPS, w->norm, err));
-	OMT_TRY(omt_apply_linear(f, &block->qkv, w->norm, rows, OMT_ACT_NONE, NULL, w->qkv, err));
+	OMT_TRY(omt_apply_norm_for(f, &block->qkv, &block->norm1, w->x, rows, VISION_EPS, &a, err));
+	OMT_TRY(omt_apply_linear(f, &block->qkv, a, rows, OMT_ACT_NONE, NULL, w->qkv, err));
 	OMT_TRY(OMT_RUN(f->exec, rotary, err, .x = w->qkv, .cosines = b->device.vision_cosines,
 	                .sines = b->device.vision_sines, .rows = rows, .heads = 2 * c->heads,
 	                .head_dim = c->head_dim, .ldx = 3 * hidden));
@@ -33,13 +34,14 @@ static omt_status attend(const omt_forward *f, const omt_vision_block *block, bo
 
 static omt_status feed_forward(const omt_forward *f, const omt_vision_block *block, omt_error *err)
 {
-	const omt_vision_config *c = &f->config->vision;
 	const omt_workspace *w = f->work;
 	int32_t rows = f->batch->patches;
+	omt_buffer *a;
 
-	OMT_TRY(omt_apply_norm(f, &block->norm2, w->x, rows, c->hidden, VISION_EPS, w->norm, err));
-	OMT_TRY(omt_apply_linear(f, &block->gate, w->norm, rows, OMT_ACT_SILU, NULL, w->gate, err));
-	OMT_TRY(omt_apply_product(f, &block->up, w->norm, rows, w->gate, err));
+	OMT_TRY(omt_apply_norm_for(f, &block->gate, &block->norm2, w->x, rows, VISION_EPS, &a,
+	                           err));
+	OMT_TRY(omt_apply_linear(f, &block->gate, a, rows, OMT_ACT_SILU, NULL, w->gate, err));
+	OMT_TRY(omt_apply_product(f, &block->up, a, rows, w->gate, err));
 	return omt_apply_linear(f, &block->down, w->gate, rows, OMT_ACT_NONE, w->x, w->x, err);
 }
 

@@ -29,6 +29,7 @@
 #define OMT_BF16 1 /* upper half of an f32 */
 #define OMT_F16 2  /* IEEE 754 binary16 */
 #define OMT_I8 3   /* times a scale per output row */
+#define OMT_U8 6   /* pixels: numbers of a table's entries */
 /* Packed weights alone, 32-bit words of what lies together along k: */
 #define OMT_I8X4 4   /* of gemm_i8: four int8, each plus 128 as an unsigned byte */
 #define OMT_BF16X2 5 /* of gemm_bf16: two bf16 */
@@ -156,6 +157,16 @@
 	S(i32, sequences) _() S(i32, out_rows) _() S(i32, channels) _() S(i32, taps) _() \
 	S(i32, stride) _() S(i32, pad) _() S(i32, ldx) _() S(i32, ldo)
 
+/* Patches of pictures as rows for the patch embedding: for c < 3, t < frames, y < side, x < side
+ * out[i, ((c * frames + t) * side + y) * side + x] = value c of pixel at[t] + y * width + x,
+ * where places[order[i], frames + 2] is at[0], at[1], ..., width, format. Pixels are three values
+ * and counted from the buffer's start. Format OMT_U8: value v stands for table[c * 256 + v];
+ * OMT_F32: it is what it is, four bytes each. A still picture has the same at[] twice. */
+#define OMT_PATCHES(B, S, _)                                                          \
+	B(IN, u8, pixels) _() B(IN, i32, order) _() B(IN, i32, places) _()            \
+	B(IN, f32, table) _() B(OUT, f32, out) _()                                    \
+	S(i32, rows) _() S(i32, frames) _() S(i32, side) _() S(i32, ldo)
+
 /* Row t of output sequence s is the mean of rows 2t and 2t + 1 of input sequence s. */
 #define OMT_PAIRS(B, S, _)                                                            \
 	B(IN, f32, x) _() B(IN, i32, cu_in) _() B(IN, i32, cu_out) _()                \
@@ -187,6 +198,7 @@
 	X(OMT_ROTARY, rotary)     \
 	X(OMT_ROWS, rows)         \
 	X(OMT_UNFOLD, unfold)     \
+	X(OMT_PATCHES, patches)   \
 	X(OMT_PAIRS, pairs)       \
 	X(OMT_POOL, pool)         \
 	X(OMT_L2NORM, l2norm)

@@ -88,6 +88,7 @@ static const struct {
 	[OMT_OP_rotary] = {{{AT(rotary, heads), ONE}, {AT(rotary, rows), ONE}}, false},
 	[OMT_OP_rows] = {{{AT(rows, cols), ONE}, {AT(rows, count), ONE}}, true},
 	[OMT_OP_unfold] = {{{AT(unfold, channels), ONE}, {AT(unfold, out_rows), ONE}}, true},
+	[OMT_OP_patches] = {{{AT(patches, frames), ONE}, {AT(patches, rows), ONE}}, false},
 	[OMT_OP_pairs] = {{{AT(pairs, cols), ONE}, {AT(pairs, out_rows), ONE}}, true},
 	[OMT_OP_pool] = {{{AT(pool, cols), ONE}, {AT(pool, sequences), ONE}}, true},
 	[OMT_OP_l2norm] = {{{AT(l2norm, rows), ONE}}, false},

@@ -15,6 +15,7 @@ omt_status omt_workspace_open(const omt_config *config, const omt_batch_limits *
 	const omt_vision_config *vision = &config->vision;
 	const omt_audio_config *audio = &config->audio;
 	size_t tokens = limits->tokens, patches = limits->patches, frames = limits->frames;
+	size_t row = (size_t)(3 * vision->temporal_patch * vision->patch * vision->patch);
 	size_t hidden = (size_t)text->hidden,
 	       wide = (size_t)(vision->hidden * vision->merge * vision->merge);
 	size_t heads = (size_t)(text->heads * text->head_dim);
@@ -25,7 +26,7 @@ omt_status omt_workspace_open(const omt_config *config, const omt_batch_limits *
 		larger(frames * (size_t)audio->mel_bins * 3, frames * (size_t)audio->d_model * 3);
 	size_t mlp = larger(tokens * (size_t)text->inter,
 	                    larger(patches * (size_t)vision->inter,
-	                           larger(frames * (size_t)audio->ffn,
+	                           larger(larger(frames * (size_t)audio->ffn, patches * row),
 	                                  larger(unfolded, tokens * larger(hidden, wide)))));
 	const struct {
 		omt_buffer **buffer;

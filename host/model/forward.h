@@ -16,7 +16,7 @@ typedef struct omt_workspace {
 	omt_buffer *x;    /* an encoder's stream */
 	omt_buffer *norm, *att;
 	omt_buffer *qkv;            /* rows of q, k and v beside each other */
-	omt_buffer *gate, *up;      /* the wide ones: MLP, unfolded convolutions, merger */
+	omt_buffer *gate, *up;      /* the wide ones: MLP, patches, unfolded convolutions, merger */
 	omt_buffer *pooled;         /* [items, hidden] */
 	omt_buffer *iota;           /* 0, 1, 2, ... */
 	omt_buffer *bytes, *scales; /* a gemm's rows as int8; NULL: not needed */

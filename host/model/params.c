@@ -391,6 +391,10 @@ static void load_vision(omt_loader *load, omt_params *params)
 	int32_t wide = c->hidden * c->merge * c->merge;
 	const omt_stack qkv[STACK] = {
 		{"q", c->hidden, BIAS}, {"k", c->hidden, BIAS}, {"v", c->hidden, BIAS}};
+	float table[3 * 256];
+	omt_prep_pixel_table(&load->model->prep, table);
+	if (load->status == OMT_OK)
+		params->pixel_table = new_copy(load, table, sizeof table);
 	load_weight(load, &params->patch_embed, 5,
 	            (int64_t[]){c->hidden, c->channels, c->temporal_patch, c->patch, c->patch},
 	            NO_BIAS, "visual.patch_embed.proj");

@@ -42,7 +42,8 @@ typedef struct omt_params {
 	omt_text_layer *text;
 	omt_norm text_norm;
 
-	omt_linear patch_embed; /* the convolution as a matrix [hidden, channels * t * 14 * 14] */
+	omt_buffer *pixel_table; /* [3, 256] of the op `patches` */
+	omt_linear patch_embed;  /* the convolution as a matrix [hidden, channels * t * 14 * 14] */
 	omt_vision_block *vision;
 	omt_norm merger_norm;
 	omt_linear merger_in, merger_out;

@@ -38,9 +38,10 @@ CLI_SRC  := $(wildcard host/cli/*.c)
 LIB_SRC  := $(filter-out $(CLI_SRC),$(wildcard host/*/*.c)) $(wildcard bench/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$B/%.o) $B/device/kernels.o
 CLI_OBJ  := $(CLI_SRC:%.c=$B/%.o)
-# contract.h first; storage, tile, gemm, rmsnorm and unfold hold functions that others use.
-KERNELS  := device/contract.h $(addprefix device/,storage.cl tile.cl gemm.cl rmsnorm.cl unfold.cl) \
-	$(filter-out %storage.cl %tile.cl %/gemm.cl %rmsnorm.cl %unfold.cl,$(wildcard device/*.cl))
+# contract.h first; these kernels' files hold functions that others use.
+SHARED   := $(addprefix device/,storage.cl tile.cl gemm.cl rmsnorm.cl layernorm.cl quantize.cl \
+	unfold.cl)
+KERNELS  := device/contract.h $(SHARED) $(filter-out $(SHARED),$(wildcard device/*.cl))
 SUITES   := unit op golden
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60

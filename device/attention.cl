@@ -64,13 +64,14 @@ static inline void attention_take_rows(__global const float *from, int count, in
 	}
 }
 
-/* Scores to weights relative to the largest so far, in place. Lane l sees the keys before
- * `seen`; all: every lane sees every key. factor is scale * log2(e). Sums so far shrink to the new
- * maximum. */
-static inline void attention_weigh(__private float16 *scores, int keys, int16 seen, bool all,
-                                   float factor, int sums, __private float16 *sum,
-                                   __private float16 *total, __private float16 *most)
+/* Scores to weights relative to the largest so far, in place. Lane l sees the first before + l
+ * keys. factor is scale * log2(e). Sums so far shrink to the new maximum. */
+static inline void attention_weigh(__private float16 *scores, int keys, int before, float factor,
+                                   int sums, __private float16 *sum, __private float16 *total,
+                                   __private float16 *most)
 {
+	const bool all = before >= keys;
+	const int16 seen = before + (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 	float16 top = *most;
 	if (!all)
 		for (int j = 0; j < keys; j++)
@@ -153,7 +154,6 @@ __kernel void attention(OMT_ARGS(OMT_ATTENTION))
 	__private float v_block[ATTENTION_KEYS * ATTENTION_STRIDE];
 	__private float16 scores[2 * ATTENTION_KEYS], sum[TILE_Q * ATTENTION_SUMS];
 	__private float16 total[TILE_Q], most[TILE_Q];
-	const int16 lanes = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 	/* The launch's second axis tells how many heads go together. */
 	const int together = heads / (int)get_global_size(1), deep = TILE_Q / together;
 	const int first = get_global_id(0) * deep * TILE_N, head0 = get_global_id(1) * together;
@@ -184,8 +184,8 @@ __kernel void attention(OMT_ARGS(OMT_ATTENTION))
 		const int keys = min(ATTENTION_KEYS, last - key);
 		const int rows = ATTENTION_UP(keys);
 		const size_t at = kv_at + (size_t)key * ldkv;
-		attention_take_rows(k + at, keys, ldkv, head_dim, k_block);
-		attention_take_rows(v + at, keys, ldkv, head_dim, v_block);
+		attention_take_rows(k + k_at + at, keys, ldkv, head_dim, k_block);
+		attention_take_rows(v + v_at + at, keys, ldkv, head_dim, v_block);
 		for (int t = 0; t < vectors;) {
 			/* Vectors at once: the others read what they multiply half as often. */
 			const int wide = TILE_W == 2 && t + 1 < vectors ? 2 : 1;
@@ -197,16 +197,13 @@ __kernel void attention(OMT_ARGS(OMT_ATTENTION))
 				                   ATTENTION_STRIDE, 1, queries + t * ATTENTION_DIM,
 				                   ATTENTION_DIM, head_dim, scores + i,
 				                   ATTENTION_KEYS, none);
-			for (int v = 0; v < wide; v++) {
-				const int16 query = first + (t + v) / together * TILE_N + lanes;
-				const int16 seen =
-					causal ? min(query + 1 - key, (int16)keys) : (int16)keys;
-				const bool all = !causal || first + (t + v) / together * TILE_N >=
-				                                    key + keys - 1;
-				attention_weigh(scores + v * ATTENTION_KEYS, keys, seen, all,
+			for (int v = 0; v < wide; v++)
+				attention_weigh(scores + v * ATTENTION_KEYS, keys,
+				                causal ? first + (t + v) / together * TILE_N + 1 -
+				                                 key
+				                       : keys,
 				                scale * M_LOG2E_F, dims, to + v * ATTENTION_SUMS,
 				                &total[t + v], &most[t + v]);
-			}
 			for (int d = 0; d < dims; d += TILE_A)
 				attention_products(wide, v_block + d, 1, ATTENTION_STRIDE, scores,
 				                   ATTENTION_KEYS, keys, to + d, ATTENTION_SUMS,

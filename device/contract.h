@@ -12,8 +12,9 @@
  *  - Sums are accumulated in f32. Their order over K is fixed by the tile configuration and never
  *    depends on M, on the row's place or on what else is in the batch.
  *  - Sequences of a batch are packed: cu_seqlens[sequences + 1] are cumulative lengths in rows.
- *  - A buffer is one tensor and is used from its start. A buffer that an op does not need (its flag
- *    is off) is still bound: any buffer will do.
+ *  - A buffer is one tensor and is used from its start, but where the op has an element offset for
+ *    it (`k_at`): columns of one tensor can be bound as several operands. A buffer that an op does
+ *    not need (its flag is off) is still bound: any buffer will do.
  *  - No output may alias an input but where the op says so.
  *
  * B(access, type, name) is a buffer: access IN, OUT or INOUT; type f32, i32 or u8 (raw bytes whose
@@ -28,6 +29,7 @@
 #define OMT_BF16 1 /* upper half of an f32 */
 #define OMT_F16 2  /* IEEE 754 binary16 */
 #define OMT_I8 3   /* times a scale per output row */
+#define OMT_U8 6   /* pixels: numbers of a table's entries */
 /* Packed weights alone, 32-bit words of what lies together along k: */
 #define OMT_I8X4 4   /* of gemm_i8: four int8, each plus 128 as an unsigned byte */
 #define OMT_BF16X2 5 /* of gemm_bf16: two bf16 */
@@ -103,7 +105,8 @@
 	S(i32, n) _() S(i32, k) _() S(i32, lds) _() S(i32, dtype) _() S(i32, panel)
 
 /* out = softmax(scale * q k^T) v for each sequence and head. q, out: [tokens, heads * head_dim];
- * k, v: [tokens, kv_heads * head_dim]; query head h reads kv head h / (heads / kv_heads).
+ * k, v: [tokens, kv_heads * head_dim], beginning at elements k_at and v_at of their buffers, so
+ * that all three can lie in one tensor; query head h reads kv head h / (heads / kv_heads).
  * tokens = cu_seqlens[sequences]; max_len is the longest sequence. causal 1: a token sees itself
  * and those before it in its sequence. */
 #define OMT_ATTENTION(B, S, _)                                                                \
@@ -111,7 +114,7 @@
 	B(OUT, f32, out) _()                                                                  \
 	S(i32, sequences) _() S(i32, max_len) _() S(i32, heads) _() S(i32, kv_heads) _()      \
 	S(i32, head_dim) _() S(i32, ldq) _() S(i32, ldkv) _() S(i32, ldo) _()                 \
-	S(i32, causal) _() S(f32, scale)
+	S(i32, k_at) _() S(i32, v_at) _() S(i32, causal) _() S(f32, scale)
 
 /* out = x / sqrt(mean(x^2) + eps) * weight, row by row. out may be x. */
 #define OMT_RMSNORM(B, S, _)                                                          \
@@ -122,6 +125,16 @@
 #define OMT_LAYERNORM(B, S, _)                                                        \
 	B(IN, f32, x) _() B(IN, f32, weight) _() B(IN, f32, bias) _()                 \
 	B(OUT, f32, out) _()                                                          \
+	S(i32, rows) _() S(i32, cols) _() S(i32, ldx) _() S(i32, ldo) _() S(f32, eps)
+
+/* The same with the result as `quantize` would write it: one pass instead of two, the same bits. */
+#define OMT_RMSNORM_I8(B, S, _)                                                       \
+	B(IN, f32, x) _() B(IN, f32, weight) _() B(OUT, u8, out) _()                  \
+	B(OUT, f32, scale) _()                                                        \
+	S(i32, rows) _() S(i32, cols) _() S(i32, ldx) _() S(i32, ldo) _() S(f32, eps)
+#define OMT_LAYERNORM_I8(B, S, _)                                                     \
+	B(IN, f32, x) _() B(IN, f32, weight) _() B(IN, f32, bias) _()                 \
+	B(OUT, u8, out) _() B(OUT, f32, scale) _()                                    \
 	S(i32, rows) _() S(i32, cols) _() S(i32, ldx) _() S(i32, ldo) _() S(f32, eps)
 
 /* Rotates pairs (i, i + head_dim / 2) of every head of x[rows, heads * head_dim] by the row's
@@ -147,6 +160,16 @@
 	B(OUT, f32, out) _()                                                          \
 	S(i32, sequences) _() S(i32, out_rows) _() S(i32, channels) _() S(i32, taps) _() \
 	S(i32, stride) _() S(i32, pad) _() S(i32, ldx) _() S(i32, ldo)
+
+/* Patches of pictures as rows for the patch embedding: for c < 3, t < frames, y < side, x < side
+ * out[i, ((c * frames + t) * side + y) * side + x] = value c of pixel at[t] + y * width + x,
+ * where places[order[i], frames + 2] is at[0], at[1], ..., width, format. Pixels are three values
+ * and counted from the buffer's start. Format OMT_U8: value v stands for table[c * 256 + v];
+ * OMT_F32: it is what it is, four bytes each. A still picture has the same at[] twice. */
+#define OMT_PATCHES(B, S, _)                                                          \
+	B(IN, u8, pixels) _() B(IN, i32, order) _() B(IN, i32, places) _()            \
+	B(IN, f32, table) _() B(OUT, f32, out) _()                                    \
+	S(i32, rows) _() S(i32, frames) _() S(i32, side) _() S(i32, ldo)
 
 /* Row t of output sequence s is the mean of rows 2t and 2t + 1 of input sequence s. */
 #define OMT_PAIRS(B, S, _)                                                            \
@@ -174,9 +197,12 @@
 	X(OMT_ATTENTION, attention) \
 	X(OMT_RMSNORM, rmsnorm)   \
 	X(OMT_LAYERNORM, layernorm) \
+	X(OMT_RMSNORM_I8, rmsnorm_i8) \
+	X(OMT_LAYERNORM_I8, layernorm_i8) \
 	X(OMT_ROTARY, rotary)     \
 	X(OMT_ROWS, rows)         \
 	X(OMT_UNFOLD, unfold)     \
+	X(OMT_PATCHES, patches)   \
 	X(OMT_PAIRS, pairs)       \
 	X(OMT_POOL, pool)         \
 	X(OMT_L2NORM, l2norm)

@@ -63,10 +63,10 @@ static inline void gemm_lanes(__global const uchar *w, size_t at, int w_dtype,
 #define GEMM_TAKE_BF16(w, b, b_next)       \
 	const uint16 both = vload16(0, b); \
 	w[0] = GEMM_LOWER(both), w[1] = GEMM_UPPER(both)
-TILE_LOOP(gemm_multiply_f32, TILE_M, float, __global const float *, float16, TILE_W, TILE_PANEL, GEMM_TAKE,
-          TILE_FMA)
-TILE_LOOP(gemm_multiply_bf16, TILE_M, float, __global const uint *, float16, 2, TILE_N, GEMM_TAKE_BF16,
-          TILE_FMA)
+TILE_LOOP(gemm_multiply_f32, TILE_M, float, __global const float *, float16, TILE_W, TILE_PANEL,
+          GEMM_TAKE, TILE_FMA)
+TILE_LOOP(gemm_multiply_bf16, TILE_M, float, __global const uint *, float16, 2, TILE_N,
+          GEMM_TAKE_BF16, TILE_FMA)
 
 /* `depth` rows of a panel of W from element `start` on, to f32: all lower vectors, TILE_K further
  * all upper ones. */

@@ -100,8 +100,8 @@ static inline uint16 gemm_bf16_round(float16 x)
 
 TILE_LOOP(gemm_multiply_i8, TILE_M, gemm_i8_word, __global const int *, int16, TILE_W, TILE_PANEL,
           GEMM_TAKE, gemm_i8_dot)
-TILE_LOOP(gemm_multiply_bf16x2, TILE_M, int, __global const int *, int16, TILE_W, TILE_PANEL, GEMM_TAKE,
-          gemm_bf16_dot)
+TILE_LOOP(gemm_multiply_bf16x2, TILE_M, int, __global const int *, int16, TILE_W, TILE_PANEL,
+          GEMM_TAKE, gemm_bf16_dot)
 
 /* Up to 16 words from memory that may end there, zeros beyond `count`. */
 static inline int16 gemm_load_words(__global const int *from, int count)

@@ -16,7 +16,8 @@ static inline float layernorm_mean(__global const float *x, int cols)
 	return sum / (float)cols;
 }
 
-static inline float layernorm_variance(__global const float *x, float mean, int cols)
+static inline float layernorm_inverse(__global const float *x, float mean, int cols,
+                                      float eps)
 {
 	float8 sums = 0.0f;
 	int i = 0;
@@ -29,7 +30,7 @@ static inline float layernorm_variance(__global const float *x, float mean, int 
 	float sum = two.x + two.y;
 	for (; i < cols; i++)
 		sum = fma(x[i] - mean, x[i] - mean, sum);
-	return sum / (float)cols;
+	return 1.0f / sqrt(sum / (float)cols + eps);
 }
 
 __kernel void layernorm(OMT_ARGS(OMT_LAYERNORM))
@@ -40,7 +41,7 @@ __kernel void layernorm(OMT_ARGS(OMT_LAYERNORM))
 	__global const float *from = x + (size_t)row * ldx;
 	__global float *to = out + (size_t)row * ldo;
 	const float mean = layernorm_mean(from, cols);
-	const float inverse = 1.0f / sqrt(layernorm_variance(from, mean, cols) + eps);
+	const float inverse = layernorm_inverse(from, mean, cols, eps);
 	for (int i = 0; i < cols; i++)
 		to[i] = (from[i] - mean) * inverse * weight[i] + bias[i];
 }

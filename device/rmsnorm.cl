@@ -18,6 +18,11 @@ static inline float rmsnorm_squares(__global const float *x, int cols)
 	return sum;
 }
 
+static inline float rmsnorm_inverse(__global const float *x, int cols, float eps)
+{
+	return 1.0f / sqrt(rmsnorm_squares(x, cols) / (float)cols + eps);
+}
+
 __kernel void rmsnorm(OMT_ARGS(OMT_RMSNORM))
 {
 	const int row = get_global_id(0);
@@ -25,7 +30,7 @@ __kernel void rmsnorm(OMT_ARGS(OMT_RMSNORM))
 		return;
 	__global const float *from = x + (size_t)row * ldx;
 	__global float *to = out + (size_t)row * ldo;
-	const float inverse = 1.0f / sqrt(rmsnorm_squares(from, cols) / (float)cols + eps);
+	const float inverse = rmsnorm_inverse(from, cols, eps);
 	for (int i = 0; i < cols; i++)
 		to[i] = from[i] * inverse * weight[i];
 }

@@ -176,25 +176,26 @@ omt_status omt_trace_open(const char *path, omt_trace **trace, omt_error *err);
 omt_status omt_trace_close(omt_trace *trace, bool commit, omt_error *err); /* NULL is allowed */
 
 typedef struct omt_engine_options {
-	const char *backend; /* "opencl", "openblas", "ref" or a chain "opencl,ref"; NULL:
-	                        OMT_BACKEND, else "opencl,openblas,ref"; or "model" */
-	const char *device;  /* number of `omnitile devices` or part of its name, or several with
-	                        commas between them, or "all"; "0/2": in two parts (OpenCL
-	                        sub-devices); NULL: OMT_DEVICE, else the first; "model":
-	                        configs/devices/ files. 32 at most */
-	const char *weights; /* matrices on the device: "stored", as in the checkpoint (NULL), or
-	                        "int8", a scale a row; then OpenCL multiplies int8 by int8,
-	                        activations with a scale a token (W8A8), other backends
-	                        int8 by f32 */
-	const char *cache;   /* folder for packed weights, as large as the checkpoint; NULL:
-	                        OMT_CACHE_DIR (empty: none), else $XDG_CACHE_HOME/omnitile or
-	                        ~/.cache/omnitile; "none": nothing is kept. Made at the first start,
-	                        mapped at the next ones; one of another checkpoint, version or size
-	                        is made again. OMT_CACHE_VERIFY=1 compares its checksums too */
-	int32_t slots;       /* batches in flight a device: 2; 1: no double buffering */
-	int32_t batch_items; /* items a batch at most: 8 */
-	int32_t max_tokens;  /* tokens a batch at most, hence of an item too: 8192 */
-	int32_t threads;     /* preparing media: 1 */
+	const char *backend;   /* "opencl", "openblas", "ref" or a chain "opencl,ref"; NULL:
+	                          OMT_BACKEND, else "opencl,openblas,ref"; or "model" */
+	const char *device;    /* number of `omnitile devices` or part of its name, or several with
+	                          commas between them, or "all"; "0/2": in two parts (OpenCL
+	                          sub-devices); NULL: OMT_DEVICE, else the first; "model":
+	                          configs/devices/ files. 32 at most */
+	const char *weights;   /* matrices on the device: "stored", as in the checkpoint (NULL), or
+	                          "int8", a scale a row; then OpenCL multiplies int8 by int8,
+	                          activations with a scale a token (W8A8), other backends
+	                          int8 by f32 */
+	const char *cache;     /* folder for packed weights, as large as the checkpoint; NULL:
+	                          OMT_CACHE_DIR (empty: none), else $XDG_CACHE_HOME/omnitile or
+	                          ~/.cache/omnitile; "none": nothing is kept. Made at the first
+	                          start, mapped at the next ones; one of another checkpoint,
+	                          version or size is made again. OMT_CACHE_VERIFY=1 compares its
+	                          checksums too */
+	int32_t slots;         /* batches in flight a device: 2; 1: no double buffering */
+	int32_t batch_items;   /* items a batch at most: 8 */
+	int32_t max_tokens;    /* tokens a batch at most, hence of an item too: 8192 */
+	int32_t threads;       /* preparing media: 1 */
 	omt_progress progress; /* weights being loaded */
 	omt_trace *trace;      /* of every omt_embed(); borrowed; NULL: none */
 } omt_engine_options;

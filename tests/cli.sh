@@ -54,6 +54,10 @@ check "plan of a device that is not there" 0 "roofline" "$omnitile" plan --model
 	--device configs/devices/example-accelerator.yaml
 check "plan, bad option value" 2 "expected a number" "$omnitile" plan --model "$data/tiny" --items 0
 
+check "a clip of f32 pixels beyond its slot" 1 "2408448 bytes of pixels, there is room for 943200" \
+	"$omnitile" embed --model "$data/tiny" --backend ref --recipe card --max-tokens 200 \
+	"$inputs/vid_short_1s.mp4"
+
 # embedding
 clip="{\"type\":\"video\",\"video\":\"$inputs/vid_mandel_av.mp4\",\"use_audio\":"
 cat >"$tmp/list.jsonl" <<EOF

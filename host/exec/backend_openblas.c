@@ -242,8 +242,8 @@ static void attend_block(omt_blas *blas, const omt_attention_args *a, int32_t be
 		(size_t)begin * (size_t)a->ldkv + (size_t)(head / (a->heads / a->kv_heads) * dim);
 	const float *q = (const float *)omt_host_buffer_data(a->q) +
 	                 (size_t)(begin + query) * (size_t)a->ldq + (size_t)(head * dim);
-	const float *k = (const float *)omt_host_buffer_data(a->k) + kv_at;
-	const float *v = (const float *)omt_host_buffer_data(a->v) + kv_at;
+	const float *k = (const float *)omt_host_buffer_data(a->k) + a->k_at + kv_at;
+	const float *v = (const float *)omt_host_buffer_data(a->v) + a->v_at + kv_at;
 	float *out = (float *)omt_host_buffer_data(a->out) +
 	             (size_t)(begin + query) * (size_t)a->ldo + (size_t)(head * dim);
 	omt_softmax soft;

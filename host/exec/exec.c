@@ -21,6 +21,7 @@ struct omt_exec {
 	size_t bytes, largest;
 	uint64_t most_bytes; /* of a buffer (OMT_MAX_ALLOC_BYTES); 0: what the device says */
 	uint64_t fallbacks;
+	omt_op_times *times;                    /* NULL: ops are not timed */
 	omt_buffer *copies[OMT_OP_MAX_BUFFERS]; /* host memory for a fallback; grown as needed */
 	const omt_recorder *recorder;           /* instead of a chain */
 	omt_recorder recorder_copy;
@@ -365,7 +366,8 @@ static omt_status run_copied(omt_exec *exec, omt_backend *backend, omt_op op, co
 	return omt_exec_wait(exec, 0, err);
 }
 
-omt_status omt_exec_run(omt_exec *exec, omt_op op, const void *args, uint64_t *mark, omt_error *err)
+static omt_status run_op(omt_exec *exec, omt_op op, const void *args, uint64_t *mark,
+                         omt_error *err)
 {
 	if (exec->recorder) {
 		exec->recorder->op(exec->recorder->user, op, args);
@@ -388,4 +390,22 @@ omt_status omt_exec_run(omt_exec *exec, omt_op op, const void *args, uint64_t *m
 		return OMT_OK;
 	}
 	return run_copied(exec, backend, op, args, mark, err);
+}
+
+void omt_exec_time_ops(omt_exec *exec, omt_op_times *times)
+{
+	exec->times = times;
+}
+
+omt_status omt_exec_run(omt_exec *exec, omt_op op, const void *args, uint64_t *mark, omt_error *err)
+{
+	uint64_t own;
+	if (!exec->times || exec->recorder)
+		return run_op(exec, op, args, mark, err);
+	mark = mark ? mark : &own;
+	OMT_TRY(run_op(exec, op, args, mark, err));
+	OMT_TRY(omt_exec_wait(exec, *mark, err));
+	exec->times->seconds[op] += omt_exec_elapsed(exec, *mark, *mark);
+	exec->times->launches[op]++;
+	return OMT_OK;
 }

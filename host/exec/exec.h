@@ -46,6 +46,14 @@ size_t omt_exec_largest(const omt_exec *exec);
 size_t omt_exec_bytes(const omt_exec *exec);
 uint64_t omt_exec_fallbacks(const omt_exec *exec);
 
+/* Device time by op. From omt_exec_time_ops() on every op is waited for and added to `times`, which
+ * is borrowed; NULL ends it. It takes up the marks: elapsed() of others tells nothing then. */
+typedef struct omt_op_times {
+	double seconds[OMT_OP_COUNT];
+	uint64_t launches[OMT_OP_COUNT];
+} omt_op_times;
+void omt_exec_time_ops(omt_exec *exec, omt_op_times *times);
+
 /* A recorder gets every op instead of a device: the planner walks the real forward code with it.
  * Buffers of a recorder have sizes but no content: what is written need not be there. */
 typedef struct omt_recorder {

@@ -1,6 +1,7 @@
 #include "exec/op.h"
 
 #include <assert.h>
+#include <stddef.h>
 
 #define COUNT_ONE(...) +1
 #define COUNT_NONE(...)
@@ -45,6 +46,29 @@ static omt_op_cost attention_cost(const omt_attention_args *a)
 	                     4 * rows * (2 * q + 2 * kv)};
 }
 
+/* Ops whose cost is so much for each element of [rows, cols, deep]. */
+#define AT(op, field) offsetof(omt_##op##_args, field)
+static const struct {
+	size_t rows, cols, deep; /* where the scalars are; deep 0: none */
+	double flops, bytes;
+} elementwise[OMT_OP_COUNT] = {
+	[OMT_OP_quantize] = {AT(quantize, rows), AT(quantize, cols), 0, 3, 5},
+	[OMT_OP_rmsnorm] = {AT(rmsnorm, rows), AT(rmsnorm, cols), 0, 4, 8},
+	[OMT_OP_layernorm] = {AT(layernorm, rows), AT(layernorm, cols), 0, 7, 8},
+	[OMT_OP_rmsnorm_i8] = {AT(rmsnorm_i8, rows), AT(rmsnorm_i8, cols), 0, 7, 5},
+	[OMT_OP_layernorm_i8] = {AT(layernorm_i8, rows), AT(layernorm_i8, cols), 0, 10, 5},
+	[OMT_OP_rotary] = {AT(rotary, rows), AT(rotary, heads), AT(rotary, head_dim), 3, 8},
+	[OMT_OP_pairs] = {AT(pairs, out_rows), AT(pairs, cols), 0, 2, 12},
+	/* Its rows are not among the scalars: the output alone. */
+	[OMT_OP_pool] = {AT(pool, sequences), AT(pool, cols), 0, 0, 4},
+	[OMT_OP_l2norm] = {AT(l2norm, rows), AT(l2norm, cols), 0, 3, 8},
+};
+
+static double scalar_at(const void *args, size_t offset)
+{
+	return *(const int32_t *)(const void *)((const char *)args + offset);
+}
+
 omt_op_cost omt_op_cost_of(omt_op op, const void *args)
 {
 	union {
@@ -52,17 +76,11 @@ omt_op_cost omt_op_cost_of(omt_op op, const void *args)
 		const omt_pack_args *pack;
 		const omt_gemm_args *gemm;
 		const omt_attention_args *attention;
-		const omt_rmsnorm_args *rmsnorm;
-		const omt_layernorm_args *layernorm;
-		const omt_rotary_args *rotary;
 		const omt_gemm_i8_args *gemm_i8;
 		const omt_gemm_bf16_args *gemm_bf16;
-		const omt_quantize_args *quantize;
 		const omt_rows_args *rows;
 		const omt_unfold_args *unfold;
-		const omt_pairs_args *pairs;
-		const omt_pool_args *pool;
-		const omt_l2norm_args *l2norm;
+		const omt_patches_args *patches;
 	} a = {args};
 	double n;
 	switch (op) {
@@ -73,15 +91,6 @@ omt_op_cost omt_op_cost_of(omt_op op, const void *args)
 		return gemm_cost(a.gemm);
 	case OMT_OP_attention:
 		return attention_cost(a.attention);
-	case OMT_OP_rmsnorm:
-		n = (double)a.rmsnorm->rows * a.rmsnorm->cols;
-		return (omt_op_cost){4 * n, 8 * n};
-	case OMT_OP_layernorm:
-		n = (double)a.layernorm->rows * a.layernorm->cols;
-		return (omt_op_cost){7 * n, 8 * n};
-	case OMT_OP_rotary:
-		n = (double)a.rotary->rows * a.rotary->heads * a.rotary->head_dim;
-		return (omt_op_cost){3 * n, 8 * n};
 	case OMT_OP_gemm_i8:
 		n = (double)a.gemm_i8->n;
 		return (omt_op_cost){2 * n * a.gemm_i8->m * a.gemm_i8->k,
@@ -93,25 +102,19 @@ omt_op_cost omt_op_cost_of(omt_op op, const void *args)
 		                     2 * n * a.gemm_bf16->k +
 		                             4 * (double)a.gemm_bf16->m * a.gemm_bf16->k +
 		                             4 * n * a.gemm_bf16->m};
-	case OMT_OP_quantize:
-		n = (double)a.quantize->rows * a.quantize->cols;
-		return (omt_op_cost){3 * n, 5 * n};
 	case OMT_OP_rows:
 		n = (double)a.rows->count * a.rows->cols;
 		return (omt_op_cost){0, (4 + storage(a.rows->src_dtype)) * n};
 	case OMT_OP_unfold:
 		n = (double)a.unfold->out_rows * a.unfold->channels;
 		return (omt_op_cost){0, 4 * n * (a.unfold->stride + a.unfold->taps)};
-	case OMT_OP_pairs:
-		n = (double)a.pairs->out_rows * a.pairs->cols;
-		return (omt_op_cost){2 * n, 12 * n};
-	case OMT_OP_pool: /* the rows are not among the scalars: the output alone */
-		n = (double)a.pool->sequences * a.pool->cols;
-		return (omt_op_cost){0, 4 * n};
-	case OMT_OP_l2norm:
-		n = (double)a.l2norm->rows * a.l2norm->cols;
-		return (omt_op_cost){3 * n, 8 * n};
+	case OMT_OP_patches: /* 8-bit pixels */
+		n = 3.0 * a.patches->rows * a.patches->frames * a.patches->side * a.patches->side;
+		return (omt_op_cost){0, 5 * n};
 	default:
-		return (omt_op_cost){0, 0};
+		n = scalar_at(args, elementwise[op].rows) * scalar_at(args, elementwise[op].cols);
+		if (elementwise[op].deep)
+			n *= scalar_at(args, elementwise[op].deep);
+		return (omt_op_cost){elementwise[op].flops * n, elementwise[op].bytes * n};
 	}
 }

@@ -21,6 +21,7 @@ typedef enum omt_op {
  * then 4-byte scalars without a gap, so that a loop over omt_op_info can walk any of them. */
 typedef int32_t omt_scalar_i32;
 typedef float omt_scalar_f32;
+typedef uint8_t omt_scalar_u8; /* of buffers alone */
 #define OMT_FIELD_BUFFER(access, type, name) omt_buffer *name;
 #define OMT_FIELD_SCALAR(type, name)         omt_scalar_##type name;
 #define OMT_ARGS_STRUCT(LIST, op)                                     \

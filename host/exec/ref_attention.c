@@ -38,8 +38,8 @@ void ref_attention(OMT_REF_ARGS(OMT_ATTENTION))
 		int32_t begin = cu_seqlens[s], length = cu_seqlens[s + 1] - begin;
 		for (int32_t head = 0; head < heads; head++) {
 			size_t kv_head = (size_t)(head / (heads / kv_heads) * head_dim);
-			const float *keys = k + (size_t)begin * (size_t)ldkv + kv_head;
-			const float *values = v + (size_t)begin * (size_t)ldkv + kv_head;
+			size_t at = (size_t)begin * (size_t)ldkv + kv_head;
+			const float *keys = k + k_at + at, *values = v + v_at + at;
 			for (int32_t i = 0; i < length; i++) {
 				size_t row = (size_t)(begin + i), col = (size_t)(head * head_dim);
 				attend(q + row * (size_t)ldq + col, keys, values,

@@ -1,6 +1,5 @@
-#include <math.h>
-
 #include "exec/ref.h"
+#include "exec/ref_norm.h"
 
 void ref_quantize(OMT_REF_ARGS(OMT_QUANTIZE))
 {
@@ -10,9 +9,9 @@ void ref_quantize(OMT_REF_ARGS(OMT_QUANTIZE))
 		float most = 0;
 		for (int32_t i = 0; i < cols; i++)
 			most = fmaxf(most, fabsf(from[i]));
-		const float inverse = most > 0 ? 127.0f / most : 0;
+		const float factor = ref_i8_factor(most);
 		for (int32_t i = 0; i < ldo; i++)
-			to[i] = i < cols ? (uint8_t)(int8_t)rintf(from[i] * inverse) : 0;
+			to[i] = i < cols ? ref_i8(from[i], factor) : 0;
 		scale[row] = most / 127.0f;
 	}
 }

@@ -31,26 +31,28 @@ static omt_status attend(const omt_forward *f, const omt_audio_layer *layer, omt
 	const omt_workspace *w = f->work;
 	const omt_batch *b = f->batch;
 	int32_t rows = b->convolved, d = c->d_model;
+	omt_buffer *a;
 
-	OMT_TRY(omt_apply_norm(f, &layer->attn_norm, w->x, rows, d, AUDIO_EPS, w->norm, err));
-	OMT_TRY(omt_apply_linear(f, &layer->q, w->norm, rows, OMT_ACT_NONE, NULL, w->q, err));
-	OMT_TRY(omt_apply_linear(f, &layer->k, w->norm, rows, OMT_ACT_NONE, NULL, w->k, err));
-	OMT_TRY(omt_apply_linear(f, &layer->v, w->norm, rows, OMT_ACT_NONE, NULL, w->v, err));
-	OMT_TRY(OMT_RUN(f->exec, attention, err, .q = w->q, .k = w->k, .v = w->v,
+	OMT_TRY(omt_apply_norm_for(f, &layer->qkv, &layer->attn_norm, w->x, rows, AUDIO_EPS, &a,
+	                           err));
+	OMT_TRY(omt_apply_linear(f, &layer->qkv, a, rows, OMT_ACT_NONE, NULL, w->qkv, err));
+	OMT_TRY(OMT_RUN(f->exec, attention, err, .q = w->qkv, .k = w->qkv, .v = w->qkv,
 	                .cu_seqlens = b->device.cu_convolved, .out = w->att, .sequences = b->chunks,
 	                .max_len = b->longest_chunk, .heads = c->heads, .kv_heads = c->heads,
-	                .head_dim = c->head_dim, .ldq = d, .ldkv = d, .ldo = d, .causal = 0,
-	                .scale = 1.0f / sqrtf((float)c->head_dim)));
+	                .head_dim = c->head_dim, .ldq = 3 * d, .ldkv = 3 * d, .ldo = d, .k_at = d,
+	                .v_at = 2 * d, .causal = 0, .scale = 1.0f / sqrtf((float)c->head_dim)));
 	return omt_apply_linear(f, &layer->out, w->att, rows, OMT_ACT_NONE, w->x, w->x, err);
 }
 
 static omt_status feed_forward(const omt_forward *f, const omt_audio_layer *layer, omt_error *err)
 {
 	const omt_workspace *w = f->work;
-	int32_t rows = f->batch->convolved, d = f->config->audio.d_model;
+	int32_t rows = f->batch->convolved;
+	omt_buffer *a;
 
-	OMT_TRY(omt_apply_norm(f, &layer->final_norm, w->x, rows, d, AUDIO_EPS, w->norm, err));
-	OMT_TRY(omt_apply_linear(f, &layer->fc1, w->norm, rows, OMT_ACT_GELU, NULL, w->gate, err));
+	OMT_TRY(omt_apply_norm_for(f, &layer->fc1, &layer->final_norm, w->x, rows, AUDIO_EPS, &a,
+	                           err));
+	OMT_TRY(omt_apply_linear(f, &layer->fc1, a, rows, OMT_ACT_GELU, NULL, w->gate, err));
 	return omt_apply_linear(f, &layer->fc2, w->gate, rows, OMT_ACT_NONE, w->x, w->x, err);
 }
 
@@ -63,10 +65,10 @@ omt_status omt_forward_audio(const omt_forward *f, omt_error *err)
 	int32_t d = c->d_model;
 
 	OMT_TRY(convolve(f, &p->conv1, "audio_conv1_raw", b->device.mel, 1, b->device.cu_chunks,
-	                 b->device.cu_chunks, b->mel_frames, NULL, w->q, err));
+	                 b->device.cu_chunks, b->mel_frames, NULL, w->qkv, err));
 	OMT_TRY(omt_apply_rows(f, p->audio_positions, b->device.chunk_places, w->iota, b->convolved,
 	                       d, w->norm, err));
-	OMT_TRY(convolve(f, &p->conv2, "audio_conv2_raw", w->q, 2, b->device.cu_chunks,
+	OMT_TRY(convolve(f, &p->conv2, "audio_conv2_raw", w->qkv, 2, b->device.cu_chunks,
 	                 b->device.cu_convolved, b->convolved, w->norm, w->x, err));
 	OMT_TRY(omt_forward_stage(f, "audio_conv_out", -1, w->x, b->convolved, d, err));
 	for (int32_t i = 0; i < c->layers; i++) {
@@ -77,9 +79,10 @@ omt_status omt_forward_audio(const omt_forward *f, omt_error *err)
 	OMT_TRY(OMT_RUN(f->exec, pairs, err, .x = w->x, .cu_in = b->device.cu_clips,
 	                .cu_out = b->device.cu_clip_tokens, .out = w->norm, .sequences = b->clips,
 	                .out_rows = b->audio_rows, .cols = d, .ldx = d, .ldo = d));
-	OMT_TRY(omt_apply_norm(f, &p->audio_norm, w->norm, b->audio_rows, d, AUDIO_EPS, w->q, err));
-	OMT_TRY(omt_apply_linear(f, &p->audio_proj, w->q, b->audio_rows, OMT_ACT_NONE, NULL, w->up,
-	                         err));
+	OMT_TRY(omt_apply_norm(f, &p->audio_norm, w->norm, b->audio_rows, d, AUDIO_EPS, w->att,
+	                       err));
+	OMT_TRY(omt_apply_linear(f, &p->audio_proj, w->att, b->audio_rows, OMT_ACT_NONE, NULL,
+	                         w->up, err));
 	OMT_TRY(omt_forward_stage(f, "audio_out", -1, w->up, b->audio_rows, c->output_dim, err));
 	return omt_apply_rows(f, w->up, w->iota, b->device.audio_tokens, b->audio_rows,
 	                      c->output_dim, w->text, err);

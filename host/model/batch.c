@@ -12,19 +12,15 @@ omt_batch_limits omt_batch_limits_of(const omt_config *config, int32_t items, in
 	return (omt_batch_limits){.items = (size_t)items,
 	                          .tokens = (size_t)tokens,
 	                          .patches = merged * (size_t)tokens,
+	                          .pixels = omt_pixel_room(config, (size_t)tokens),
 	                          .frames = 4 * (size_t)tokens};
-}
-
-static int32_t patch_row_of(const omt_vision_config *vision)
-{
-	return vision->channels * vision->temporal_patch * vision->patch * vision->patch;
 }
 
 /* What OMT_BATCH_LIST's sizes are made of. */
 #define OMT_BATCH_SIZES(config)                                     \
 	size_t text_half = (size_t)(config)->text.head_dim / 2;     \
 	size_t vision_half = (size_t)(config)->vision.head_dim / 2; \
-	size_t patch_row = (size_t)patch_row_of(&(config)->vision); \
+	size_t place = (size_t)(config)->vision.temporal_patch + 2; \
 	size_t mel_bins = (size_t)(config)->audio.mel_bins
 
 omt_status omt_batch_open(const omt_config *config, const omt_batch_limits *limits,
@@ -99,7 +95,8 @@ void omt_batch_clear(omt_batch *batch)
 bool omt_batch_fits(const omt_batch *batch, const omt_sample *sample)
 {
 	return (size_t)batch->items < batch->limits.items &&
-	       (size_t)batch->tokens + (size_t)sample->tokens <= batch->limits.tokens;
+	       (size_t)batch->tokens + (size_t)sample->tokens <= batch->limits.tokens &&
+	       batch->pixel_bytes + sample->pixel_bytes <= batch->limits.pixels;
 }
 
 /* Appends the end of a sequence of `length` rows to cumulative lengths. */
@@ -112,16 +109,20 @@ static void append(int32_t *cumulative, int32_t *count, int32_t length, int32_t 
 }
 
 /* tokens: where the segment's cells stand, in raster order, as indices of this sample. */
-static void add_patches(omt_batch *batch, const omt_patches *patches, const int32_t *tokens)
+static void add_patches(omt_batch *batch, const omt_segment *segment, const int32_t *tokens)
 {
+	const omt_patches *patches = &segment->patches;
 	const omt_vision_config *vision = &batch->config->vision;
 	int32_t merged = vision->merge * vision->merge;
 	int32_t rows = patches->t * patches->h * patches->w, cells = rows / merged;
 	size_t half = (size_t)vision->head_dim / 2, first = (size_t)batch->patches;
 	omt_windows windows = {.order = batch->scratch, .ends = batch->scratch + cells};
 
-	memcpy(batch->host.patches + first * (size_t)patches->row, patches->data,
-	       (size_t)rows * (size_t)patches->row * sizeof(float));
+	memcpy(batch->host.pixels + batch->pixel_bytes, patches->data, segment->pixel_bytes);
+	omt_places_fill(vision, patches->t, patches->h, patches->w, patches->frames,
+	                patches->floats ? OMT_F32 : OMT_U8,
+	                (int32_t)(batch->pixel_bytes / (patches->floats ? 12 : 3)),
+	                batch->host.places + first * ((size_t)vision->temporal_patch + 2));
 	omt_windows_fill(vision, patches->t, patches->h, patches->w, &windows);
 	omt_rotary_vision(vision, patches->h, patches->w, windows.order, cells,
 	                  batch->host.vision_cosines + first * half,
@@ -140,6 +141,7 @@ static void add_patches(omt_batch *batch, const omt_patches *patches, const int3
 		append(batch->host.cu_frames, &batch->frames, patches->h * patches->w,
 		       &batch->longest_frame);
 	batch->patches += rows;
+	batch->pixel_bytes += (segment->pixel_bytes + 11) / 12 * 12;
 	batch->cells += cells;
 }
 
@@ -193,7 +195,7 @@ void omt_batch_add(omt_batch *batch, const omt_sample *sample)
 		if (segment->patch_tokens) {
 			collect(sample, video ? ids->video : ids->image,
 			        video ? &video_at : &image_at, segment->patch_tokens, places);
-			add_patches(batch, &segment->patches, places);
+			add_patches(batch, segment, places);
 		}
 		if (segment->audio_tokens) {
 			collect(sample, ids->audio, &audio_at, segment->audio_tokens, places);
@@ -212,14 +214,16 @@ omt_status omt_batch_upload(omt_exec *exec, const omt_batch *batch, uint64_t *fi
 	const struct {
 		omt_buffer *to;
 		const void *from;
-		size_t count; /* of 4-byte elements */
+		size_t bytes;
 	} arrays[] = {
-#define OMT_UP(name, count) {batch->device.name, batch->host.name, (size_t)(count)}
+#define OMT_UP(name, count) \
+	{batch->device.name, batch->host.name, (size_t)(count) * sizeof *batch->host.name}
 		OMT_UP(ids, batch->tokens),
 		OMT_UP(cu_items, batch->items + 1),
 		OMT_UP(text_cosines, (size_t)batch->tokens * text_half),
 		OMT_UP(text_sines, (size_t)batch->tokens * text_half),
-		OMT_UP(patches, (size_t)batch->patches * patch_row),
+		OMT_UP(pixels, batch->pixel_bytes),
+		OMT_UP(places, (size_t)batch->patches * place),
 		OMT_UP(patch_order, batch->patches),
 		OMT_UP(vision_cosines, (size_t)batch->patches * vision_half),
 		OMT_UP(vision_sines, (size_t)batch->patches * vision_half),
@@ -236,12 +240,12 @@ omt_status omt_batch_upload(omt_exec *exec, const omt_batch *batch, uint64_t *fi
 #undef OMT_UP
 	};
 	size_t end = sizeof arrays / sizeof *arrays;
-	while (!arrays[end - 1].count) /* a batch has ids */
+	while (!arrays[end - 1].bytes) /* a batch has ids */
 		end--;
 	for (size_t i = 0; i < end; i++)
-		if (arrays[i].count)
+		if (arrays[i].bytes)
 			OMT_TRY(omt_exec_write(exec, arrays[i].to, 0, arrays[i].from,
-			                       4 * arrays[i].count,
+			                       arrays[i].bytes,
 			                       i == 0         ? first
 			                       : i == end - 1 ? last
 			                                      : NULL,

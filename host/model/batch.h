@@ -10,9 +10,9 @@
 #include "model/sample.h"
 
 /* The most a batch can hold. Every media token comes from at most merge^2 patches or four mel
- * frames, so all follow from the tokens. */
+ * frames, so all follow from the tokens. pixels: bytes (omt_pixel_room). */
 typedef struct omt_batch_limits {
-	size_t items, tokens, patches, frames;
+	size_t items, tokens, patches, pixels, frames;
 } omt_batch_limits;
 
 omt_batch_limits omt_batch_limits_of(const omt_config *config, int32_t items, int32_t tokens);
@@ -23,8 +23,9 @@ omt_batch_limits omt_batch_limits_of(const omt_config *config, int32_t items, in
 	X(i32, cu_items, limits->items + 1) /* in tokens */                                \
 	X(f32, text_cosines, limits->tokens *text_half)                                    \
 	X(f32, text_sines, limits->tokens *text_half)                                      \
-	X(f32, patches, limits->patches *patch_row) /* raster order of merge blocks */     \
-	X(i32, patch_order, limits->patches)        /* window order -> raster order */     \
+	X(u8, pixels, limits->pixels)                                                      \
+	X(i32, places, limits->patches *place) /* in pixels */                             \
+	X(i32, patch_order, limits->patches)   /* window order -> raster order */          \
 	X(f32, vision_cosines, limits->patches *vision_half)                               \
 	X(f32, vision_sines, limits->patches *vision_half)                                 \
 	X(i32, cu_windows, limits->tokens + 1) /* in patches, window attention */          \
@@ -48,6 +49,7 @@ typedef struct omt_batch_device {
 typedef struct omt_batch {
 	/* Sizes of what is in it. */
 	int32_t items, tokens, patches, windows, frames, cells; /* frames: grid frames */
+	size_t pixel_bytes;
 	int32_t mel_frames, chunks, convolved, clips, audio_rows;
 	int32_t longest_item, longest_window, longest_frame, longest_chunk;
 

@@ -15,6 +15,7 @@ omt_status omt_workspace_open(const omt_config *config, const omt_batch_limits *
 	const omt_vision_config *vision = &config->vision;
 	const omt_audio_config *audio = &config->audio;
 	size_t tokens = limits->tokens, patches = limits->patches, frames = limits->frames;
+	size_t row = (size_t)(3 * vision->temporal_patch * vision->patch * vision->patch);
 	size_t hidden = (size_t)text->hidden,
 	       wide = (size_t)(vision->hidden * vision->merge * vision->merge);
 	size_t heads = (size_t)(text->heads * text->head_dim);
@@ -25,7 +26,7 @@ omt_status omt_workspace_open(const omt_config *config, const omt_batch_limits *
 		larger(frames * (size_t)audio->mel_bins * 3, frames * (size_t)audio->d_model * 3);
 	size_t mlp = larger(tokens * (size_t)text->inter,
 	                    larger(patches * (size_t)vision->inter,
-	                           larger(frames * (size_t)audio->ffn,
+	                           larger(larger(frames * (size_t)audio->ffn, patches * row),
 	                                  larger(unfolded, tokens * larger(hidden, wide)))));
 	const struct {
 		omt_buffer **buffer;
@@ -34,9 +35,7 @@ omt_status omt_workspace_open(const omt_config *config, const omt_batch_limits *
 		{&work->text, tokens * hidden},
 		{&work->x, encoder},
 		{&work->norm, larger(encoder, tokens * hidden)},
-		{&work->q, larger(encoder, tokens * heads)},
-		{&work->k, larger(encoder, tokens * kv)},
-		{&work->v, larger(encoder, tokens * kv)},
+		{&work->qkv, larger(3 * encoder, tokens * (heads + 2 * kv))},
 		{&work->att, larger(encoder, tokens * heads)},
 		{&work->gate, mlp},
 		{&work->up, mlp},
@@ -72,12 +71,18 @@ done:
 
 void omt_workspace_close(omt_exec *exec, omt_workspace *work)
 {
-	omt_buffer *buffers[] = {work->text, work->x,     work->norm,  work->q,  work->k,
-	                         work->v,    work->att,   work->gate,  work->up, work->pooled,
+	omt_buffer *buffers[] = {work->text, work->x,     work->norm,  work->qkv,
+	                         work->att,  work->gate,  work->up,    work->pooled,
 	                         work->iota, work->bytes, work->scales};
 	for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
 		omt_exec_free(exec, buffers[i]);
 	*work = (omt_workspace){0};
+}
+
+/* Columns of int8 rows. */
+static int32_t quads_of(int32_t cols)
+{
+	return (cols + 3) / 4 * 4;
 }
 
 /* One block of the matrix's rows: its columns of c. */
@@ -101,7 +106,7 @@ static omt_status apply_block(const omt_forward *f, const omt_linear *linear, in
 		               .act = act, .flags = flags, .n_first = first);
 	return OMT_RUN(f->exec, gemm_i8, err, .a = work->bytes, .a_scale = work->scales, .w = w,
 	               .scale = scale, .bias = bias, .residual = residual, .c = c, .m = rows,
-	               .n = n, .k = linear->k, .lda = (linear->k + 3) / 4 * 4, .ldr = linear->n,
+	               .n = n, .k = linear->k, .lda = quads_of(linear->k), .ldr = linear->n,
 	               .ldc = linear->n, .w_panel = linear->panel, .act = act, .flags = flags,
 	               .n_first = first);
 }
@@ -112,10 +117,10 @@ static omt_status apply_gemm(const omt_forward *f, const omt_linear *linear, omt
 {
 	flags |= linear->bias ? OMT_GEMM_BIAS : 0;
 	flags |= linear->scale ? OMT_GEMM_SCALE : 0;
-	if (linear->dtype == OMT_I8X4)
+	if (linear->dtype == OMT_I8X4 && a != f->work->bytes)
 		OMT_TRY(OMT_RUN(f->exec, quantize, err, .x = a, .out = f->work->bytes,
 		                .scale = f->work->scales, .rows = rows, .cols = linear->k,
-		                .ldx = linear->k, .ldo = (linear->k + 3) / 4 * 4));
+		                .ldx = linear->k, .ldo = quads_of(linear->k)));
 	for (int32_t i = 0; i < linear->w.count; i++)
 		OMT_TRY(apply_block(f, linear, i, a, rows, act, flags, residual, c, err));
 	return OMT_OK;
@@ -144,6 +149,27 @@ omt_status omt_apply_norm(const omt_forward *f, const omt_norm *norm, omt_buffer
 		               .ldx = cols, .ldo = cols, .eps = (float)eps);
 	return OMT_RUN(f->exec, rmsnorm, err, .x = x, .weight = norm->weight, .out = out,
 	               .rows = rows, .cols = cols, .ldx = cols, .ldo = cols, .eps = (float)eps);
+}
+
+omt_status omt_apply_norm_for(const omt_forward *f, const omt_linear *linear, const omt_norm *norm,
+                              omt_buffer *x, int32_t rows, double eps, omt_buffer **a,
+                              omt_error *err)
+{
+	const omt_workspace *work = f->work;
+	const int32_t cols = linear->k, quads = quads_of(cols);
+	if (linear->dtype != OMT_I8X4) {
+		*a = work->norm;
+		return omt_apply_norm(f, norm, x, rows, cols, eps, work->norm, err);
+	}
+	*a = work->bytes;
+	if (norm->bias)
+		return OMT_RUN(f->exec, layernorm_i8, err, .x = x, .weight = norm->weight,
+		               .bias = norm->bias, .out = work->bytes, .scale = work->scales,
+		               .rows = rows, .cols = cols, .ldx = cols, .ldo = quads,
+		               .eps = (float)eps);
+	return OMT_RUN(f->exec, rmsnorm_i8, err, .x = x, .weight = norm->weight, .out = work->bytes,
+	               .scale = work->scales, .rows = rows, .cols = cols, .ldx = cols, .ldo = quads,
+	               .eps = (float)eps);
 }
 
 omt_status omt_apply_rows(const omt_forward *f, omt_buffer *src, omt_buffer *src_index,

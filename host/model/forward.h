@@ -14,8 +14,9 @@
 typedef struct omt_workspace {
 	omt_buffer *text; /* [tokens, hidden]: the text model's stream */
 	omt_buffer *x;    /* an encoder's stream */
-	omt_buffer *norm, *q, *k, *v, *att;
-	omt_buffer *gate, *up;      /* the wide ones: MLP, unfolded convolutions, merger */
+	omt_buffer *norm, *att;
+	omt_buffer *qkv;            /* rows of q, k and v beside each other */
+	omt_buffer *gate, *up;      /* the wide ones: MLP, patches, unfolded convolutions, merger */
 	omt_buffer *pooled;         /* [items, hidden] */
 	omt_buffer *iota;           /* 0, 1, 2, ... */
 	omt_buffer *bytes, *scales; /* a gemm's rows as int8; NULL: not needed */
@@ -45,7 +46,8 @@ omt_status omt_forward_audio(const omt_forward *f, omt_error *err);
 omt_status omt_forward_embed_tokens(const omt_forward *f, omt_error *err);
 omt_status omt_forward_text(const omt_forward *f, omt_error *err);
 
-/* c = act(a W^T + bias) + residual (NULL: none), all dense. */
+/* c = act(a W^T + bias) + residual (NULL: none), all dense. Where W is int8 so become the rows of
+ * a, unless they are already: a is work->bytes. */
 omt_status omt_apply_linear(const omt_forward *f, const omt_linear *linear, omt_buffer *a,
                             int32_t rows, int32_t act, omt_buffer *residual, omt_buffer *c,
                             omt_error *err);
@@ -55,6 +57,11 @@ omt_status omt_apply_product(const omt_forward *f, const omt_linear *linear, omt
 /* RMSNorm or LayerNorm, as the norm has a bias. */
 omt_status omt_apply_norm(const omt_forward *f, const omt_norm *norm, omt_buffer *x, int32_t rows,
                           int32_t cols, double eps, omt_buffer *out, omt_error *err);
+/* The same as the operand *a of products with `linear` (and others like it): work->norm, or where
+ * they take int8 work->bytes with work->scales. The next product of other rows overwrites it. */
+omt_status omt_apply_norm_for(const omt_forward *f, const omt_linear *linear, const omt_norm *norm,
+                              omt_buffer *x, int32_t rows, double eps, omt_buffer **a,
+                              omt_error *err);
 /* dst[dst_index[i]] = src[src_index[i]], f32 rows of `cols`. */
 omt_status omt_apply_rows(const omt_forward *f, omt_buffer *src, omt_buffer *src_index,
                           omt_buffer *dst_index, int32_t count, int32_t cols, omt_buffer *dst,

@@ -73,6 +73,25 @@ void omt_rotary_vision(const omt_vision_config *config, int32_t h, int32_t w, co
 	}
 }
 
+void omt_places_fill(const omt_vision_config *config, int32_t t, int32_t h, int32_t w,
+                     int32_t frames, int32_t format, int32_t first, int32_t *places)
+{
+	int32_t merge = config->merge, side = config->patch, depth = config->temporal_patch;
+	int32_t merged = merge * merge, cols = w / merge, rows = h / merge, width = w * side;
+	for (int32_t i = 0; i < t * h * w; i++) {
+		int32_t cell = i / merged % (rows * cols), grid = i / (h * w);
+		int32_t y = cell / cols * merge + i % merged / merge;
+		int32_t x = cell % cols * merge + i % merge;
+		for (int32_t dt = 0; dt < depth; dt++) {
+			int32_t frame = grid * depth + dt;
+			frame = frame < frames ? frame : frames - 1;
+			*places++ = first + (frame * h * side + y * side) * width + x * side;
+		}
+		*places++ = width;
+		*places++ = format;
+	}
+}
+
 int32_t omt_chunk_end(const int32_t *times, int32_t count, int32_t start, int32_t per_chunk,
                       int32_t *chunk)
 {

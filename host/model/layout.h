@@ -37,6 +37,12 @@ void omt_windows_fill(const omt_vision_config *config, int32_t t, int32_t h, int
 void omt_rotary_vision(const omt_vision_config *config, int32_t h, int32_t w, const int32_t *cells,
                        int32_t cell_count, float *cosines, float *sines);
 
+/* Entries of the op `patches` for the t x h x w patches of a picture or clip of `frames` frames, in
+ * raster order of merge blocks: places[t * h * w, temporal_patch + 2]. Its first pixel is number
+ * `first` of the buffer. */
+void omt_places_fill(const omt_vision_config *config, int32_t t, int32_t h, int32_t w,
+                     int32_t frames, int32_t format, int32_t first, int32_t *places);
+
 /* Where the chunks of seconds_per_chunk begin in a row of time positions relative to the segment's
  * start (get_chunked_index): returns the end of the chunk that begins at `start`, the chunk's
  * number counted from 1 in *chunk, which is advanced. */

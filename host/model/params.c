@@ -62,9 +62,126 @@ static void load_weight(omt_loader *load, omt_linear *linear, int32_t dims, cons
 		linear->bias = load_vector(load, name, linear->n);
 }
 
-/* ---- the loaders the towers below are written with: names are printf formats ---------------- */
-
 enum { NO_BIAS = false, BIAS = true };
+
+/* ---- projections to q, k and v: one matrix of three tensors ---- */
+
+/* A tensor NAME.weight whose rows are those of others one after the other; NAME is a part of their
+ * names. */
+typedef struct omt_stack {
+	const char *name;
+	int32_t rows;
+	bool bias; /* absent: zeros */
+} omt_stack;
+#define STACK 3
+
+/* Elements of `from` to `to`: as they are, or expanded to f32. */
+static void append_elements(const omt_tensor *from, int32_t dtype, uint8_t *to)
+{
+	const size_t bytes = omt_loader_element_bytes(dtype);
+	if (from->dtype == dtype) {
+		memcpy(to, from->data, from->bytes);
+		return;
+	}
+	for (size_t i = 0; i < from->bytes / omt_loader_element_bytes(from->dtype); i++) {
+		const float value = omt_loader_element(from, i);
+		memcpy(to + i * bytes, &value, sizeof value);
+	}
+}
+
+/* What joining `parts` gives, f32 where their formats differ; its content is theirs until joined.
+ */
+static omt_tensor joined_of(const omt_tensor parts[STACK])
+{
+	size_t elements = 0;
+	omt_tensor joined = parts[0];
+	for (size_t i = 0; i < STACK; i++) {
+		elements += parts[i].bytes / omt_loader_element_bytes(parts[i].dtype);
+		if (parts[i].dtype != joined.dtype)
+			joined.dtype = OMT_F32;
+	}
+	joined.bytes = elements * omt_loader_element_bytes(joined.dtype);
+	joined.file = NULL;
+	return joined;
+}
+
+/* The joined content, to be freed; NULL: load->status. */
+static uint8_t *join(omt_loader *load, const omt_tensor parts[STACK], const omt_tensor *joined)
+{
+	uint8_t *data = malloc(joined->bytes), *to = data;
+	if (!data) {
+		load->status =
+			OMT_FAIL(load->err, NO_MEMORY, "a matrix of %zu bytes", joined->bytes);
+		return NULL;
+	}
+	for (size_t i = 0; i < STACK; i++) {
+		append_elements(&parts[i], joined->dtype, to);
+		to += parts[i].bytes / omt_loader_element_bytes(parts[i].dtype) *
+		      omt_loader_element_bytes(joined->dtype);
+	}
+	return data;
+}
+
+/* linear->bias of linear->n values. */
+static void join_biases(omt_loader *load, const omt_stack stack[STACK], const char *stem,
+                        omt_linear *linear)
+{
+	char name[192];
+	omt_tensor bias;
+	if (load->pass != OMT_PASS_LOAD)
+		return;
+	float *values = calloc((size_t)linear->n, sizeof *values), *to = values;
+	if (!values) {
+		load->status = OMT_FAIL(load->err, NO_MEMORY, "%d biases", linear->n);
+		return;
+	}
+	for (size_t i = 0; i < STACK; to += stack[i++].rows) {
+		snprintf(name, sizeof name, "%s.%s.bias", stem, stack[i].name);
+		if (!stack[i].bias || !find(load, name, 1, (int64_t[]){stack[i].rows}, &bias))
+			continue;
+		if (!omt_exec_is_recorder(load->exec))
+			append_elements(&bias, OMT_F32, (uint8_t *)to);
+		omt_loader_report(load, bias.bytes);
+	}
+	if (load->status == OMT_OK)
+		linear->bias = omt_loader_copy(load, values, (size_t)linear->n * sizeof *values);
+	free(values);
+}
+
+OMT_PRINTF(5, 6)
+static void linear_stacked(omt_loader *load, omt_linear *into, int32_t k,
+                           const omt_stack stack[STACK], const char *format, ...)
+{
+	char stem[160], name[192];
+	omt_tensor parts[STACK];
+	uint8_t *data = NULL;
+	va_list args;
+	va_start(args, format);
+	vsnprintf(stem, sizeof stem, format, args);
+	va_end(args);
+	*into = (omt_linear){.k = k};
+	for (size_t i = 0; i < STACK; i++) {
+		snprintf(name, sizeof name, "%s.%s.weight", stem, stack[i].name);
+		if (!find(load, name, 2, (int64_t[]){stack[i].rows, k}, &parts[i]))
+			return;
+		into->n += stack[i].rows;
+	}
+	omt_tensor joined = joined_of(parts);
+	if (omt_loader_wants_content(load)) {
+		if (!(data = join(load, parts, &joined)))
+			return;
+		joined.data = data;
+	}
+	omt_loader_matrix(load, &joined, into);
+	free(data);
+	/* The tensors were copied on every backend. */
+	if (data)
+		omt_weights_release(load->model->weights);
+	omt_loader_report(load, parts[0].bytes + parts[1].bytes + parts[2].bytes);
+	join_biases(load, stack, stem, into);
+}
+
+/* ---- the loaders the towers below are written with: names are printf formats ---------------- */
 
 OMT_PRINTF(6, 7)
 static void linear(omt_loader *load, omt_linear *into, int32_t n, int32_t k, bool bias,
@@ -97,6 +214,8 @@ static void load_text(omt_loader *load, omt_params *params)
 {
 	const omt_text_config *c = &load->model->config.text;
 	int32_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
+	const omt_stack qkv[STACK] = {
+		{"q_proj", q, BIAS}, {"k_proj", kv, BIAS}, {"v_proj", kv, BIAS}};
 	omt_tensor table;
 	if (find(load, "model.embed_tokens.weight", 2, (int64_t[]){c->vocab, c->hidden}, &table)) {
 		omt_loader_table(load, &table, c->vocab, c->hidden, &params->embedding);
@@ -107,9 +226,7 @@ static void load_text(omt_loader *load, omt_params *params)
 		omt_text_layer *to = &params->text[i];
 		norm(load, &to->input_norm, c->hidden, NO_BIAS, "model.layers.%d.input_layernorm",
 		     i);
-		linear(load, &to->q, q, c->hidden, BIAS, "model.layers.%d.self_attn.q_proj", i);
-		linear(load, &to->k, kv, c->hidden, BIAS, "model.layers.%d.self_attn.k_proj", i);
-		linear(load, &to->v, kv, c->hidden, BIAS, "model.layers.%d.self_attn.v_proj", i);
+		linear_stacked(load, &to->qkv, c->hidden, qkv, "model.layers.%d.self_attn", i);
 		linear(load, &to->o, c->hidden, q, NO_BIAS, "model.layers.%d.self_attn.o_proj", i);
 		norm(load, &to->post_norm, c->hidden, NO_BIAS,
 		     "model.layers.%d.post_attention_layernorm", i);
@@ -127,15 +244,19 @@ static void load_vision(omt_loader *load, omt_params *params)
 {
 	const omt_vision_config *c = &load->model->config.vision;
 	int32_t wide = c->hidden * c->merge * c->merge;
+	const omt_stack qkv[STACK] = {
+		{"q", c->hidden, BIAS}, {"k", c->hidden, BIAS}, {"v", c->hidden, BIAS}};
+	float table[3 * 256];
+	omt_prep_pixel_table(&load->model->prep, table);
+	if (load->status == OMT_OK)
+		params->pixel_table = omt_loader_copy(load, table, sizeof table);
 	load_weight(load, &params->patch_embed, 5,
 	            (int64_t[]){c->hidden, c->channels, c->temporal_patch, c->patch, c->patch},
 	            NO_BIAS, "visual.patch_embed.proj");
 	for (int32_t i = 0; i < c->depth; i++) {
 		omt_vision_block *to = &params->vision[i];
 		norm(load, &to->norm1, c->hidden, NO_BIAS, "visual.blocks.%d.norm1", i);
-		linear(load, &to->q, c->hidden, c->hidden, BIAS, "visual.blocks.%d.attn.q", i);
-		linear(load, &to->k, c->hidden, c->hidden, BIAS, "visual.blocks.%d.attn.k", i);
-		linear(load, &to->v, c->hidden, c->hidden, BIAS, "visual.blocks.%d.attn.v", i);
+		linear_stacked(load, &to->qkv, c->hidden, qkv, "visual.blocks.%d.attn", i);
 		linear(load, &to->proj, c->hidden, c->hidden, BIAS, "visual.blocks.%d.attn.proj",
 		       i);
 		norm(load, &to->norm2, c->hidden, NO_BIAS, "visual.blocks.%d.norm2", i);
@@ -176,6 +297,8 @@ static void load_audio(omt_loader *load, omt_params *params)
 {
 	const omt_audio_config *c = &load->model->config.audio;
 	int32_t d = c->d_model;
+	const omt_stack qkv[STACK] = {
+		{"q_proj", d, BIAS}, {"k_proj", d, NO_BIAS}, {"v_proj", d, BIAS}};
 	load_weight(load, &params->conv1, 3, (int64_t[]){d, c->mel_bins, 3}, BIAS,
 	            "audio_tower.conv1");
 	load_weight(load, &params->conv2, 3, (int64_t[]){d, d, 3}, BIAS, "audio_tower.conv2");
@@ -185,9 +308,7 @@ static void load_audio(omt_loader *load, omt_params *params)
 		omt_audio_layer *to = &params->audio[i];
 		norm(load, &to->attn_norm, d, BIAS, "audio_tower.layers.%d.self_attn_layer_norm",
 		     i);
-		linear(load, &to->q, d, d, BIAS, "audio_tower.layers.%d.self_attn.q_proj", i);
-		linear(load, &to->k, d, d, NO_BIAS, "audio_tower.layers.%d.self_attn.k_proj", i);
-		linear(load, &to->v, d, d, BIAS, "audio_tower.layers.%d.self_attn.v_proj", i);
+		linear_stacked(load, &to->qkv, d, qkv, "audio_tower.layers.%d.self_attn", i);
 		linear(load, &to->out, d, d, BIAS, "audio_tower.layers.%d.self_attn.out_proj", i);
 		norm(load, &to->final_norm, d, BIAS, "audio_tower.layers.%d.final_layer_norm", i);
 		linear(load, &to->fc1, c->ffn, d, BIAS, "audio_tower.layers.%d.fc1", i);

@@ -2,6 +2,7 @@
  *
  * Large matrices keep their storage format (bf16, f16, f32), or become int8, and are packed into
  * the backend's panels where it has any; a backend of host memory uses the mapped file in place.
+ * The projections to q, k and v are one matrix, q's rows first; they are copied on every backend.
  * Norms and biases are small and become f32. */
 #ifndef OMT_MODEL_PARAMS_H
 #define OMT_MODEL_PARAMS_H
@@ -32,17 +33,17 @@ typedef struct omt_norm {
 
 typedef struct omt_text_layer {
 	omt_norm input_norm, post_norm;
-	omt_linear q, k, v, o, gate, up, down;
+	omt_linear qkv, o, gate, up, down;
 } omt_text_layer;
 
 typedef struct omt_vision_block {
 	omt_norm norm1, norm2;
-	omt_linear q, k, v, proj, gate, up, down;
+	omt_linear qkv, proj, gate, up, down;
 } omt_vision_block;
 
 typedef struct omt_audio_layer {
 	omt_norm attn_norm, final_norm;
-	omt_linear q, k, v, out, fc1, fc2;
+	omt_linear qkv, out, fc1, fc2;
 } omt_audio_layer;
 
 typedef struct omt_params {
@@ -51,7 +52,8 @@ typedef struct omt_params {
 	omt_text_layer *text;
 	omt_norm text_norm;
 
-	omt_linear patch_embed; /* the convolution as a matrix [hidden, channels * t * 14 * 14] */
+	omt_buffer *pixel_table; /* [3, 256] of the op `patches` */
+	omt_linear patch_embed;  /* the convolution as a matrix [hidden, channels * t * 14 * 14] */
 	omt_vision_block *vision;
 	omt_norm merger_norm;
 	omt_linear merger_in, merger_out;

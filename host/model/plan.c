@@ -72,19 +72,19 @@ static omt_status find_device(const omt_engine_options *options, omt_backend_inf
 /* ---- the sample
  * ------------------------------------------------------------------------------------- */
 
-static omt_status blank_patches(const omt_model *model, int32_t t, int32_t side,
+static omt_status blank_patches(const omt_model *model, int32_t frames, int32_t side,
                                 omt_patches *patches, omt_error *err)
 {
 	const omt_vision_config *c = &model->config.vision;
 	int32_t factor = c->patch * c->merge;
 	int32_t rounded = side < factor ? factor : (side + factor / 2) / factor * factor;
-	*patches = (omt_patches){.t = t,
+	*patches = (omt_patches){.t = (frames + c->temporal_patch - 1) / c->temporal_patch,
 	                         .h = rounded / c->patch,
 	                         .w = rounded / c->patch,
 	                         .row = c->channels * c->temporal_patch * c->patch * c->patch,
+	                         .frames = frames,
 	                         .seconds_per_grid = 1.0};
-	patches->data = calloc((size_t)patches->t * (size_t)patches->h * (size_t)patches->w,
-	                       (size_t)patches->row * sizeof(float));
+	patches->data = calloc(1, omt_patches_bytes(&model->prep, patches));
 	return patches->data ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "a picture of side %d", side);
 }
 
@@ -118,10 +118,9 @@ static omt_status blank_sample(const omt_model *model, const omt_plan_options *o
 		                       &segments[segment_count++].patches, err));
 	}
 	if (options->video_frames) {
-		int32_t per_grid = model->config.vision.temporal_patch;
 		parts[part_count++].kind = segments[segment_count].kind = OMT_VIDEO;
-		OMT_GOTO(blank_patches(model, (options->video_frames + per_grid - 1) / per_grid,
-		                       224, &segments[segment_count++].patches, err));
+		OMT_GOTO(blank_patches(model, options->video_frames, 224,
+		                       &segments[segment_count++].patches, err));
 	}
 	if (options->audio_seconds > 0) {
 		parts[part_count++].kind = segments[segment_count].kind = OMT_AUDIO;

@@ -14,6 +14,15 @@ int32_t omt_audio_tokens(int32_t frames)
 	return convolved < 2 ? 0 : (convolved - 2) / 2 + 1;
 }
 
+size_t omt_pixel_room(const omt_config *config, size_t tokens)
+{
+	const omt_vision_config *vision = &config->vision;
+	size_t patch = (size_t)(3 * vision->temporal_patch * vision->patch * vision->patch);
+	size_t room = tokens * ((size_t)(vision->merge * vision->merge) * patch + 12);
+	size_t most = (size_t)3 * INT32_MAX / 12 * 12; /* pixels are counted in 32 bits */
+	return room < most ? room : most;
+}
+
 static void segment_free(omt_segment *segment)
 {
 	free(segment->patches.data);
@@ -35,14 +44,15 @@ void omt_sample_free(omt_sample *sample)
 	*sample = (omt_sample){0};
 }
 
-static omt_status segment_count_tokens(const omt_config *config, omt_segment *segment,
-                                       omt_error *err)
+static omt_status segment_count_tokens(const omt_model *model, omt_segment *segment, omt_error *err)
 {
+	const omt_config *config = &model->config;
 	const omt_patches *patches = &segment->patches;
 	int32_t merge = config->vision.merge;
 	int32_t row = config->vision.channels * config->vision.temporal_patch *
 	              config->vision.patch * config->vision.patch;
 	segment->patch_tokens = segment->audio_tokens = 0;
+	segment->pixel_bytes = 0;
 	if (patches->data) {
 		if (patches->row != row || patches->h % merge || patches->w % merge)
 			return OMT_FAIL(
@@ -51,6 +61,7 @@ static omt_status segment_count_tokens(const omt_config *config, omt_segment *se
 				"grid of %d x %d, the vision encoder takes %d and multiples "
 				"of %d",
 				patches->row, patches->h, patches->w, row, merge);
+		segment->pixel_bytes = omt_patches_bytes(&model->prep, patches);
 		segment->patch_tokens = patches->t * (patches->h / merge) * (patches->w / merge);
 	}
 	if (segment->mel.data) {
@@ -274,8 +285,9 @@ omt_status omt_sample_assemble(const omt_model *model, const char *prompt, size_
 	omt_ids ids = {0};
 	*sample = (omt_sample){.segments = segments, .segment_count = segment_count};
 	for (size_t i = 0; i < segment_count; i++) {
-		OMT_GOTO(segment_count_tokens(config, &segments[i], err));
+		OMT_GOTO(segment_count_tokens(model, &segments[i], err));
 		sample->kinds |= 1u << segments[i].kind;
+		sample->pixel_bytes += (segments[i].pixel_bytes + 11) / 12 * 12;
 		sample->decode_s += segments[i].patches.decode_s + segments[i].mel.decode_s;
 		if (segments[i].audio_tokens)
 			sample->kinds |= 1u << OMT_AUDIO;
@@ -283,6 +295,15 @@ omt_status omt_sample_assemble(const omt_model *model, const char *prompt, size_
 	OMT_GOTO(omt_tokenizer_encode(model->tokenizer, prompt, prompt_bytes, &ids, err));
 	OMT_GOTO(check_placeholders(config, &ids, segments, segment_count, err));
 	OMT_GOTO(count_tokens(&ids, segments, segment_count, limit_tokens, &sample->tokens, err));
+	if (limit_tokens && sample->pixel_bytes > omt_pixel_room(config, (size_t)limit_tokens)) {
+		status = OMT_FAIL(
+			err, LIMIT,
+			"%zu bytes of pixels, there is room for %zu (max_tokens %d; recipe "
+			"card takes four bytes a value)",
+			sample->pixel_bytes, omt_pixel_room(config, (size_t)limit_tokens),
+			limit_tokens);
+		goto done;
+	}
 	OMT_GOTO(expand(config, &ids, sample, err));
 done:
 	free(ids.data);

@@ -30,25 +30,22 @@ static omt_status attend(const omt_forward *f, const omt_text_layer *layer, omt_
 	const omt_text_config *c = &f->config->text;
 	const omt_workspace *w = f->work;
 	const omt_batch *b = f->batch;
-	int32_t tokens = b->tokens, head = c->head_dim;
+	int32_t tokens = b->tokens, head = c->head_dim, width = layer->qkv.n;
+	omt_buffer *a;
+	int32_t k_at = c->heads * head, v_at = k_at + c->kv_heads * head;
 
-	OMT_TRY(omt_apply_norm(f, &layer->input_norm, w->text, tokens, c->hidden, c->rms_eps,
-	                       w->norm, err));
-	OMT_TRY(omt_apply_linear(f, &layer->q, w->norm, tokens, OMT_ACT_NONE, NULL, w->q, err));
-	OMT_TRY(omt_apply_linear(f, &layer->k, w->norm, tokens, OMT_ACT_NONE, NULL, w->k, err));
-	OMT_TRY(omt_apply_linear(f, &layer->v, w->norm, tokens, OMT_ACT_NONE, NULL, w->v, err));
-	OMT_TRY(OMT_RUN(f->exec, rotary, err, .x = w->q, .cosines = b->device.text_cosines,
-	                .sines = b->device.text_sines, .rows = tokens, .heads = c->heads,
-	                .head_dim = head, .ldx = c->heads * head));
-	OMT_TRY(OMT_RUN(f->exec, rotary, err, .x = w->k, .cosines = b->device.text_cosines,
-	                .sines = b->device.text_sines, .rows = tokens, .heads = c->kv_heads,
-	                .head_dim = head, .ldx = c->kv_heads * head));
-	OMT_TRY(OMT_RUN(f->exec, attention, err, .q = w->q, .k = w->k, .v = w->v,
+	OMT_TRY(omt_apply_norm_for(f, &layer->qkv, &layer->input_norm, w->text, tokens, c->rms_eps,
+	                           &a, err));
+	OMT_TRY(omt_apply_linear(f, &layer->qkv, a, tokens, OMT_ACT_NONE, NULL, w->qkv, err));
+	/* The heads of k follow those of q. */
+	OMT_TRY(OMT_RUN(f->exec, rotary, err, .x = w->qkv, .cosines = b->device.text_cosines,
+	                .sines = b->device.text_sines, .rows = tokens,
+	                .heads = c->heads + c->kv_heads, .head_dim = head, .ldx = width));
+	OMT_TRY(OMT_RUN(f->exec, attention, err, .q = w->qkv, .k = w->qkv, .v = w->qkv,
 	                .cu_seqlens = b->device.cu_items, .out = w->att, .sequences = b->items,
 	                .max_len = b->longest_item, .heads = c->heads, .kv_heads = c->kv_heads,
-	                .head_dim = head, .ldq = c->heads * head, .ldkv = c->kv_heads * head,
-	                .ldo = c->heads * head, .causal = c->causal,
-	                .scale = 1.0f / sqrtf((float)head)));
+	                .head_dim = head, .ldq = width, .ldkv = width, .ldo = k_at, .k_at = k_at,
+	                .v_at = v_at, .causal = c->causal, .scale = 1.0f / sqrtf((float)head)));
 	return omt_apply_linear(f, &layer->o, w->att, tokens, OMT_ACT_NONE, w->text, w->text, err);
 }
 
@@ -57,12 +54,12 @@ static omt_status feed_forward(const omt_forward *f, const omt_text_layer *layer
 	const omt_text_config *c = &f->config->text;
 	const omt_workspace *w = f->work;
 	int32_t tokens = f->batch->tokens;
+	omt_buffer *a;
 
-	OMT_TRY(omt_apply_norm(f, &layer->post_norm, w->text, tokens, c->hidden, c->rms_eps,
-	                       w->norm, err));
-	OMT_TRY(omt_apply_linear(f, &layer->gate, w->norm, tokens, OMT_ACT_SILU, NULL, w->gate,
-	                         err));
-	OMT_TRY(omt_apply_product(f, &layer->up, w->norm, tokens, w->gate, err));
+	OMT_TRY(omt_apply_norm_for(f, &layer->gate, &layer->post_norm, w->text, tokens, c->rms_eps,
+	                           &a, err));
+	OMT_TRY(omt_apply_linear(f, &layer->gate, a, tokens, OMT_ACT_SILU, NULL, w->gate, err));
+	OMT_TRY(omt_apply_product(f, &layer->up, a, tokens, w->gate, err));
 	return omt_apply_linear(f, &layer->down, w->gate, tokens, OMT_ACT_NONE, w->text, w->text,
 	                        err);
 }

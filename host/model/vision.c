@@ -15,63 +15,58 @@ static omt_status attend(const omt_forward *f, const omt_vision_block *block, bo
 	const omt_workspace *w = f->work;
 	const omt_batch *b = f->batch;
 	int32_t rows = b->patches, hidden = c->hidden;
-	const omt_linear *projections[] = {&block->q, &block->k, &block->v};
-	omt_buffer *outs[] = {w->q, w->k, w->v};
+	omt_buffer *a;
 
-	OMT_TRY(omt_apply_norm(f, &block->norm1, w->x, rows, hidden, VISION_EPS, w->norm, err));
-	for (int i = 0; i < 3; i++)
-		OMT_TRY(omt_apply_linear(f, projections[i], w->norm, rows, OMT_ACT_NONE, NULL,
-		                         outs[i], err));
-	for (int i = 0; i < 2; i++)
-		OMT_TRY(OMT_RUN(f->exec, rotary, err, .x = outs[i],
-		                .cosines = b->device.vision_cosines,
-		                .sines = b->device.vision_sines, .rows = rows, .heads = c->heads,
-		                .head_dim = c->head_dim, .ldx = hidden));
-	OMT_TRY(OMT_RUN(f->exec, attention, err, .q = w->q, .k = w->k, .v = w->v,
+	OMT_TRY(omt_apply_norm_for(f, &block->qkv, &block->norm1, w->x, rows, VISION_EPS, &a, err));
+	OMT_TRY(omt_apply_linear(f, &block->qkv, a, rows, OMT_ACT_NONE, NULL, w->qkv, err));
+	OMT_TRY(OMT_RUN(f->exec, rotary, err, .x = w->qkv, .cosines = b->device.vision_cosines,
+	                .sines = b->device.vision_sines, .rows = rows, .heads = 2 * c->heads,
+	                .head_dim = c->head_dim, .ldx = 3 * hidden));
+	OMT_TRY(OMT_RUN(f->exec, attention, err, .q = w->qkv, .k = w->qkv, .v = w->qkv,
 	                .cu_seqlens = full ? b->device.cu_frames : b->device.cu_windows,
 	                .out = w->att, .sequences = full ? b->frames : b->windows,
 	                .max_len = full ? b->longest_frame : b->longest_window, .heads = c->heads,
-	                .kv_heads = c->heads, .head_dim = c->head_dim, .ldq = hidden,
-	                .ldkv = hidden, .ldo = hidden, .causal = 0,
-	                .scale = 1.0f / sqrtf((float)c->head_dim)));
+	                .kv_heads = c->heads, .head_dim = c->head_dim, .ldq = 3 * hidden,
+	                .ldkv = 3 * hidden, .ldo = hidden, .k_at = hidden, .v_at = 2 * hidden,
+	                .causal = 0, .scale = 1.0f / sqrtf((float)c->head_dim)));
 	return omt_apply_linear(f, &block->proj, w->att, rows, OMT_ACT_NONE, w->x, w->x, err);
 }
 
 static omt_status feed_forward(const omt_forward *f, const omt_vision_block *block, omt_error *err)
 {
-	const omt_vision_config *c = &f->config->vision;
 	const omt_workspace *w = f->work;
 	int32_t rows = f->batch->patches;
+	omt_buffer *a;
 
-	OMT_TRY(omt_apply_norm(f, &block->norm2, w->x, rows, c->hidden, VISION_EPS, w->norm, err));
-	OMT_TRY(omt_apply_linear(f, &block->gate, w->norm, rows, OMT_ACT_SILU, NULL, w->gate, err));
-	OMT_TRY(omt_apply_product(f, &block->up, w->norm, rows, w->gate, err));
+	OMT_TRY(omt_apply_norm_for(f, &block->gate, &block->norm2, w->x, rows, VISION_EPS, &a,
+	                           err));
+	OMT_TRY(omt_apply_linear(f, &block->gate, a, rows, OMT_ACT_SILU, NULL, w->gate, err));
+	OMT_TRY(omt_apply_product(f, &block->up, a, rows, w->gate, err));
 	return omt_apply_linear(f, &block->down, w->gate, rows, OMT_ACT_NONE, w->x, w->x, err);
 }
 
-/* "vision_out": the merged cells back in raster order, which only a tap wants to see: the scatter
- * below goes from window order straight to the tokens. */
-static omt_status stage_raster(const omt_forward *f, const omt_buffer *merged, omt_error *err)
+/* A stage in raster order, which only a tap wants to see: patches are made in window order, and the
+ * scatter at the end goes from there to the tokens. x: rows of `per_row` patches each. */
+static omt_status stage_raster(const omt_forward *f, const char *name, const omt_buffer *x,
+                               int32_t per_row, int32_t columns, omt_error *err)
 {
 	if (!f->tap)
 		return OMT_OK;
-	int32_t per_cell = f->config->vision.merge * f->config->vision.merge;
-	int32_t cells = f->batch->cells;
-	size_t cols = (size_t)f->config->vision.out_hidden;
-	size_t bytes = (size_t)cells * cols * sizeof(float);
+	int32_t rows = f->batch->patches / per_row;
+	size_t cols = (size_t)columns, bytes = (size_t)rows * cols * sizeof(float);
 	omt_status status = OMT_OK;
 	float *windows = malloc(bytes), *raster = malloc(bytes);
 	if (!windows || !raster) {
-		status = OMT_FAIL(err, NO_MEMORY, "stage vision_out");
+		status = OMT_FAIL(err, NO_MEMORY, "stage %s", name);
 		goto done;
 	}
-	OMT_GOTO(omt_exec_read(f->exec, merged, 0, windows, bytes, NULL, err));
+	OMT_GOTO(omt_exec_read(f->exec, x, 0, windows, bytes, NULL, err));
 	OMT_GOTO(omt_exec_wait(f->exec, 0, err));
-	for (int32_t i = 0; i < cells; i++) {
-		size_t to = (size_t)(f->batch->host.patch_order[i * per_cell] / per_cell);
+	for (int32_t i = 0; i < rows; i++) {
+		size_t to = (size_t)(f->batch->host.patch_order[i * per_row] / per_row);
 		memcpy(raster + to * cols, windows + (size_t)i * cols, cols * sizeof(float));
 	}
-	f->tap->stage(f->tap->user, "vision_out", raster, cells, (int32_t)cols);
+	f->tap->stage(f->tap->user, name, raster, rows, columns);
 done:
 	free(windows);
 	free(raster);
@@ -85,12 +80,13 @@ omt_status omt_forward_vision(const omt_forward *f, omt_error *err)
 	const omt_workspace *w = f->work;
 	const omt_batch *b = f->batch;
 
-	OMT_TRY(omt_apply_linear(f, &p->patch_embed, b->device.patches, b->patches, OMT_ACT_NONE,
-	                         NULL, w->norm, err));
-	OMT_TRY(omt_forward_stage(f, "vision_patch_embed", -1, w->norm, b->patches, c->hidden,
-	                          err));
-	OMT_TRY(omt_apply_rows(f, w->norm, b->device.patch_order, w->iota, b->patches, c->hidden,
-	                       w->x, err));
+	OMT_TRY(OMT_RUN(f->exec, patches, err, .pixels = b->device.pixels,
+	                .order = b->device.patch_order, .places = b->device.places,
+	                .table = p->pixel_table, .out = w->gate, .rows = b->patches,
+	                .frames = c->temporal_patch, .side = c->patch, .ldo = p->patch_embed.k));
+	OMT_TRY(omt_apply_linear(f, &p->patch_embed, w->gate, b->patches, OMT_ACT_NONE, NULL, w->x,
+	                         err));
+	OMT_TRY(stage_raster(f, "vision_patch_embed", w->x, 1, c->hidden, err));
 	for (int32_t i = 0; i < c->depth; i++) {
 		OMT_TRY(attend(f, &p->vision[i], c->full_attention[i], err));
 		OMT_TRY(feed_forward(f, &p->vision[i], err));
@@ -105,7 +101,7 @@ omt_status omt_forward_vision(const omt_forward *f, omt_error *err)
 	                         err));
 	OMT_TRY(omt_forward_stage(f, "vision_merger_window_order", -1, w->up, b->cells,
 	                          c->out_hidden, err));
-	OMT_TRY(stage_raster(f, w->up, err));
+	OMT_TRY(stage_raster(f, "vision_out", w->up, c->merge * c->merge, c->out_hidden, err));
 	return omt_apply_rows(f, w->up, w->iota, b->device.cell_tokens, b->cells, c->out_hidden,
 	                      w->text, err);
 }

@@ -11,63 +11,43 @@
 #define CLIP_MAX   (768.0 * 28 * 28)
 #define CLIP_TOTAL 90316800.0 /* 90 % of 128,000 tokens, shared by the frames */
 
-/* Frames of a clip as the patches are cut from them: u8 or f32 values of 0 to 255. */
+/* Frames between two resizes. */
 typedef struct omt_frames {
 	int32_t count, height, width;
 	const uint8_t *u8;
-	const float *f32;
 } omt_frames;
 
-static float value(const omt_frames *frames, int32_t frame, int32_t y, int32_t x, int32_t channel)
+size_t omt_patches_bytes(const omt_prep_config *config, const omt_patches *patches)
 {
-	size_t at = (((size_t)frame * (size_t)frames->height + (size_t)y) * (size_t)frames->width +
-	             (size_t)x) *
-	                    3 +
-	            (size_t)channel;
-	return frames->f32 ? frames->f32[at] : (float)frames->u8[at];
+	size_t side = (size_t)config->patch_size;
+	return (size_t)patches->frames * (size_t)patches->h * side * (size_t)patches->w * side * 3 *
+	       (patches->floats ? sizeof(float) : 1);
 }
 
-/* One patch: rows of C, T, patch, patch, normalised. Frames past the end repeat the last. */
-static void cut(const omt_prep_config *config, const omt_frames *frames, int32_t t, int32_t y,
-                int32_t x, float *row)
+static float normalised(const omt_prep_config *config, int32_t channel, float value)
 {
-	int32_t side = config->patch_size;
-	for (int32_t c = 0; c < 3; c++) {
-		float mean = config->mean[c] * 255.0f, deviation = config->deviation[c] * 255.0f;
-		for (int32_t dt = 0; dt < config->temporal_patch_size; dt++) {
-			int32_t frame = t * config->temporal_patch_size + dt;
-			frame = frame < frames->count ? frame : frames->count - 1;
-			for (int32_t dy = 0; dy < side; dy++)
-				for (int32_t dx = 0; dx < side; dx++)
-					*row++ = (value(frames, frame, y * side + dy, x * side + dx,
-					                c) -
-					          mean) /
-					         deviation;
-		}
-	}
+	return (value - config->mean[channel] * 255.0f) / (config->deviation[channel] * 255.0f);
 }
 
-static omt_status cut_all(const omt_prep_config *config, const omt_frames *frames,
-                          omt_patches *patches, omt_error *err)
+void omt_prep_pixel_table(const omt_prep_config *config, float table[3 * 256])
 {
-	int32_t side = config->patch_size, merge = config->merge_size;
-	*patches = (omt_patches){.t = (frames->count + config->temporal_patch_size - 1) /
-	                              config->temporal_patch_size,
-	                         .h = frames->height / side,
-	                         .w = frames->width / side,
-	                         .row = 3 * config->temporal_patch_size * side * side,
+	for (int32_t i = 0; i < 3 * 256; i++)
+		table[i] = normalised(config, i / 256, (float)(i % 256));
+}
+
+/* Frames of this size as patches; takes `data`. */
+static void give(const omt_prep_config *config, int32_t frames, int32_t height, int32_t width,
+                 bool floats, void *data, omt_patches *patches)
+{
+	int32_t side = config->patch_size, depth = config->temporal_patch_size;
+	*patches = (omt_patches){.t = (frames + depth - 1) / depth,
+	                         .h = height / side,
+	                         .w = width / side,
+	                         .row = 3 * depth * side * side,
+	                         .frames = frames,
+	                         .floats = floats,
+	                         .data = data,
 	                         .seconds_per_grid = 1.0};
-	size_t rows = (size_t)patches->t * (size_t)patches->h * (size_t)patches->w;
-	float *row = patches->data = malloc(rows * (size_t)patches->row * sizeof *row);
-	if (!row)
-		return OMT_FAIL(err, NO_MEMORY, "%zu patches", rows);
-	for (int32_t t = 0; t < patches->t; t++)
-		for (int32_t top = 0; top < patches->h; top += merge)
-			for (int32_t left = 0; left < patches->w; left += merge)
-				for (int32_t i = 0; i < merge * merge; i++, row += patches->row)
-					cut(config, frames, t, top + i / merge, left + i % merge,
-					    row);
-	return OMT_OK;
 }
 
 /* ---- pictures ----------------------------------------------------------------------------- */
@@ -103,10 +83,8 @@ omt_status omt_prep_image(const omt_prep_config *config, const omt_limits *limit
 	                              (double)config->max_pixels, true, &loaded, &fitted, err);
 	free(loaded.data);
 	OMT_TRY(status);
-	status = cut_all(config, &(omt_frames){1, fitted.height, fitted.width, fitted.data, NULL},
-	                 patches, err);
-	free(fitted.data);
-	return status;
+	give(config, 1, fitted.height, fitted.width, false, fitted.data, patches);
+	return OMT_OK;
 }
 
 /* ---- clips -------------------------------------------------------------------------------- */
@@ -184,7 +162,7 @@ omt_status omt_prep_clip(const omt_prep_config *config, const omt_limits *limits
 	uint8_t *first = NULL;
 	void *last = NULL;
 	omt_status status = OMT_OK;
-	omt_frames frames = {clip->count, clip->height, clip->width, clip->data, NULL};
+	omt_frames frames = {clip->count, clip->height, clip->width, clip->data};
 	*patches = (omt_patches){0};
 	if (twice)
 		OMT_TRY(first_resize(clip, factor, &frames, &first, err));
@@ -199,10 +177,10 @@ omt_status omt_prep_clip(const omt_prep_config *config, const omt_limits *limits
 		goto done;
 	}
 	OMT_GOTO(last_resize(&frames, twice, height, width, last, err));
-	OMT_GOTO(cut_all(config,
-	                 &(omt_frames){frames.count, height, width, twice ? NULL : last,
-	                               twice ? last : NULL},
-	                 patches, err));
+	for (size_t i = 0; twice && i < values; i++)
+		((float *)last)[i] = normalised(config, (int32_t)(i % 3), ((float *)last)[i]);
+	give(config, frames.count, height, width, twice, last, patches);
+	last = NULL;
 	patches->seconds_per_grid = config->temporal_patch_size / limits->fps;
 done:
 	free(first);

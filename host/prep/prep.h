@@ -23,15 +23,21 @@ typedef struct omt_prep_config {
 omt_status omt_prep_config_load(const char *dir, omt_prep_config *config, omt_error *err);
 void omt_prep_config_free(omt_prep_config *config);
 
-/* Pixel rows of one picture or clip: rows[t * h * w, channels * temporal * patch * patch], in
- * merge- block order (t, h/2, w/2, 2, 2), row layout C, T, patch, patch. */
+/* One picture or clip at the encoder's size. The op `patches` (device/contract.h) cuts the rows of
+ * its patches on the device; those past the last frame take it again. */
 typedef struct omt_patches {
 	int32_t t, h, w;         /* grid, in patches (grid_thw) */
-	int32_t row;             /* floats a row: 1176 */
-	float *data;             /* [t * h * w, row]; free() */
+	int32_t row;             /* values of a patch: 1176 */
+	int32_t frames;          /* in data: a picture has 1 */
+	bool floats;             /* f32, normalised already (recipe card); or 8 bits */
+	void *data;              /* [frames, h * patch, w * patch, 3]; free() */
 	double seconds_per_grid; /* clips: temporal_patch_size / fps asked for */
 	double decode_s;         /* what reading and decoding the file took */
 } omt_patches;
+
+size_t omt_patches_bytes(const omt_prep_config *config, const omt_patches *patches);
+/* What 8-bit values stand for, for the op: (v - 255 mean) / (255 deviation) in f32. */
+void omt_prep_pixel_table(const omt_prep_config *config, float table[3 * 256]);
 
 /* log-mel, time-major: data[frames, mel_bins]. */
 typedef struct omt_mel {
@@ -61,10 +67,10 @@ omt_status omt_resize_f32(const float *in, int32_t height, int32_t width, int32_
 omt_status omt_resize_u8(const uint8_t *in, int32_t height, int32_t width, int32_t channels,
                          int32_t out_height, int32_t out_width, uint8_t *out, omt_error *err);
 
-/* Picture: loader's resize (PIL), processor's resize, patches. */
+/* Picture: loader's resize (PIL), processor's resize. */
 omt_status omt_prep_image(const omt_prep_config *config, const omt_limits *limits,
                           const omt_image *image, omt_patches *patches, omt_error *err);
-/* Decoded frames: the recipe's resizes, patches. The last frame is repeated to a full pair. */
+/* Decoded frames: the recipe's resizes. */
 omt_status omt_prep_clip(const omt_prep_config *config, const omt_limits *limits,
                          const omt_clip *clip, omt_patches *patches, omt_error *err);
 /* Samples at 16 kHz to log-mel (DETAILS.md "Audio"). Too few samples for one token: an error. */

@@ -26,6 +26,30 @@ static void one(op_bench *bench, const int32_t *cu, int32_t sequences, int32_t h
 	op_run(bench, OMT_OP_attention, &args, 1, 1e-5);
 }
 
+/* The same with q, k and v as columns of one tensor, a gap before each of k and v. */
+static void one_tensor(op_bench *bench, const int32_t *cu, int32_t sequences, int32_t heads,
+                       int32_t kv_heads, int32_t dim)
+{
+	omt_attention_args args = {.sequences = sequences,
+	                           .heads = heads,
+	                           .kv_heads = kv_heads,
+	                           .head_dim = dim,
+	                           .ldq = (heads + 2 * kv_heads) * dim + 9,
+	                           .ldo = heads * dim,
+	                           .k_at = heads * dim + 3,
+	                           .v_at = (heads + kv_heads) * dim + 5,
+	                           .scale = 1.0f / sqrtf((float)dim)};
+	args.ldkv = args.ldq;
+	for (int32_t s = 0; s < sequences; s++)
+		args.max_len = cu[s + 1] - cu[s] > args.max_len ? cu[s + 1] - cu[s] : args.max_len;
+	op_floats(bench, "q", (size_t)cu[sequences] * (size_t)args.ldq);
+	op_alias(bench, "k", "q");
+	op_alias(bench, "v", "q");
+	op_ints(bench, "cu_seqlens", cu, (size_t)sequences + 1);
+	op_floats(bench, "out", (size_t)cu[sequences] * (size_t)args.ldo);
+	op_run(bench, OMT_OP_attention, &args, 1, 1e-5);
+}
+
 /* The second sequence of a batch has the bits it has alone. */
 static void sequences_are_independent(op_bench *bench)
 {
@@ -79,6 +103,8 @@ static void check_attention(op_bench *bench)
 		one(bench, mixed, 4, 8, 1, 128, causal);
 		one(bench, mixed, 4, 2, 1, 10, causal);
 	}
+	one_tensor(bench, mixed, 4, 8, 2, 64);
+	one_tensor(bench, windows, 5, 3, 3, 80);
 	sequences_are_independent(bench);
 }
 

@@ -82,7 +82,7 @@ static void check_rows(const char *place, const json_t *line)
 	cr_assert_eq(omt_prep_video_file(&config, &limits, golden_file(line), &patches, NULL, &err),
 	             OMT_OK, "%s", err.text);
 	cr_expect_eq(patches.seconds_per_grid, 1.0);
-	golden_check_rows(place, line, "video_grid_thw", pixels, &patches, &wanted);
+	golden_check_rows(&config, place, line, "video_grid_thw", pixels, &patches, &wanted);
 	free(patches.data);
 	omt_npy_close(&wanted);
 	omt_prep_config_free(&config);

@@ -295,8 +295,7 @@ Test(hostile, pipes)
 	pthread_join(thread, NULL);
 	free(mel.data);
 	cr_assert_eq(omt_prep_video_file(&config, &limits, in.from, &whole, NULL, &err), OMT_OK);
-	size_t values = (size_t)(whole.t * whole.h * whole.w) * (size_t)whole.row;
-	cr_expect_arr_eq(piped.data, whole.data, values * sizeof(float));
+	cr_expect_arr_eq(piped.data, whole.data, omt_patches_bytes(&config, &whole));
 	free(piped.data);
 	free(whole.data);
 	limits.max_bytes = 5000;
@@ -334,7 +333,7 @@ static void *prepare_often(void *user)
 		if (omt_prep_video_file(&config, &limits, INPUTS "vid_life_av.mkv", &patches, &mel,
 		                        NULL) != OMT_OK)
 			return NULL;
-		*crc = golden_crc32((uint8_t *)patches.data, 4 * (size_t)patches.row) ^
+		*crc = golden_crc32(patches.data, omt_patches_bytes(&config, &patches)) ^
 		       golden_crc32((uint8_t *)mel.data, 4 * 128 * (size_t)mel.frames);
 		free(patches.data);
 		free(mel.data);

@@ -133,7 +133,7 @@ static void check_rows(const char *place, const json_t *line)
 	cr_assert_eq(omt_prep_config_load(DATA "tiny", &config, &err), OMT_OK, "%s", err.text);
 	cr_assert_eq(omt_prep_image_file(&config, &limits, golden_file(line), &patches, &err),
 	             OMT_OK, "%s", err.text);
-	golden_check_rows(place, line, "image_grid_thw", pixels, &patches, &wanted);
+	golden_check_rows(&config, place, line, "image_grid_thw", pixels, &patches, &wanted);
 	free(patches.data);
 	omt_npy_close(&wanted);
 	omt_prep_config_free(&config);

@@ -264,7 +264,7 @@ Test(pipe, trace, .timeout = 300)
 	json_t *trace;
 	double sum_s = 0;
 	char *path = strdup(scratch_path("trace.json"));
-	omt_test_run run = embed(speed_for(1), 2, 3 * BATCH, path);
+	omt_test_run run = embed(speed_for(5), 2, 3 * BATCH, path);
 	cr_assert_eq(omt_json_load(path, 1 << 20, &trace, &err), OMT_OK, "%s", err.text);
 	const json_t *events = json_object_get(trace, "traceEvents");
 	cr_assert_eq(row_spans(events, "device 1: compute", spans, 4), 3);

@@ -176,25 +176,25 @@ omt_status omt_trace_open(const char *path, omt_trace **trace, omt_error *err);
 omt_status omt_trace_close(omt_trace *trace, bool commit, omt_error *err); /* NULL is allowed */
 
 typedef struct omt_engine_options {
-	const char *backend; /* "opencl", "openblas", "ref" or a chain "opencl,ref"; NULL:
-	                        OMT_BACKEND, else "opencl,openblas,ref"; or "model" */
-	const char *device;  /* number of `omnitile devices` or part of its name, or several with
-	                        commas between them, or "all"; "0/2": in two parts (OpenCL
-	                        sub-devices); NULL: OMT_DEVICE, else the first; "model":
-	                        configs/devices/ files. 32 at most */
-	const char *weights; /* matrices on the device: "stored", as in the checkpoint (NULL), or
-	                        "int8", a scale a row; then OpenCL multiplies int8 by int8,
-	                        activations with a scale a token (W8A8), other backends
-	                        int8 by f32 */
-	const char *cache;   /* folder for packed weights, as large as the checkpoint; NULL:
-	                        OMT_CACHE_DIR (empty: none), else $XDG_CACHE_HOME/omnitile or
-	                        ~/.cache/omnitile; "none": nothing is kept. Made at the first start,
-	                        mapped at the next ones; one of another checkpoint, version or size
-	                        is made again. OMT_CACHE_VERIFY=1 compares its checksums too */
-	int32_t slots;       /* batches in flight a device: 2; 1: no double buffering */
-	int32_t batch_items; /* items a batch at most: 8 */
-	int32_t max_tokens;  /* tokens a batch at most, hence of an item too: 8192 */
-	int32_t threads;     /* preparing media: 1 */
+	const char *backend;   /* "opencl", "openblas", "ref" or a chain "opencl,ref"; NULL:
+	                          OMT_BACKEND, else "opencl,openblas,ref"; or "model" */
+	const char *device;    /* number of `omnitile devices` or part of its name, or several with
+	                          commas between them, or "all"; "0/2": in two parts (OpenCL
+	                          sub-devices); NULL: OMT_DEVICE, else the first; "model":
+	                          configs/devices/ files. 32 at most */
+	const char *weights;   /* matrices on the device: "stored", as in the checkpoint (NULL), or
+	                          "int8", a scale a row; then OpenCL multiplies int8 by int8,
+	                          activations with a scale a token (W8A8), other backends
+	                          int8 by f32 */
+	const char *cache;     /* folder for packed weights, as large as the checkpoint; NULL:
+	                          OMT_CACHE_DIR (empty: none), else $XDG_CACHE_HOME/omnitile or
+	                          ~/.cache/omnitile; "none": nothing is kept. Made at the first start,
+	                          mapped at the next ones; one of another checkpoint, version or size
+	                          is made again. OMT_CACHE_VERIFY=1 compares its checksums too */
+	int32_t slots;         /* batches in flight a device: 2; 1: no double buffering */
+	int32_t batch_items;   /* items a batch at most: 8 */
+	int32_t max_tokens;    /* tokens a batch at most, hence of an item too: 8192 */
+	int32_t threads;       /* preparing media: 1 */
 	omt_progress progress; /* weights being loaded */
 	omt_trace *trace;      /* of every omt_embed(); borrowed; NULL: none */
 } omt_engine_options;
@@ -283,6 +283,26 @@ omt_status omt_index_search(const omt_index *index, const float *queries, size_t
 
 /* JSON array of OpenCL devices and what each can do; given. */
 omt_status omt_devices(char **json, omt_error *err);
+
+/* Searches tiles for an OpenCL device and writes them as an entry that every later run on the
+ * device takes (README "Tiles"). For each class of shapes candidates are checked for right results
+ * and timed in turn with the best so far; nothing that is slower than before is written. Takes
+ * minutes, and a machine that does nothing else. */
+typedef struct omt_tune_options {
+	const char *device; /* as in omt_engine_options */
+	const char *output; /* a .yaml; one that is there keeps its match section and the classes
+	                       that are not tuned; NULL: named after the device, in the user's
+	                       folder, which is made */
+	const char *class_name; /* "gemm"; NULL: every class */
+	double seconds;         /* of search in all; 0: 900, quick 20 */
+	bool quick;             /* one shape a class, fewer repeats and candidates */
+	void (*line)(void *user, const char *text); /* what was tried; NULL: nobody listens */
+	bool (*stop)(void *user); /* true: OMT_STOPPED, the file stays as it was; may be NULL */
+	void *user;
+} omt_tune_options;
+/* `json` tells what was found: {"device", "output", "classes": [{"class", "tiles", "before",
+ * "tried", "gflops", "ratio"}]}; given. */
+omt_status omt_tune(const omt_tune_options *options, char **json, omt_error *err);
 
 /* The tile plan of a model on a device before anything runs: JSON with every op's shape, tiles,
  * launches, FLOPs, bytes and the memory; given. `device` as in omt_engine_options, or the path of

@@ -36,7 +36,7 @@ PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(LIBS)))$(PKG_LIBS)
 
 CLI_SRC  := $(wildcard host/cli/*.c)
 LIB_SRC  := $(filter-out $(CLI_SRC),$(wildcard host/*/*.c)) $(wildcard bench/*.c)
-LIB_OBJ  := $(LIB_SRC:%.c=$B/%.o) $B/device/kernels.o
+LIB_OBJ  := $(LIB_SRC:%.c=$B/%.o) $B/embedded/kernels.o $B/embedded/devices.o
 CLI_OBJ  := $(CLI_SRC:%.c=$B/%.o)
 # contract.h first; these kernels' files hold functions that others use.
 SHARED   := $(addprefix device/,storage.cl tile.cl gemm.cl rmsnorm.cl layernorm.cl quantize.cl \
@@ -67,19 +67,22 @@ $B/%.o: %.c
 # Hot loops there are left to the compiler's vectoriser (base/cpu.h).
 $B/host/prep/%.o $B/host/media/%.o: FLAGS_release += -O3
 
-# The kernels' text travels inside the library.
-$B/device/kernels.c: $(KERNELS) device/embed.sh
+# The kernels' text and the tuned tiles of devices travel inside the library.
+$B/embedded/kernels.c: $(KERNELS) device/embed.sh
 	@mkdir -p $(@D)
-	@device/embed.sh $(KERNELS) > $@
+	@device/embed.sh omt_kernel_sources $(KERNELS) > $@
 
-$B/device/kernels.o: $B/device/kernels.c
+$B/embedded/devices.c: $(sort $(wildcard configs/devices/*.yaml)) device/embed.sh
+	@mkdir -p $(@D)
+	@device/embed.sh omt_device_entries $(filter %.yaml,$^) > $@
+
+$B/embedded/%.o: $B/embedded/%.c
 	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # ---- tests ------------------------------------------------------------------------------------
 
 define SUITE
-$B/test_$(1): $(patsubst %.c,$B/%.o,$(wildcard tests/$(1)/*.c)) $(patsubst %.c,$B/%.o,$(wildcard \
-	tests/*.c)) $B/libomnitile.a
+$B/test_$(1): $(patsubst %.c,$B/%.o,$(wildcard tests/$(1)/*.c)) $B/libomnitile.a
 	@echo "link  $$@"
 	@$$(CC) $$(ALL_CFLAGS) -o $$@ $$^ -lcriterion $$(ALL_LIBS)
 endef
@@ -90,7 +93,12 @@ test: setup-test
 	@$(MAKE) --no-print-directory run-tests
 
 .PHONY: build-tests run-tests
-build-tests: $B/omnitile $(SUITES:%=$B/test_%) $(FUZZERS:%=$B/replay/%)
+build-tests: $B/omnitile $(SUITES:%=$B/test_%) $(FUZZERS:%=$B/replay/%) $B/avx2_only.so
+
+# Hides AVX-512 from PoCL.
+$B/avx2_only.so: tests/avx2_only.c
+	@mkdir -p $(@D)
+	@$(CC) -std=c11 $(WARNINGS) -D_GNU_SOURCE -O1 -fPIC -shared -o $@ $< -ldl
 
 run-tests: build-tests lint
 	@tests/run.sh $B $(SUITES)
@@ -126,6 +134,12 @@ bench-model: $B/bench_layers $B/omnitile
 	@mkdir -p build/bench-model
 	@$(PEERS)/v/bin/python bench/peers/text.py $(PEERS) $B/omnitile $< build/bench-model \
 		$(BENCH_ARGS)
+
+# Tunes the shipped entries of configs/devices/ (bench/tune.sh) and builds them in.
+.PHONY: tune
+tune: $B/omnitile $B/avx2_only.so
+	bench/tune.sh $B $(CLASSES)
+	@$(MAKE) --no-print-directory all
 
 bench-gemm: $B/bench_gemm
 	@$< $(BENCH_ARGS)

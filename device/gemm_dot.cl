@@ -81,8 +81,9 @@ static inline int16 gemm_bf16_dot(int16 sum, int16 w, int a)
 	__asm__("vdpbf16ps %2, %1, %0" : "+v"(x) : "v"((gemm_16)w), "v"(factor));
 	return as_int16(x);
 #else
+	const int upper = (int)0xffff0000;
 	const float16 low = fma((float16)as_float(a << 16), as_float16(w << 16), as_float16(sum));
-	return as_int16(fma((float16)as_float(a & 0xffff0000), as_float16(w & 0xffff0000), low));
+	return as_int16(fma((float16)as_float(a & upper), as_float16(w & upper), low));
 #endif
 }
 

@@ -285,6 +285,26 @@ omt_status omt_index_search(const omt_index *index, const float *queries, size_t
 /* JSON array of OpenCL devices and what each can do; given. */
 omt_status omt_devices(char **json, omt_error *err);
 
+/* Searches tiles for an OpenCL device and writes them as an entry that every later run on the
+ * device takes (README "Tiles"). For each class of shapes candidates are checked for right results
+ * and timed in turn with the best so far; nothing that is slower than before is written. Takes
+ * minutes, and a machine that does nothing else. */
+typedef struct omt_tune_options {
+	const char *device; /* as in omt_engine_options */
+	const char *output; /* a .yaml; one that is there keeps its match section and the classes
+	                       that are not tuned; NULL: named after the device, in the user's
+	                       folder, which is made */
+	const char *class_name; /* "gemm"; NULL: every class */
+	double seconds;         /* of search in all; 0: 900, quick 20 */
+	bool quick;             /* one shape a class, fewer repeats and candidates */
+	void (*line)(void *user, const char *text); /* what was tried; NULL: nobody listens */
+	bool (*stop)(void *user); /* true: OMT_STOPPED, the file stays as it was; may be NULL */
+	void *user;
+} omt_tune_options;
+/* `json` tells what was found: {"device", "output", "classes": [{"class", "tiles", "before",
+ * "tried", "gflops", "ratio"}]}; given. */
+omt_status omt_tune(const omt_tune_options *options, char **json, omt_error *err);
+
 /* The tile plan of a model on a device before anything runs: JSON with every op's shape, tiles,
  * launches, FLOPs, bytes and the memory; given. `device` as in omt_engine_options, or the path of
  * a configs/devices/ file for a device that is not there. */

@@ -10,6 +10,7 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 export OMT_CACHE_DIR=$tmp/cache
 bad=0
+export OMT_DEVICES_DIR=$tmp/no-devices # the shipped tiles, whatever the user has
 
 # check NAME STATUS PATTERN COMMAND...: exit status and a line of the output (an extended
 # expression).
@@ -26,7 +27,7 @@ check() {
 	fi
 }
 
-for verb in devices plan embed index search bench verify synth; do
+for verb in devices tune plan embed index search bench verify synth; do
 	check "$verb --help" 0 "usage: omnitile $verb" "$omnitile" "$verb" --help
 	check "$verb, unknown option" 2 "unknown option --nonsense" "$omnitile" "$verb" --nonsense
 done
@@ -48,6 +49,35 @@ check "tiles of no kind" 2 'tiles "m=99"' env OMT_TILES=m=99 "$omnitile" embed \
 	--model "$data/tiny" --backend opencl --text a
 check "a CPU path of no kind" 2 'OMT_CPU is "sse9"' env OMT_CPU=sse9 "$omnitile" embed \
 	--model "$data/tiny" --backend ref --text a
+# tuning
+mkdir "$tmp/devices"
+tuned=$tmp/devices/tuned.yaml
+check "devices tells the entry" 0 'tiles of .*\.yaml \(shipped\)' "$omnitile" devices
+check "tune" 0 '^gemm_few .*m=' "$omnitile" tune --quick --seconds 1 --class gemm_few \
+	--output "$tuned"
+check "tune adds a class" 0 '"class": "attention_64"' "$omnitile" tune --quick --seconds 1 \
+	--class attention_64 --output "$tuned" --json
+check "what was tuned" 0 "^  gemm_few: \{m: " cat "$tuned"
+check "what was measured" 0 "^  attention_64: \{date: .*gflops: .*ratio: " cat "$tuned"
+check "the tuned entry is taken" 0 "tiles of $tuned" env OMT_DEVICES_DIR="$tmp/devices" \
+	"$omnitile" devices
+check "tuned tiles compute" 0 '"embedding"' env OMT_DEVICES_DIR="$tmp/devices" "$omnitile" embed \
+	--model "$data/tiny" --backend opencl --text a
+cp "$tuned" "$tmp/before.yaml"
+check "tune, interrupted" 2 "tune: stopped; nothing was written" timeout --preserve-status \
+	-s INT 1 "$omnitile" tune --output "$tuned"
+check "tune, interrupted: the file is as it was" 0 "" cmp "$tuned" "$tmp/before.yaml"
+check "tune, no such class" 2 'no class "gemv" among gemm_few ' "$omnitile" tune --class gemv \
+	--output "$tmp/x.yaml"
+check "tune, no folder" 2 "folder cannot be written: No such file" "$omnitile" tune \
+	--output "$tmp/no-devices/x.yaml"
+sed -i 's/name: "/name: "other /' "$tuned"
+check "tune, another device's file" 2 "its match section does not fit" "$omnitile" tune \
+	--output "$tuned"
+printf 'match: {}\ntiles:\n  gemm: {m: 99}\n' >"$tuned"
+check "a broken entry is named" 2 "tuned.yaml:3: \"m\" is 99, expected 1 to 32" \
+	env OMT_DEVICES_DIR="$tmp/devices" "$omnitile" embed --model "$data/tiny" --text a
+
 check "plan" 0 "memory .* fits" "$omnitile" plan --model "$data/tiny" --image 224 --seconds 2 \
 	--frames 4
 check "plan of a device that is not there" 0 "roofline" "$omnitile" plan --model "$data/tiny" \
@@ -87,8 +117,11 @@ for backend in ref openblas opencl; do
 	check "$backend: seven vectors" 0 "^7$" grep -c embedding "$tmp/$backend.all"
 done
 # A GPU's tiles: the same bits, whatever the tiles are (but for the keys of a block).
-OMT_TILES=m=4,rows=1,panels=1,k=16,queries=1 vectors opencl "$tmp/list.jsonl" >"$tmp/tiles"
+OMT_TILES=m=4,rows=1,panels=2,k=16,queries=1 vectors opencl "$tmp/list.jsonl" >"$tmp/tiles"
 check "the same bits with other tiles" 0 "" cmp "$tmp/opencl.all" "$tmp/tiles"
+OMT_TILES=gemm_few.panels=4,gemm_short.m=6,gemm_short.k=64,gemm.m=12,gemm.wide=2,gemm.rows=3 \
+	vectors opencl "$tmp/list.jsonl" >"$tmp/tiles"
+check "the same bits with other tiles in each class" 0 "" cmp "$tmp/opencl.all" "$tmp/tiles"
 OMT_DISABLE_OPS=gemm,rotary,rows vectors opencl "$tmp/list.jsonl" >"$tmp/fallback"
 check "fallback per op gives vectors" 0 "^7$" grep -c embedding "$tmp/fallback"
 # Two devices, halves of one: the same files byte by byte, in any order; both have work.
@@ -145,12 +178,14 @@ for weights in stored int8; do
 	kept
 	same "the same bits with packed weights"
 	file=$(echo "$OMT_CACHE_DIR"/weights/*)
-	program=$(echo "$OMT_CACHE_DIR"/programs/*)
+	programs=("$OMT_CACHE_DIR"/programs/*)
 	cp "$file" "$tmp/packed"
 	for damage in "truncate -s 100000" "truncate -s 0" "sed -i s/contract/controct/" \
 		"sed -i 1s/weights/weighty/"; do
 		$damage "$file"
-		printf x | dd of="$program" bs=1 seek=3000 conv=notrunc status=none
+		for program in "${programs[@]}"; do
+			printf x | dd of="$program" bs=1 seek=3000 conv=notrunc status=none
+		done
 		check "$weights, $damage: written again" 0 "packed weights are kept" \
 			"$omnitile" "${one[@]}"
 		check "$weights, $damage: the same file" 0 "" cmp "$file" "$tmp/packed"

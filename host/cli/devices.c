@@ -42,6 +42,8 @@ int cli_devices(int argc, char **argv)
 		       gigabytes(device, "memory_bytes"), gigabytes(device, "max_alloc_bytes"),
 		       json_is_true(json_object_get(device, "fp16")) ? ", fp16" : "",
 		       json_is_true(json_object_get(device, "integer_dot")) ? ", integer dot" : "");
+		if (json_object_get(device, "tiles"))
+			printf("   tiles of %s\n", text(device, "tiles"));
 		if (!json_is_true(json_object_get(device, "usable")))
 			printf("   cannot be used: %s\n", text(device, "reason"));
 	}

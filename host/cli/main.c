@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 int cli_devices(int argc, char **argv);
+int cli_tune(int argc, char **argv);
 int cli_plan(int argc, char **argv);
 int cli_embed(int argc, char **argv);
 int cli_index(int argc, char **argv);
@@ -14,6 +15,8 @@ int cli_synth(int argc, char **argv);
 const cli_verb cli_verbs[] = {
 	{"devices", "[options]", "Lists what OpenCL sees and what each device can do.",
          cli_devices},
+	{"tune", "[options]", "Searches how a device's kernels best cut their work, and keeps it.",
+         cli_tune},
 	{"plan", "--model DIR [options]",
          "Prints the tile plan of a batch: shapes, launches, FLOPs, bytes, memory.", cli_plan},
 	{"embed", "--model DIR [options] INPUT... | --text TEXT... | --input list.jsonl",

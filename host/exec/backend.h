@@ -32,6 +32,8 @@ typedef struct omt_backend_info {
 	char device[128];   /* "cpu-... AMD EPYC", or the BLAS and its core name */
 	char platform[128]; /* "Portable Computing Language" */
 	char driver[64], version[128];
+	char type[16];        /* "cpu", "gpu", "accelerator", "other" */
+	int32_t vector_width; /* floats of a register, as the runtime tells it */
 	uint64_t memory_bytes, max_alloc_bytes;
 	int32_t compute_units;
 	int32_t panel;       /* rows a panel of packed weights; 1: row-major weights as they are */

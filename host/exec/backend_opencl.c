@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exec/device_entry.h"
 #include "exec/opencl.h"
 
 typedef struct omt_cl_buffer {
@@ -21,12 +22,12 @@ typedef struct omt_cl {
 	omt_backend base;
 	omt_cl_device device;
 	omt_backend_info info;
-	omt_cl_tiles tiles;
+	omt_cl_tile_set tiles;
 	cl_context context;
 	cl_command_queue compute, transfer;
-	cl_program program;
-	bool saved; /* the program is in the cache folder */
-	cl_kernel kernels[OMT_OP_COUNT];
+	omt_cl_program programs[OMT_CL_CLASS_COUNT]; /* as many as classes have other tiles */
+	/* Of each class, and of ops without tiles. */
+	const omt_cl_program *program_of[OMT_CL_CLASS_COUNT + 1];
 	uint64_t last_mark;
 	cl_event marks[OMT_MARKS]; /* mark m at m % OMT_MARKS */
 } omt_cl;
@@ -117,21 +118,50 @@ static void close_cl(omt_backend *self)
 	omt_cl *cl = (omt_cl *)self;
 	if (cl->compute && cl->transfer)
 		wait_cl(self, 0, NULL);
-	if (cl->last_mark && !cl->saved)
-		omt_cl_program_keep(cl->device.device, &cl->tiles, cl->program);
+	for (size_t i = 0; i < OMT_CL_CLASS_COUNT; i++)
+		if (cl->last_mark && cl->programs[i].program && !cl->programs[i].saved)
+			omt_cl_program_keep(cl->device.device, &cl->programs[i]);
 	for (size_t i = 0; i < OMT_MARKS; i++)
 		event_set(&cl->marks[i], NULL);
-	for (size_t i = 0; i < OMT_OP_COUNT; i++)
-		if (cl->kernels[i])
-			clReleaseKernel(cl->kernels[i]);
-	if (cl->program)
-		clReleaseProgram(cl->program);
+	for (size_t i = 0; i < OMT_CL_CLASS_COUNT; i++)
+		omt_cl_program_free(&cl->programs[i]);
 	if (cl->compute)
 		clReleaseCommandQueue(cl->compute);
 	if (cl->transfer)
 		clReleaseCommandQueue(cl->transfer);
 	omt_cl_devices_release(&cl->device, &cl->context, 1);
 	free(cl);
+}
+
+/* Ops that have no tiles, 1 << op each. */
+static uint32_t ops_without_tiles(void)
+{
+	uint32_t ops = (1u << OMT_OP_COUNT) - 1;
+	for (size_t i = 0; i < OMT_CL_CLASS_COUNT; i++)
+		ops &= ~(1u << omt_cl_class_infos[i].op);
+	return ops;
+}
+
+/* A program for each set of tiles, with the kernels of the classes that have it. */
+static omt_status build_programs(omt_cl *cl, omt_error *err)
+{
+	const omt_cl_tiles *tiles = cl->tiles.of;
+	omt_cl_program *program = cl->programs;
+	uint32_t ops = ops_without_tiles(); /* into the first one */
+	for (size_t first = 0; first < OMT_CL_CLASS_COUNT; first++) {
+		if (cl->program_of[first])
+			continue;
+		for (size_t i = first; i < OMT_CL_CLASS_COUNT; i++)
+			if (omt_cl_tiles_equal(&tiles[i], &tiles[first])) {
+				cl->program_of[i] = program;
+				ops |= 1u << omt_cl_class_infos[i].op;
+			}
+		OMT_TRY(omt_cl_program_build(cl->context, cl->device.device, &tiles[first], ops,
+		                             program++, err));
+		ops = 0;
+	}
+	cl->program_of[OMT_CL_CLASS_COUNT] = cl->programs;
+	return OMT_OK;
 }
 
 /* Takes the device and its context. */
@@ -150,16 +180,16 @@ static omt_status open_device(omt_cl_device *device, cl_context *context, omt_ba
 	cl->context = *context;
 	cl_device_id id = device->device;
 	omt_cl_device_info(device, &cl->info);
-	OMT_GOTO(omt_cl_tiles_for(id, &cl->tiles, err));
+	OMT_GOTO(omt_device_tiles(&cl->info, &cl->tiles, NULL, 0, err));
 	cl->info.panel = OMT_CL_PANEL;
-	cl->info.tile_rows = cl->tiles.m * cl->tiles.rows;
+	cl->info.tile_rows =
+		cl->tiles.of[OMT_CL_CLASS_gemm].m * cl->tiles.of[OMT_CL_CLASS_gemm].rows;
 	cl->info.memory = cl->context;
 	cl->compute = clCreateCommandQueue(cl->context, id, CL_QUEUE_PROFILING_ENABLE, &code);
 	OMT_GOTO(omt_cl_check(code, "clCreateCommandQueue", err));
 	cl->transfer = clCreateCommandQueue(cl->context, id, CL_QUEUE_PROFILING_ENABLE, &code);
 	OMT_GOTO(omt_cl_check(code, "clCreateCommandQueue", err));
-	OMT_GOTO(omt_cl_program_build(cl->context, id, &cl->tiles, &cl->program, cl->kernels,
-	                              &cl->saved, err));
+	OMT_GOTO(build_programs(cl, err));
 	*self = &cl->base;
 	return OMT_OK;
 done:
@@ -325,12 +355,12 @@ static bool is_here(const omt_cl *cl, const omt_buffer *buffer)
 	       ((const omt_cl *)owner)->context == cl->context;
 }
 
-static omt_status set_arguments(omt_cl *cl, omt_op op, const void *args, omt_error *err)
+static omt_status set_arguments(const omt_cl *cl, cl_kernel kernel, omt_op op, const void *args,
+                                omt_error *err)
 {
 	const omt_op_info *info = &omt_op_infos[op];
 	omt_buffer *const *buffers = args;
 	const uint8_t *scalars = omt_op_scalars(op, args);
-	cl_kernel kernel = cl->kernels[op];
 	cl_int code = CL_SUCCESS;
 	for (int32_t i = 0; i < info->buffers && code == CL_SUCCESS; i++) {
 		if (!buffers[i] || !is_here(cl, buffers[i]))
@@ -368,12 +398,13 @@ static omt_status run_cl(omt_backend *self, omt_op op, const void *args, uint64_
 	cl_event waits[OMT_OP_MAX_BUFFERS], event;
 	size_t global[3], local[3];
 	cl_int code;
-	OMT_TRY(set_arguments(cl, op, args, err));
+	const omt_cl_program *program = cl->program_of[omt_cl_class_of(op, args)];
+	OMT_TRY(set_arguments(cl, program->kernels[op], op, args, err));
 	cl_uint count = transfers_before(op, args, waits);
 	cl_event *first = count ? waits : NULL;
-	if (omt_cl_launch_size(op, args, &cl->tiles, cl->info.compute_units, global, local))
-		code = clEnqueueNDRangeKernel(cl->compute, cl->kernels[op], 3, NULL, global, local,
-		                              count, first, &event);
+	if (omt_cl_launch_size(op, args, &program->tiles, cl->info.compute_units, global, local))
+		code = clEnqueueNDRangeKernel(cl->compute, program->kernels[op], 3, NULL, global,
+		                              local, count, first, &event);
 	else
 		code = clEnqueueMarkerWithWaitList(cl->compute, count, first, &event);
 	if (code != CL_SUCCESS)
@@ -385,6 +416,30 @@ static omt_status run_cl(omt_backend *self, omt_op op, const void *args, uint64_
 			event_set(&buffer->used, event);
 	}
 	return finish_command(cl, cl->compute, event, mark, err);
+}
+
+/* ---- other tiles ---- */
+
+const omt_cl_tile_set *omt_cl_tiles_of(const omt_backend *self)
+{
+	return &((const omt_cl *)self)->tiles;
+}
+
+omt_status omt_cl_class_build(omt_backend *self, omt_cl_class class, const omt_cl_tiles *tiles,
+                              omt_cl_program *program, omt_error *err)
+{
+	const omt_cl *cl = (const omt_cl *)self;
+	return omt_cl_program_build(cl->context, cl->device.device, tiles,
+	                            1u << omt_cl_class_infos[class].op, program, err);
+}
+
+void omt_cl_class_use(omt_backend *self, omt_cl_class class, const omt_cl_program *program)
+{
+	omt_cl *cl = (omt_cl *)self;
+	for (size_t i = 0; !program; i++)
+		if (omt_cl_tiles_equal(&cl->programs[i].tiles, &cl->tiles.of[class]))
+			program = &cl->programs[i];
+	cl->program_of[class] = program;
 }
 
 const omt_backend_class omt_backend_opencl = {

@@ -145,7 +145,7 @@ omt_status omt_exec_open_all(const char *text, const omt_backend_options *option
 	if (named[count - 1] != &omt_backend_ref)
 		named[count++] = &omt_backend_ref;
 	omt_status status = named[0]->open(options, most, devices, &device_count, err);
-	while (status != OMT_OK && !only_one && ++i < count)
+	while (status == OMT_DEVICE && !only_one && ++i < count)
 		status = named[i]->open(options, most, devices, &device_count, err);
 	if (status != OMT_OK)
 		return status;

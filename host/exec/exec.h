@@ -11,9 +11,10 @@
 typedef struct omt_exec omt_exec;
 
 /* chain: "opencl,openblas,ref", one name for that backend alone before ref; NULL: OMT_BACKEND, else
- * these three. "model" comes alone: behind another backend it would leave results out. A chain
- * whose first backend cannot be opened fails when only one is named, otherwise the next one is
- * taken. OMT_DISABLE_OPS ("gemm,rotary") makes the first backend not support these ops, to try the
+ * these three. "model" comes alone: behind another backend it would leave results out. A backend
+ * whose device cannot be opened fails the chain when only one is named, otherwise the next one is
+ * taken; what is wrong with the user's own settings (OMT_TILES, a device's file) always fails.
+ * OMT_DISABLE_OPS ("gemm,rotary") makes the first backend not support these ops, to try the
  * fallback. OMT_MAX_ALLOC_BYTES lowers the device's max_alloc_bytes, to try matrices in blocks. */
 omt_status omt_exec_open(const char *chain, const omt_backend_options *options, omt_exec **exec,
                          omt_error *err);

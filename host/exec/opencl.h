@@ -7,6 +7,7 @@
 #include <CL/cl.h>
 
 #include "exec/backend.h"
+#include "exec/opencl_tiles.h"
 
 /* Name of an error code ("CL_OUT_OF_RESOURCES"); static. */
 const char *omt_cl_error(cl_int code);
@@ -37,36 +38,6 @@ const char *omt_cl_device_unfit(cl_device_id device);
 /* panel and tile_rows are left 0: they follow from the tiles. */
 void omt_cl_device_info(const omt_cl_device *device, omt_backend_info *info);
 
-/* How work is cut, as build options and launch sizes take it: X(name, macro, most). Names are those
- * of configs/devices/ and of OMT_TILES. */
-#define OMT_CL_TILE_LIST(X)                                                         \
-	X(m, TILE_M, 32)        /* rows of a register tile (tile.cl) */             \
-	X(wide, TILE_W, 2)      /* vectors of 16 beside each other in one */        \
-	X(rows, TILE_R, 64)     /* register tiles below each other (gemm.cl) */     \
-	X(panels, TILE_P, 64)   /* panels beside each other in a work-item */       \
-	X(k, TILE_K, 1024)      /* depth of a block, a multiple of 16 */            \
-	X(queries, TILE_Q, 16)  /* vectors of queries a work-item (attention.cl) */ \
-	X(arows, TILE_A, 32)    /* rows of a register tile there */                 \
-	X(keys, TILE_KEYS, 128) /* keys of a block */
-#define OMT_CL_TILE_FIELD(name, macro, most) int32_t name;
-typedef struct omt_cl_tiles {
-	OMT_CL_TILE_LIST(OMT_CL_TILE_FIELD)
-} omt_cl_tiles;
-#undef OMT_CL_TILE_FIELD
-
-/* Changes what "m=16,wide=1" names. */
-omt_status omt_cl_tiles_parse(const char *text, omt_cl_tiles *tiles, omt_error *err);
-
-#define OMT_CL_LANES    16  /* TILE_N */
-#define OMT_CL_PANEL    32  /* TILE_PANEL */
-#define OMT_CL_HEAD_DIM 128 /* ATTENTION_DIM: head_dim at most */
-#define OMT_CL_GROUP    64  /* work-items of a group, for ops that work element by element */
-
-#define OMT_CL_FEW 4 /* GEMM_FEW */
-
-/* The tiles for a device's registers, changed by OMT_TILES. */
-omt_status omt_cl_tiles_for(cl_device_id device, omt_cl_tiles *tiles, omt_error *err);
-
 /* Global and local sizes of an op's launch in three dimensions; false: there is nothing to do.
  * `units`: the device's compute units, which all should have work.
  * Local sizes are never left to the driver: PoCL compiles a kernel for each one it meets. */
@@ -89,14 +60,31 @@ bool omt_cl_program_load(cl_context context, cl_device_id device, const omt_cl_s
 /* Saves a built program, if it can be. */
 void omt_cl_program_save(cl_device_id device, const omt_cl_source *source, cl_program program);
 
-/* Builds all kernels, or takes them from the cache folder (`saved`), and checks their arguments
- * against the contract. On failure *program and kernels[] hold what was made until then, for the
- * caller to release. */
+/* Kernels built with one set of tiles. */
+typedef struct omt_cl_program {
+	omt_cl_tiles tiles;
+	uint32_t ops; /* 1 << op of each kernel */
+	cl_program program;
+	bool saved;                      /* it is in the cache folder */
+	cl_kernel kernels[OMT_OP_COUNT]; /* NULL: not among those asked for */
+} omt_cl_program;
+
+/* Builds the kernels of `ops`, or takes them from the cache folder, and checks their arguments
+ * against the contract. On failure *program holds what was made until then; omt_cl_program_free()
+ * it in any case. */
 omt_status omt_cl_program_build(cl_context context, cl_device_id device, const omt_cl_tiles *tiles,
-                                cl_program *program, cl_kernel kernels[OMT_OP_COUNT], bool *saved,
-                                omt_error *err);
+                                uint32_t ops, omt_cl_program *program, omt_error *err);
+void omt_cl_program_free(omt_cl_program *program);
 /* Saves such a program, best after use: PoCL's binaries hold the kernels as compiled for the local
  * sizes that were launched. */
-void omt_cl_program_keep(cl_device_id device, const omt_cl_tiles *tiles, cl_program program);
+void omt_cl_program_keep(cl_device_id device, const omt_cl_program *program);
+
+/* For `omnitile tune`, on an open backend: builds one class's kernel with other tiles; and takes
+ * that program (borrowed) for the class from the next run on, NULL: the backend's own again. */
+omt_status omt_cl_class_build(omt_backend *self, omt_cl_class class, const omt_cl_tiles *tiles,
+                              omt_cl_program *program, omt_error *err);
+void omt_cl_class_use(omt_backend *self, omt_cl_class class, const omt_cl_program *program);
+/* The tiles of an open backend. */
+const omt_cl_tile_set *omt_cl_tiles_of(const omt_backend *self);
 
 #endif

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
+#include "base/json.h"
+#include "exec/device_entry.h"
 #include "exec/opencl.h"
 
 #define MAX_PLATFORMS 16
@@ -88,10 +88,20 @@ static void put_text(char *to, size_t room, char *text)
 	free(text);
 }
 
+static const char *type_name(cl_device_id device)
+{
+	cl_device_type type = 0;
+	clGetDeviceInfo(device, CL_DEVICE_TYPE, sizeof type, &type, NULL);
+	return type & CL_DEVICE_TYPE_CPU           ? "cpu"
+	       : type & CL_DEVICE_TYPE_GPU         ? "gpu"
+	       : type & CL_DEVICE_TYPE_ACCELERATOR ? "accelerator"
+	                                           : "other";
+}
+
 void omt_cl_device_info(const omt_cl_device *device, omt_backend_info *info)
 {
 	cl_ulong memory = 0, most = 0;
-	cl_uint units = 0;
+	cl_uint units = 0, lanes = 0;
 	cl_bool unified = CL_FALSE;
 	*info = (omt_backend_info){
 		.asynchronous = true, .part = device->part, .parts = device->parts};
@@ -108,19 +118,13 @@ void omt_cl_device_info(const omt_cl_device *device, omt_backend_info *info)
 	clGetDeviceInfo(device->device, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof unified, &unified,
 	                NULL);
 	info->in_place = unified;
+	clGetDeviceInfo(device->device, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof lanes, &lanes,
+	                NULL);
+	snprintf(info->type, sizeof info->type, "%s", type_name(device->device));
+	info->vector_width = (int32_t)lanes;
 	info->memory_bytes = memory;
 	info->max_alloc_bytes = most;
 	info->compute_units = (int32_t)units;
-}
-
-static const char *type_name(cl_device_id device)
-{
-	cl_device_type type = 0;
-	clGetDeviceInfo(device, CL_DEVICE_TYPE, sizeof type, &type, NULL);
-	return type & CL_DEVICE_TYPE_CPU           ? "cpu"
-	       : type & CL_DEVICE_TYPE_GPU         ? "gpu"
-	       : type & CL_DEVICE_TYPE_ACCELERATOR ? "accelerator"
-	                                           : "other";
 }
 
 static bool has_extension(cl_device_id device, const char *name)
@@ -135,21 +139,26 @@ static bool has_extension(cl_device_id device, const char *name)
 static json_t *describe(const omt_cl_device *device)
 {
 	omt_backend_info info;
-	char vendor[128];
+	omt_cl_tile_set tiles;
+	omt_error err;
+	char vendor[128], entry[512];
 	cl_ulong local = 0;
 	cl_device_id id = device->device;
 	const char *unfit = omt_cl_device_unfit(id);
 	omt_cl_device_info(device, &info);
 	put_text(vendor, sizeof vendor, device_text(id, CL_DEVICE_VENDOR));
 	clGetDeviceInfo(id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
-	return json_pack(
-		"{si ss ss ss ss ss ss si sI sI sI sb sb sb ss*}", "number", device->number,
-		"platform", info.platform, "name", info.device, "vendor", vendor, "version",
-		info.version, "driver", info.driver, "type", type_name(id), "compute_units",
-		info.compute_units, "memory_bytes", (json_int_t)info.memory_bytes,
-		"max_alloc_bytes", (json_int_t)info.max_alloc_bytes, "local_memory_bytes",
-		(json_int_t)local, "fp16", has_extension(id, "cl_khr_fp16"), "integer_dot",
-		has_extension(id, "cl_khr_integer_dot_product"), "usable", !unfit, "reason", unfit);
+	const bool tiled = omt_device_tiles(&info, &tiles, entry, sizeof entry, &err) == OMT_OK;
+	return json_pack("{si ss ss ss ss ss ss si si sI sI sI sb sb so* sb so*}", "number",
+	                 device->number, "platform", info.platform, "name", info.device, "vendor",
+	                 vendor, "version", info.version, "driver", info.driver, "type", info.type,
+	                 "vector_width", info.vector_width, "compute_units", info.compute_units,
+	                 "memory_bytes", (json_int_t)info.memory_bytes, "max_alloc_bytes",
+	                 (json_int_t)info.max_alloc_bytes, "local_memory_bytes", (json_int_t)local,
+	                 "fp16", has_extension(id, "cl_khr_fp16"), "integer_dot",
+	                 has_extension(id, "cl_khr_integer_dot_product"), "tiles",
+	                 tiled ? omt_json_text(entry) : NULL, "usable", !unfit && tiled, "reason",
+	                 unfit || !tiled ? omt_json_text(unfit ? unfit : err.text) : NULL);
 }
 
 omt_status omt_devices(char **json, omt_error *err)

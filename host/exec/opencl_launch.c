@@ -1,62 +1,7 @@
 #include <math.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "exec/opencl.h"
-
-omt_status omt_cl_tiles_parse(const char *text, omt_cl_tiles *tiles, omt_error *err)
-{
-	static const struct {
-		const char *name;
-		size_t at;
-		int32_t most;
-	} fields[] = {
-#define FIELD(name, macro, most) {#name, offsetof(omt_cl_tiles, name), most},
-		OMT_CL_TILE_LIST(FIELD)
-#undef FIELD
-	};
-	const size_t count = sizeof fields / sizeof *fields;
-	while (*text) {
-		const size_t length = strcspn(text, "=");
-		char *end = NULL;
-		size_t i = 0;
-		while (i < count && (strlen(fields[i].name) != length ||
-		                     strncmp(fields[i].name, text, length) != 0))
-			i++;
-		const long value = text[length] ? strtol(text + length + 1, &end, 10) : 0;
-		if (i == count || !end || (*end && *end != ',') || value < 1 ||
-		    value > fields[i].most)
-			return OMT_FAIL(err, BAD_ARGUMENT,
-			                "tiles \"%s\": expected NAME=NUMBER of m, wide, rows, "
-			                "panels, k, queries, keys in their ranges",
-			                text);
-		*(int32_t *)(void *)((char *)tiles + fields[i].at) = (int32_t)value;
-		text = end + (*end == ',');
-	}
-	if (tiles->k % 16)
-		return OMT_FAIL(err, BAD_ARGUMENT, "tiles: k is %d, no multiple of 16", tiles->k);
-	return OMT_OK;
-}
-
-omt_status omt_cl_tiles_for(cl_device_id device, omt_cl_tiles *tiles, omt_error *err)
-{
-	const char *changes = getenv("OMT_TILES");
-	cl_uint lanes = 0;
-	clGetDeviceInfo(device, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof lanes, &lanes, NULL);
-	cl_device_type type = 0;
-	clGetDeviceInfo(device, CL_DEVICE_TYPE, sizeof type, &type, NULL);
-	/* 24 sums, two vectors of W and a factor fit 32 registers of 16 lanes; 6 of two registers
-	 * fit 16 of 8. 132 rows then lie below each other. A GPU's work-item has only registers. */
-	if (!(type & CL_DEVICE_TYPE_CPU))
-		*tiles = (omt_cl_tiles){4, 1, 1, 1, 16, 1, 4, 16};
-	else if (lanes >= 16)
-		*tiles = (omt_cl_tiles){12, 2, 11, 16, 256, 16, 8, 64};
-	else
-		*tiles = (omt_cl_tiles){6, 1, 22, 8, 256, 16, 6, 48};
-	return changes ? omt_cl_tiles_parse(changes, tiles, err) : OMT_OK;
-}
 
 /* What one work-item takes of an axis. */
 typedef enum portion { ONE, PANEL, TILES, PANELS, HEADS, QUERIES } portion;

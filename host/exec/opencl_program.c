@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "exec/kernels.h"
+#include "exec/embedded.h"
 #include "exec/opencl.h"
 
 #define MAX_SOURCES 32
@@ -130,84 +130,103 @@ static const char *cpu_options(cl_device_id device)
 }
 
 /* The kernels of a built program, found to be those of the contract. */
-static omt_status make_kernels(cl_program program, cl_kernel kernels[OMT_OP_COUNT], omt_error *err)
+static omt_status make_kernels(omt_cl_program *program, omt_error *err)
 {
 	cl_int code;
 	for (int32_t op = 0; op < OMT_OP_COUNT; op++) {
-		kernels[op] = clCreateKernel(program, omt_op_infos[op].name, &code);
+		if (!(program->ops >> op & 1))
+			continue;
+		program->kernels[op] =
+			clCreateKernel(program->program, omt_op_infos[op].name, &code);
 		if (code != CL_SUCCESS)
 			return OMT_FAIL(err, DEVICE, "OpenCL: clCreateKernel: %s: %s (%d)",
 			                omt_op_infos[op].name, omt_cl_error(code), code);
-		OMT_TRY(check_kernel(kernels[op], (omt_op)op, err));
+		OMT_TRY(check_kernel(program->kernels[op], (omt_op)op, err));
 	}
 	return OMT_OK;
 }
 
-static bool load_cached(cl_context context, cl_device_id device, const omt_cl_source *source,
-                        cl_program *program, cl_kernel kernels[OMT_OP_COUNT])
+void omt_cl_program_free(omt_cl_program *program)
 {
-	if (!omt_cl_program_load(context, device, source, program))
+	for (size_t i = 0; i < OMT_OP_COUNT; i++)
+		if (program->kernels[i])
+			clReleaseKernel(program->kernels[i]);
+	if (program->program)
+		clReleaseProgram(program->program);
+	*program = (omt_cl_program){0};
+}
+
+static bool load_cached(cl_context context, cl_device_id device, const omt_cl_source *source,
+                        omt_cl_program *program)
+{
+	const omt_cl_program wanted = *program;
+	if (!omt_cl_program_load(context, device, source, &program->program))
 		return false;
-	if (make_kernels(*program, kernels, NULL) == OMT_OK)
+	if (make_kernels(program, NULL) == OMT_OK)
 		return true;
-	for (int32_t op = 0; op < OMT_OP_COUNT; op++) {
-		if (kernels[op])
-			clReleaseKernel(kernels[op]);
-		kernels[op] = NULL;
-	}
-	clReleaseProgram(*program);
-	*program = NULL;
+	omt_cl_program_free(program);
+	*program = wanted;
 	return false;
 }
 
-/* What a program of these tiles is made of: texts[MAX_SOURCES] and options[OPTIONS]. */
-#define OPTIONS 256
-static omt_status make_source(cl_device_id device, const omt_cl_tiles *tiles, const char **texts,
-                              char *options, omt_cl_source *source, omt_error *err)
+/* "-cl-std=CL1.2 ... -DTILE_M=16 ... -DOMT_KERNEL_gemm ..." */
+static void build_options(cl_device_id device, const omt_cl_tiles *tiles, uint32_t ops, char *text,
+                          size_t size)
 {
-	if (omt_kernel_source_count > MAX_SOURCES)
-		return OMT_FAIL(err, LIMIT, "%zu kernel files, at most %d", omt_kernel_source_count,
-		                MAX_SOURCES);
-	for (size_t i = 0; i < omt_kernel_source_count; i++)
+	size_t length =
+		(size_t)snprintf(text, size, "-cl-std=CL1.2 -cl-kernel-arg-info -DGEMM_FEW=%d%s",
+	                         OMT_CL_FEW, cpu_options(device));
+	for (omt_cl_tile i = 0; i < OMT_CL_TILE_COUNT; i++)
+		length += (size_t)snprintf(text + length, size - length, " -D%s=%d",
+		                           omt_cl_tile_infos[i].macro, omt_cl_tile_get(tiles, i));
+	for (int32_t op = 0; op < OMT_OP_COUNT; op++)
+		if (ops >> op & 1)
+			length += (size_t)snprintf(text + length, size - length, " -DOMT_KERNEL_%s",
+			                           omt_op_infos[op].name);
+}
+
+/* What a program of these tiles is made of: texts[MAX_SOURCES] and options[OPTIONS]. */
+#define OPTIONS 1024
+static omt_status make_source(cl_device_id device, const omt_cl_program *program,
+                              const char **texts, char *options, omt_cl_source *source,
+                              omt_error *err)
+{
+	if (omt_kernel_sources_count > MAX_SOURCES)
+		return OMT_FAIL(err, LIMIT, "%zu kernel files, at most %d",
+		                omt_kernel_sources_count, MAX_SOURCES);
+	for (size_t i = 0; i < omt_kernel_sources_count; i++)
 		texts[i] = omt_kernel_sources[i].text;
-	size_t length = (size_t)snprintf(options, OPTIONS,
-	                                 "-cl-std=CL1.2 "
-	                                 "-cl-kernel-arg-info -DGEMM_FEW=%d%s",
-	                                 OMT_CL_FEW, cpu_options(device));
-#define DEFINE(name, macro, most)                                                          \
-	length += (size_t)snprintf(options + length, OPTIONS - length, " -D%s=%d", #macro, \
-	                           tiles->name);
-	OMT_CL_TILE_LIST(DEFINE)
-#undef DEFINE
-	*source = (omt_cl_source){texts, omt_kernel_source_count, options};
+	build_options(device, &program->tiles, program->ops, options, OPTIONS);
+	*source = (omt_cl_source){texts, omt_kernel_sources_count, options};
 	return OMT_OK;
 }
 
 omt_status omt_cl_program_build(cl_context context, cl_device_id device, const omt_cl_tiles *tiles,
-                                cl_program *program, cl_kernel kernels[OMT_OP_COUNT], bool *saved,
-                                omt_error *err)
+                                uint32_t ops, omt_cl_program *program, omt_error *err)
 {
 	const char *texts[MAX_SOURCES];
 	char options[OPTIONS];
 	omt_cl_source source;
 	cl_int code;
-	OMT_TRY(make_source(device, tiles, texts, options, &source, err));
-	*saved = load_cached(context, device, &source, program, kernels);
-	if (*saved)
+	*program = (omt_cl_program){.tiles = *tiles, .ops = ops};
+	OMT_TRY(make_source(device, program, texts, options, &source, err));
+	program->saved = load_cached(context, device, &source, program);
+	if (program->saved)
 		return OMT_OK;
-	*program = clCreateProgramWithSource(context, (cl_uint)source.count, texts, NULL, &code);
+	program->program =
+		clCreateProgramWithSource(context, (cl_uint)source.count, texts, NULL, &code);
 	OMT_TRY(omt_cl_check(code, "clCreateProgramWithSource", err));
-	code = clBuildProgram(*program, 1, &device, options, NULL, NULL);
+	code = clBuildProgram(program->program, 1, &device, options, NULL, NULL);
 	if (code != CL_SUCCESS)
-		return build_failed(*program, device, code, err);
-	return make_kernels(*program, kernels, err);
+		return build_failed(program->program, device, code, err);
+	return make_kernels(program, err);
 }
 
-void omt_cl_program_keep(cl_device_id device, const omt_cl_tiles *tiles, cl_program program)
+void omt_cl_program_keep(cl_device_id device, const omt_cl_program *program)
 {
 	const char *texts[MAX_SOURCES];
 	char options[OPTIONS];
 	omt_cl_source source;
-	if (make_source(device, tiles, texts, options, &source, NULL) == OMT_OK)
-		omt_cl_program_save(device, &source, program);
+	if (make_source(device, program, texts, options, &source, NULL) == OMT_OK)
+		omt_cl_program_save(device, &source, program->program);
 }

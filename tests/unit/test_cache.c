@@ -130,6 +130,8 @@ Test(cache, programs)
 	uint8_t *data;
 	size_t bytes, again;
 	setenv("OMT_CACHE_DIR", scratch_folder, 1);
+	/* The same for every class of shapes: one program. */
+	setenv("OMT_TILES", "m=4,wide=1,rows=1,panels=2,k=16,queries=1,arows=4,keys=16", 1);
 	run_once();
 	const char *path = program_file();
 	FILE *file = fopen(path, "rb");

@@ -31,23 +31,6 @@ TILE_LOOP(attention_multiply, TILE_A, float, __private const float16 *, float16,
 TILE_LOOP(attention_multiply_pair, TILE_A, float, __private const float16 *, float16, 2, 1,
           TILE_TAKE_TWO, TILE_FMA)
 
-/* 2^x for x <= 0, relative error below 2e-7: the minimax polynomial of degree 5 on [-1/2, 1/2], to
- * whose exponent the whole part is added. That one stands in the lowest bits of x + 1.5 * 2^23.
- * About 2^-126 below that. */
-static inline float16 attention_exp2(float16 x)
-{
-	const float16 magic = 12582912.0f, least = -126.0f;
-	const float16 kept = x < least ? least : x; /* NaN stays NaN; fmax would be three steps */
-	const float16 shifted = kept + magic, part = kept - (shifted - magic);
-	float16 y = 1.32647273e-3f;
-	y = fma(y, part, 9.67151299e-3f);
-	y = fma(y, part, 5.55073358e-2f);
-	y = fma(y, part, 2.40222424e-1f);
-	y = fma(y, part, 6.93147004e-1f);
-	y = fma(y, part, 1.0f);
-	return as_float16(as_int16(y) + (as_int16(shifted) << 23));
-}
-
 /* `count` rows of head_dim columns, then zero rows; two vectors of zeros after each row's end. */
 static inline void attention_take_rows(__global const float *from, int count, int ld, int head_dim,
                                        __private float *block)
@@ -82,7 +65,7 @@ static inline void attention_weigh(__private float16 *scores, int keys, int befo
 	}
 	const int16 grew = top > *most;
 	if (any(grew)) {
-		const float16 shrink = attention_exp2(*most - top);
+		const float16 shrink = tile_exp2(*most - top);
 		*total *= shrink;
 		for (int d = 0; d < sums; d++)
 			sum[d] *= shrink;
@@ -91,13 +74,12 @@ static inline void attention_weigh(__private float16 *scores, int keys, int befo
 	float16 added = 0.0f;
 	if (all)
 		for (int j = 0; j < keys; j++) {
-			scores[j] = attention_exp2(fma(scores[j], (float16)factor, -top));
+			scores[j] = tile_exp2(fma(scores[j], (float16)factor, -top));
 			added += scores[j];
 		}
 	else
 		for (int j = 0; j < keys; j++) {
-			const float16 weight =
-				attention_exp2(fma(scores[j], (float16)factor, -top));
+			const float16 weight = tile_exp2(fma(scores[j], (float16)factor, -top));
 			scores[j] = select((float16)0.0f, weight, (int16)j < seen);
 			added += scores[j];
 		}

@@ -105,6 +105,23 @@ static inline void tile_store(float16 value, __global float *to, int count)
 		to[i] = lanes[i];
 }
 
+/* 2^x for x <= 0, relative error below 2e-7: the minimax polynomial of degree 5 on [-1/2, 1/2], to
+ * whose exponent the whole part is added. That one stands in the lowest bits of x + 1.5 * 2^23.
+ * About 2^-126 below that. */
+static inline float16 tile_exp2(float16 x)
+{
+	const float16 magic = 12582912.0f, least = -126.0f;
+	const float16 kept = x < least ? least : x; /* NaN stays NaN; fmax would be three steps */
+	const float16 shifted = kept + magic, part = kept - (shifted - magic);
+	float16 y = 1.32647273e-3f;
+	y = fma(y, part, 9.67151299e-3f);
+	y = fma(y, part, 5.55073358e-2f);
+	y = fma(y, part, 2.40222424e-1f);
+	y = fma(y, part, 6.93147004e-1f);
+	y = fma(y, part, 1.0f);
+	return as_float16(as_int16(y) + (as_int16(shifted) << 23));
+}
+
 /* Rows of a 16 x 16 block become its columns: four rounds, each of which interleaves the rows of
  * the upper half with those of the lower one. */
 static inline void tile_transpose(__private float16 *rows)

@@ -185,7 +185,8 @@ typedef struct omt_engine_options {
 	const char *weights;   /* matrices on the device: "stored", as in the checkpoint (NULL), or
 	                          "int8", a scale a row; then OpenCL multiplies int8 by int8,
 	                          activations with a scale a token (W8A8), other backends
-	                          int8 by f32 */
+	                          int8 by f32; or "bf16": then OpenCL rounds activations to bf16
+	                          too, others multiply bf16 by f32 */
 	const char *cache;     /* folder for packed weights, as large as the checkpoint; NULL:
 	                          OMT_CACHE_DIR (empty: none), else $XDG_CACHE_HOME/omnitile or
 	                          ~/.cache/omnitile; "none": nothing is kept. Made at the first

@@ -165,7 +165,7 @@ check "mp3, opus, m4a, webp, gif, webm" 0 "6 items, 0 failed" "$omnitile" embed 
 	--model "$data/tiny" "$tmp"/s.* "$tmp"/p.* "$tmp/c.webm"
 
 # what is kept on disk: the same bits without it, with it, with a damaged one
-for weights in stored int8; do
+for weights in stored int8 bf16; do
 	kept() { vectors opencl "$tmp/list.jsonl" --weights $weights "$@" >"$tmp/kept"; }
 	same() { check "$weights, $1" 0 "" cmp "$tmp/none" "$tmp/kept"; }
 	one=(embed --model "$data/tiny" --backend opencl --weights $weights --text a)
@@ -214,7 +214,7 @@ s/"intermediate_size": 176/"intermediate_size": 2816/}' \
 "$omnitile" synth --like "$tmp/wide.json" --tokenizer "$data/tiny" --output "$tmp/wide" --quiet
 head -n 2 "$tmp/list.jsonl" >"$tmp/two.jsonl"
 for backend in ref opencl; do
-	for weights in stored int8; do
+	for weights in stored int8 bf16; do
 		wide=(embed --model "$tmp/wide" --backend $backend --weights $weights --quiet
 			--max-tokens 32 --input "$tmp/two.jsonl")
 		"$omnitile" "${wide[@]}" >"$tmp/whole"

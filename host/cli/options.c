@@ -15,7 +15,7 @@ const cli_option *cli_engine_table(cli_engine *engine)
 	         &engine->options.backend, 0, 0, NULL},
 		{"device", "D", "0, part of a name, 0,1, all, 0/2 (in two parts); model: .yaml,...",
 	         CLI_TEXT, &engine->options.device, 0, 0, NULL},
-		{"weights", "HOW", "matrices on the device: stored or int8 (stored)", CLI_TEXT,
+		{"weights", "HOW", "matrices on the device: stored, int8 or bf16 (stored)", CLI_TEXT,
 	         &engine->options.weights, 0, 0, NULL},
 		{"cache", "DIR", "folder of packed weights, none: not kept (OMT_CACHE_DIR)",
 	         CLI_TEXT, &engine->options.cache, 0, 0, NULL},

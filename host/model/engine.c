@@ -22,6 +22,16 @@ void omt_engine_options_init(omt_engine_options *options)
 		.slots = 2, .batch_items = 8, .max_tokens = 8192, .threads = 1};
 }
 
+/* OMT_MATRICES_COUNT: no such ones. */
+static omt_matrices matrices_of(const omt_engine_options *options)
+{
+	omt_matrices i = 0;
+	while (options->weights && i < OMT_MATRICES_COUNT &&
+	       strcmp(options->weights, omt_matrices_names[i]) != 0)
+		i++;
+	return i;
+}
+
 static omt_status check_options(const omt_engine_options *options, omt_error *err)
 {
 	const struct {
@@ -33,9 +43,9 @@ static omt_status check_options(const omt_engine_options *options, omt_error *er
 		{"max_tokens", options->max_tokens, 16, 1 << 20},
 		{"threads", options->threads, 1, 256},
 	};
-	if (options->weights && strcmp(options->weights, "stored") != 0 &&
-	    strcmp(options->weights, "int8") != 0)
-		return OMT_FAIL(err, BAD_ARGUMENT, "weights is \"%s\", expected stored or int8",
+	if (matrices_of(options) == OMT_MATRICES_COUNT)
+		return OMT_FAIL(err, BAD_ARGUMENT,
+		                "weights is \"%s\", expected stored, int8 or bf16",
 		                options->weights);
 	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
 		if (settings[i].value < settings[i].low || settings[i].value > settings[i].high)
@@ -43,11 +53,6 @@ static omt_status check_options(const omt_engine_options *options, omt_error *er
 			                settings[i].name, settings[i].value, settings[i].low,
 			                settings[i].high);
 	return OMT_OK;
-}
-
-static bool wants_int8(const omt_engine_options *options)
-{
-	return options->weights && !strcmp(options->weights, "int8");
 }
 
 /* The first unit of this one's memory: it has the weights. */
@@ -64,17 +69,18 @@ static omt_status open_unit(omt_engine *engine, omt_unit *unit, const omt_batch_
 {
 	const omt_model *model = engine->model;
 	const omt_engine_options *options = &engine->options;
-	const bool int8 = wants_int8(options);
+	const omt_matrices matrices = matrices_of(options);
 	const omt_unit *owner = weights_of(engine, unit);
 	unit->params = &owner->own;
 	const omt_load load = {.info = &unit->info,
-	                       .int8 = int8,
+	                       .matrices = matrices,
 	                       .cache = options->cache,
 	                       .progress = &options->progress};
 	if (owner == unit)
 		OMT_TRY(omt_params_load(model, unit->exec, &load, &unit->own, err));
-	OMT_TRY(omt_workspace_open(&model->config, limits, int8 && unit->info.panel > 1, unit->exec,
-	                           &unit->work, err));
+	OMT_TRY(omt_workspace_open(&model->config, limits,
+	                           matrices == OMT_MATRICES_INT8 && unit->info.panel > 1,
+	                           unit->exec, &unit->work, err));
 	while (unit->slot_count < OMT_UNIT_SLOTS && unit->slot_count < options->slots) {
 		OMT_TRY(omt_batch_device_open(&model->config, limits, unit->exec,
 		                              &unit->slots[unit->slot_count].device, err));
@@ -233,7 +239,7 @@ char *omt_engine_describe(const omt_engine *engine)
 		"{ss ss ss ss ss ss sI si si si si si si sI so}", "chain",
 		omt_exec_chain(engine->units[0].exec), "device", info->device, "platform",
 		info->platform, "driver", info->driver, "device_version", info->version, "weights",
-		wants_int8(&engine->options) ? "int8" : "stored", "device_memory_bytes",
+		omt_matrices_names[matrices_of(&engine->options)], "device_memory_bytes",
 		(json_int_t)info->memory_bytes, "compute_units", info->compute_units, "panel",
 		info->panel, "slots", engine->options.slots, "batch_items",
 		engine->options.batch_items, "max_tokens", engine->options.max_tokens, "threads",

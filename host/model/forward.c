@@ -98,6 +98,12 @@ static omt_status apply_block(const omt_forward *f, const omt_linear *linear, in
 	const int32_t n = left < linear->w.rows ? left : linear->w.rows;
 	if (!residual)
 		residual = w;
+	if (linear->dtype == OMT_BF16X2)
+		return OMT_RUN(f->exec, gemm_bf16, err, .a = a, .w = w, .bias = bias,
+		               .residual = residual, .c = c, .m = rows, .n = n, .k = linear->k,
+		               .lda = linear->k, .ldr = linear->n, .ldc = linear->n,
+		               .w_panel = linear->panel, .act = act, .flags = flags,
+		               .n_first = first);
 	if (linear->dtype != OMT_I8X4)
 		return OMT_RUN(f->exec, gemm, err, .a = a, .w = w, .scale = scale, .bias = bias,
 		               .residual = residual, .c = c, .m = rows, .n = n, .k = linear->k,

@@ -165,6 +165,8 @@ static size_t row_bytes_of(const omt_linear *linear)
 		return k;
 	case OMT_I8X4:
 		return (k + 3) / 4 * 4;
+	case OMT_BF16X2:
+		return (k + 1) / 2 * 4;
 	default:
 		return k * omt_loader_element_bytes(linear->dtype);
 	}
@@ -205,6 +207,30 @@ static void write_packed(omt_loader *load, const omt_linear *linear, const void 
 	free(copy);
 }
 
+/* Whether rows are made from a tensor's before they are packed. */
+static bool converts(const omt_loader *load, const omt_tensor *tensor)
+{
+	return load->how->matrices == OMT_MATRICES_INT8 ||
+	       (load->how->matrices == OMT_MATRICES_BF16 && tensor->dtype != OMT_BF16);
+}
+
+/* Bytes of an element before rows are packed. */
+static size_t source_bytes(const omt_loader *load, const omt_tensor *tensor)
+{
+	return !converts(load, tensor)                    ? omt_loader_element_bytes(tensor->dtype)
+	       : load->how->matrices == OMT_MATRICES_INT8 ? sizeof(int8_t)
+	                                                  : sizeof(uint16_t);
+}
+
+/* Rows of a tensor from `first` on as bf16. */
+static void round_rows(const omt_tensor *tensor, int32_t first, int32_t rows, int32_t k,
+                       uint16_t *to)
+{
+	const size_t at = (size_t)first * (size_t)k, count = (size_t)rows * (size_t)k;
+	for (size_t i = 0; i < count; i++)
+		to[i] = omt_bf16_from_f32(omt_loader_element(tensor, at + i));
+}
+
 /* Rows of a tensor from `first` on as int8 with a scale each. */
 static void quantize_rows(const omt_tensor *tensor, int32_t first, int32_t rows, int32_t k,
                           float *row, int8_t *bytes, float *scales)
@@ -228,15 +254,14 @@ static void place_block(omt_loader *load, const omt_tensor *tensor, omt_linear *
                         const void *data)
 {
 	const int32_t rows = rows_of(&linear->w, i, linear->n), panel = linear->panel;
-	const bool int8 = load->how->int8, writes = load->pass == OMT_PASS_WRITE;
-	const size_t source = (size_t)rows * (size_t)linear->k *
-	                      (int8 ? sizeof(int8_t) : omt_loader_element_bytes(tensor->dtype));
+	const bool writes = load->pass == OMT_PASS_WRITE;
+	const size_t source = (size_t)rows * (size_t)linear->k * source_bytes(load, tensor);
 	const size_t bytes = (size_t)((rows + panel - 1) / panel * panel) * row_bytes_of(linear);
 	if (panel == 1 && writes) {
 		omt_loader_ok(load, omt_packed_put(load->packed, data, bytes, load->err));
 	} else if (panel == 1) {
-		linear->w.at[i] = int8 ? omt_loader_copy(load, data, bytes)
-		                       : new_mapped(load, tensor, data, bytes);
+		linear->w.at[i] = converts(load, tensor) ? omt_loader_copy(load, data, bytes)
+		                                         : new_mapped(load, tensor, data, bytes);
 	} else if (writes) {
 		write_packed(load, linear, data, source, rows, bytes);
 	} else {
@@ -248,22 +273,23 @@ static void place_block(omt_loader *load, const omt_tensor *tensor, omt_linear *
 static void make_blocks(omt_loader *load, const omt_tensor *tensor, omt_linear *linear)
 {
 	const size_t k = (size_t)linear->k, most = (size_t)linear->w.rows * k;
-	const bool int8 = load->how->int8;
+	const bool int8 = load->how->matrices == OMT_MATRICES_INT8, made = converts(load, tensor);
 	float *row = int8 ? malloc(k * sizeof *row) : NULL;
 	float *scales = int8 ? malloc((size_t)linear->n * sizeof *scales) : NULL;
-	int8_t *bytes = int8 ? malloc(most) : NULL;
-	if (int8 && (!row || !scales || !bytes))
+	void *bytes = made ? malloc(most * source_bytes(load, tensor)) : NULL;
+	if ((int8 && (!row || !scales)) || (made && !bytes))
 		load->status = OMT_FAIL(load->err, NO_MEMORY, "a matrix of %zu bytes", most);
 	for (int32_t i = 0; i < linear->w.count && load->status == OMT_OK; i++) {
-		const int32_t first = i * linear->w.rows;
+		const int32_t first = i * linear->w.rows, rows = rows_of(&linear->w, i, linear->n);
 		const void *data =
 			tensor->data + (size_t)first * k * omt_loader_element_bytes(tensor->dtype);
 		if (int8 && omt_loader_wants_content(load))
-			quantize_rows(tensor, first, rows_of(&linear->w, i, linear->n), linear->k,
-			              row, bytes, scales);
-		place_block(load, tensor, linear, i, int8 ? bytes : data);
+			quantize_rows(tensor, first, rows, linear->k, row, bytes, scales);
+		else if (made && omt_loader_wants_content(load))
+			round_rows(tensor, first, rows, linear->k, bytes);
+		place_block(load, tensor, linear, i, made ? bytes : data);
 		/* What is on the device need not stay in memory as pages of the file too. */
-		if (linear->panel > 1 || int8)
+		if (linear->panel > 1 || made)
 			omt_weights_release(load->model->weights);
 	}
 	if (int8 && load->status == OMT_OK && load->pass == OMT_PASS_WRITE)
@@ -285,7 +311,7 @@ static void take_blocks(omt_loader *load, omt_linear *linear)
 		const size_t bytes = (size_t)((rows + panel - 1) / panel * panel) * row_bytes;
 		linear->w.at[i] = new_buffer(load, bytes, omt_packed_take(load->packed, bytes));
 	}
-	if (load->how->int8)
+	if (load->how->matrices == OMT_MATRICES_INT8)
 		linear->scale = new_buffer(load, scales, omt_packed_take(load->packed, scales));
 	if (!load->how->info->in_place)
 		omt_packed_release(load->packed);
@@ -298,16 +324,22 @@ static void list_matrix(omt_loader *load, const omt_tensor *tensor, const omt_li
 	const size_t bytes = (n + panel - 1) / panel * panel * row_bytes_of(linear);
 	snprintf(name, sizeof name, "%s.scale", tensor->name);
 	omt_loader_ok(load, omt_packed_list(load->packed, tensor->name, bytes, load->err));
-	if (load->how->int8)
+	if (load->how->matrices == OMT_MATRICES_INT8)
 		omt_loader_ok(load,
 		              omt_packed_list(load->packed, name, n * sizeof(float), load->err));
 }
 
 void omt_loader_matrix(omt_loader *load, const omt_tensor *tensor, omt_linear *linear)
 {
+	static const int32_t dtypes[OMT_MATRICES_COUNT][2] = {
+		[OMT_MATRICES_INT8] = {OMT_I8, OMT_I8X4},
+		[OMT_MATRICES_BF16] = {OMT_BF16, OMT_BF16X2},
+	};
 	const int32_t panel = load->how->info->panel;
 	linear->panel = panel;
-	linear->dtype = !load->how->int8 ? tensor->dtype : panel == 1 ? OMT_I8 : OMT_I8X4;
+	linear->dtype = load->how->matrices == OMT_MATRICES_STORED
+	                        ? tensor->dtype
+	                        : dtypes[load->how->matrices][panel > 1];
 	if (load->status != OMT_OK ||
 	    !split(load, tensor->name, linear->n, row_bytes_of(linear), panel, &linear->w))
 		return;

@@ -43,17 +43,18 @@ static size_t aligned(size_t bytes)
 
 /* ---- the list ---- */
 
-static char *make_path(const char *dir, const char *folder, int32_t panel, bool int8)
+static char *make_path(const char *dir, const char *folder, int32_t panel, const char *storage)
 {
-	char name[OMT_DIGEST_TEXT + 16], digest[OMT_DIGEST_TEXT];
+	char file[OMT_DIGEST_TEXT + 16], digest[OMT_DIGEST_TEXT];
 	char *own = folder ? NULL : omt_cache_folder(), *whole = realpath(dir, NULL), *path = NULL;
 	if (!folder)
 		folder = own;
-	const omt_piece pieces[] = {
-		{whole, whole ? strlen(whole) : 0}, {&panel, sizeof panel}, {&int8, sizeof int8}};
+	const omt_piece pieces[] = {{whole, whole ? strlen(whole) : 0},
+	                            {&panel, sizeof panel},
+	                            {storage, strlen(storage)}};
 	if (folder && whole && omt_digest_pieces(pieces, 3, digest, NULL) == OMT_OK) {
-		snprintf(name, sizeof name, "weights/%.32s", digest);
-		path = omt_cache_path(folder, name);
+		snprintf(file, sizeof file, "weights/%.32s", digest);
+		path = omt_cache_path(folder, file);
 	}
 	free(own);
 	free(whole);
@@ -61,10 +62,10 @@ static char *make_path(const char *dir, const char *folder, int32_t panel, bool 
 }
 
 omt_status omt_packed_new(const omt_weights *weights, const char *dir, const char *folder,
-                          int32_t panel, bool int8, omt_packed **given, omt_error *err)
+                          int32_t panel, const char *storage, omt_packed **given, omt_error *err)
 {
 	omt_status status = OMT_OK;
-	char *path = make_path(dir, folder, panel, int8);
+	char *path = make_path(dir, folder, panel, storage);
 	*given = NULL;
 	if (!path)
 		return OMT_OK;
@@ -78,7 +79,7 @@ omt_status omt_packed_new(const omt_weights *weights, const char *dir, const cha
 	packed->path = path;
 	fprintf(packed->text,
 	        "omnitile packed weights %d\ncontract %d\npanel %d\nweights %s\nshards\n",
-	        FORMAT_VERSION, OMT_CONTRACT_VERSION, panel, int8 ? "int8" : "stored");
+	        FORMAT_VERSION, OMT_CONTRACT_VERSION, panel, storage);
 	OMT_GOTO(omt_weights_identify(weights, packed->text, err));
 	fputs("tensors\n", packed->text);
 	*given = packed;

@@ -20,7 +20,7 @@ typedef struct omt_packed omt_packed;
 /* folder: NULL: omt_cache_folder(). `dir`: the checkpoint's; one file for it, panel and storage:
  * another checkpoint there takes its place. *packed is NULL when nothing is to be kept. */
 omt_status omt_packed_new(const omt_weights *weights, const char *dir, const char *folder,
-                          int32_t panel, bool int8, omt_packed **packed, omt_error *err);
+                          int32_t panel, const char *storage, omt_packed **packed, omt_error *err);
 void omt_packed_free(omt_packed *packed); /* NULL is allowed; ends the mapping */
 
 omt_status omt_packed_list(omt_packed *packed, const char *name, size_t bytes, omt_error *err);

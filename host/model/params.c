@@ -8,6 +8,10 @@
 
 #include "model/loader.h"
 
+#define NAME(name, text) text,
+const char *const omt_matrices_names[OMT_MATRICES_COUNT] = {OMT_MATRICES_LIST(NAME)};
+#undef NAME
+
 static bool find(omt_loader *load, const char *name, int32_t dims, const int64_t *shape,
                  omt_tensor *tensor)
 {
@@ -332,7 +336,8 @@ static omt_status walk(omt_loader *load, omt_pass pass)
 static bool may_pack(const omt_load *how, const omt_exec *exec)
 {
 	const bool off = how->cache && !strcmp(how->cache, "none");
-	return !off && (how->info->panel > 1 || how->int8) && !omt_exec_is_recorder(exec) &&
+	return !off && (how->info->panel > 1 || how->matrices == OMT_MATRICES_INT8) &&
+	       !omt_exec_is_recorder(exec) &&
 	       strcmp(how->info->backend, omt_backend_model.name) != 0;
 }
 
@@ -349,7 +354,8 @@ static omt_status open_packed(omt_loader *load)
 	char text[sizeof load->err->text + 64];
 	omt_error why = {0}, *err = load->err;
 	OMT_TRY(omt_packed_new(load->model->weights, load->model->dir, load->how->cache,
-	                       load->how->info->panel, load->how->int8, &load->packed, err));
+	                       load->how->info->panel, omt_matrices_names[load->how->matrices],
+	                       &load->packed, err));
 	if (!load->packed)
 		return OMT_OK;
 	load->params->packed = load->packed;

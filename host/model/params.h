@@ -1,9 +1,9 @@
 /* params.h - the weights as the device holds them. Names follow the checkpoint's.
  *
- * Large matrices keep their storage format (bf16, f16, f32), or become int8, and are packed into
- * the backend's panels where it has any; a backend of host memory uses the mapped file in place.
- * The projections to q, k and v are one matrix, q's rows first; they are copied on every backend.
- * Norms and biases are small and become f32. */
+ * Large matrices keep their storage format (bf16, f16, f32), or become int8 or bf16, and are packed
+ * into the backend's panels where it has any; a backend of host memory uses the mapped file in
+ * place. The projections to q, k and v are one matrix, q's rows first; they are copied on every
+ * backend. Norms and biases are small and become f32. */
 #ifndef OMT_MODEL_PARAMS_H
 #define OMT_MODEL_PARAMS_H
 
@@ -69,11 +69,19 @@ typedef struct omt_params {
 	omt_packed *packed; /* what some of them use in place; NULL: none */
 } omt_params;
 
+/* X(name, text): how matrices lie on the device (not the embedding table), by the text of
+ * omt_engine_options.weights. INT8: with a scale a row, max|w| / 127. */
+#define OMT_MATRICES_LIST(X)          X(STORED, "stored") X(INT8, "int8") X(BF16, "bf16")
+#define OMT_MATRICES_ENUM(name, text) OMT_MATRICES_##name,
+typedef enum omt_matrices { OMT_MATRICES_LIST(OMT_MATRICES_ENUM) OMT_MATRICES_COUNT } omt_matrices;
+#undef OMT_MATRICES_ENUM
+extern const char *const omt_matrices_names[OMT_MATRICES_COUNT];
+
 /* How weights are loaded. */
 typedef struct omt_load {
 	const omt_backend_info *info; /* panel, max_alloc_bytes, in_place */
-	bool int8;         /* matrices with a scale a row, max|w| / 127 (not the table) */
-	const char *cache; /* as omt_engine_options.cache */
+	omt_matrices matrices;
+	const char *cache;            /* as omt_engine_options.cache */
 	const omt_progress *progress; /* may be NULL */
 } omt_load;
 

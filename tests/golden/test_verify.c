@@ -197,3 +197,8 @@ Test(same_bits_int8, opencl, .timeout = 300)
 {
 	same_bits("opencl", "int8", 0.995); /* W8A8; measured: 0.9987 */
 }
+
+Test(same_bits_bf16, opencl, .timeout = 300)
+{
+	same_bits("opencl", "bf16", 0.9999);
+}

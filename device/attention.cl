@@ -118,14 +118,12 @@ static inline void attention_put(__private const float16 *sum, float16 total, in
 /* Products of a block of k or v with one or two vectors of queries or weights. */
 static inline void attention_products(int wide, __private const float *a, int a_stride, int a_step,
                                       __private const float16 *b, int b_next, int depth,
-                                      __private float16 *sum, int sum_next,
-                                      __global const uchar *none)
+                                      __private float16 *sum, int sum_next, tile_ahead none)
 {
 	if (wide == 2)
-		attention_multiply_pair(a, a_stride, a_step, b, b_next, depth, sum, sum_next, none,
-		                        none, 0);
+		attention_multiply_pair(a, a_stride, a_step, b, b_next, depth, sum, sum_next, none);
 	else
-		attention_multiply(a, a_stride, a_step, b, 0, depth, sum, 0, none, none, 0);
+		attention_multiply(a, a_stride, a_step, b, 0, depth, sum, 0, none);
 }
 
 /* Global ids: (block of queries, group of heads, sequence). */
@@ -149,7 +147,7 @@ __kernel void attention(OMT_ARGS(OMT_ATTENTION))
 	const int last = causal ? min(first + deep * TILE_N, length) : length;
 	const int dims = ATTENTION_UP(head_dim);
 	const size_t kv_at = (size_t)begin * ldkv + head0 / (heads / kv_heads) * head_dim;
-	__global const uchar *none = (__global const uchar *)q;
+	const tile_ahead none = {(__global const uchar *)q, (__global const uchar *)q, 0, 0};
 
 	/* Vector t: queries first + 16 (t / together) on, of head head0 + t % together. */
 	for (int t = 0; t < vectors; t++) {

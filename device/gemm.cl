@@ -191,8 +191,9 @@ static inline void gemm_block(__global const float *a, __global const uchar *w, 
 	__private float16 a_block[GEMM_ROWS * GEMM_STRIDE / TILE_N];
 	__private float16 w_block[2 * TILE_K];
 	const int bytes = w_dtype == OMT_F32 ? 4 : w_dtype == OMT_I8 ? 1 : 2;
-	const bool direct =
-		w_panel != 1 && (w_dtype == OMT_F32 || (TILE_W == 2 && w_dtype == OMT_BF16));
+	bool direct = w_panel != 1 && w_dtype == OMT_F32;
+	if (TILE_W == 2 && w_panel != 1 && w_dtype == OMT_BF16)
+		direct = true;
 	for (int k0 = 0; k0 < k; k0 += TILE_K) {
 		const int depth = min(TILE_K, k - k0);
 		/* The next block of A: each register tile asks for two of its rows. */
@@ -212,14 +213,15 @@ static inline void gemm_block(__global const float *a, __global const uchar *w, 
 			const size_t soon = (size_t)(n0 + (last ? 0 : p + 1) * TILE_PANEL) * k +
 			                    (size_t)(k0 + (last ? depth : 0)) * TILE_PANEL;
 			__global const uchar *next = w + soon * bytes;
+			const int lines = (8 * TILE_PANEL * bytes / TILE_LINE + tiles - 1) / tiles;
 			__private float16 *to = sum + p * 2 * GEMM_ROWS;
 			for (int t = 0; t < tiles; t++, to += TILE_M) {
 				__private const float *rows =
 					(__private const float *)a_block + t * TILE_M * GEMM_STRIDE;
-				__global const uchar *later =
-					after +
-					(size_t)min(2 * (p * tiles + t), tiles * TILE_M - 2) * lda *
-						sizeof(float);
+				const int row = min(2 * (p * tiles + t), tiles * TILE_M - 2);
+				const tile_ahead ahead = {
+					next + (size_t)t * lines * (depth / 8) * TILE_LINE,
+					after + (size_t)row * lda * sizeof(float), lines, skip};
 				for (int v = 0; v < 2; v += TILE_W) {
 					__private float16 *sums = to + v * GEMM_ROWS;
 					__private const float16 *block = w_block + v * TILE_K;
@@ -227,22 +229,20 @@ static inline void gemm_block(__global const float *a, __global const uchar *w, 
 						gemm_multiply_f32(rows, GEMM_STRIDE, 1,
 						                  (__global const float *)w +
 						                          start + v * TILE_N,
-						                  0, depth, sums, GEMM_ROWS, next,
-						                  later, skip);
+						                  0, depth, sums, GEMM_ROWS, ahead);
 					else if (direct)
 						gemm_multiply_bf16(
 							rows, GEMM_STRIDE, 1,
 							(__global const uint *)(w + 2 * start), 0,
-							depth, sums, GEMM_ROWS, next, later, skip);
+							depth, sums, GEMM_ROWS, ahead);
 					else if (TILE_W == 2)
 						tile_multiply_pair(rows, GEMM_STRIDE, 1, block,
 						                   TILE_K, depth, sums, GEMM_ROWS,
-						                   next, later, skip);
+						                   ahead);
 					else
 						tile_multiply(rows, GEMM_STRIDE, 1, block, 0, depth,
-						              sums, 0, next, later, skip);
+						              sums, 0, ahead);
 				}
-				next += depth * TILE_PANEL * bytes / tiles;
 			}
 		}
 	}

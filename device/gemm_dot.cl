@@ -186,29 +186,28 @@ static inline void gemm_dot_block(bool i8, __global const uchar *a, __global con
 			                                         deep +
 			                                 (size_t)(k0 + (last ? depth : 0)) *
 			                                         TILE_PANEL);
+			const int lines = (8 * TILE_PANEL * 4 / TILE_LINE + tiles - 1) / tiles;
 			__private int16 *to = sum + p * 2 * GEMM_ROWS;
 			for (int t = 0; t < tiles; t++, to += TILE_M) {
 				__private const int *rows =
 					(__private const int *)a_block + t * TILE_M * GEMM_DOT_ROW;
-				__global const uchar *later =
-					after +
-					(size_t)min(2 * (p * tiles + t), tiles * TILE_M - 2) *
-						row_bytes;
+				const int row = min(2 * (p * tiles + t), tiles * TILE_M - 2);
+				const tile_ahead ahead = {next + (size_t)t * lines * (depth / 8) *
+				                                          TILE_LINE,
+				                          after + (size_t)row * row_bytes, lines,
+				                          row_bytes - depth * word_bytes};
 				for (int v = 0; v < 2; v += TILE_W)
 					if (i8)
 						gemm_multiply_i8(
 							(__private const gemm_i8_word *)rows,
 							GEMM_DOT_ROW / GEMM_I8_PARTS, 1,
 							panel + v * TILE_N, 0, depth,
-							to + v * GEMM_ROWS, GEMM_ROWS, next, later,
-							row_bytes - depth * word_bytes);
+							to + v * GEMM_ROWS, GEMM_ROWS, ahead);
 					else
-						gemm_multiply_bf16x2(
-							rows, GEMM_DOT_ROW, 1, panel + v * TILE_N,
-							0, depth, to + v * GEMM_ROWS, GEMM_ROWS,
-							next, later,
-							row_bytes - depth * word_bytes);
-				next += depth * TILE_PANEL * (int)sizeof(int) / tiles;
+						gemm_multiply_bf16x2(rows, GEMM_DOT_ROW, 1,
+						                     panel + v * TILE_N, 0, depth,
+						                     to + v * GEMM_ROWS, GEMM_ROWS,
+						                     ahead);
 			}
 		}
 	}

@@ -16,8 +16,7 @@ static inline float layernorm_mean(__global const float *x, int cols)
 	return sum / (float)cols;
 }
 
-static inline float layernorm_inverse(__global const float *x, float mean, int cols,
-                                      float eps)
+static inline float layernorm_inverse(__global const float *x, float mean, int cols, float eps)
 {
 	float8 sums = 0.0f;
 	int i = 0;

@@ -21,55 +21,58 @@
 #endif
 #define TILE_LINE 64 /* bytes */
 
+/* What a tile asks of memory while it computes: depth / 8 times `lines` lines from `next` on, and
+ * as often one line from `after` on, where it goes on `skip` bytes further after half of them. */
+typedef struct tile_ahead {
+	__global const uchar *next, *after;
+	int lines, skip;
+} tile_ahead;
+
 /* TILE_LOOP makes a function
  *
- *     name(a, a_stride, a_step, b, b_next, depth, sum, sum_next, next, after, skip)
+ *     name(a, a_stride, a_step, b, b_next, depth, sum, sum_next, ahead)
  *
  * that adds to WIDE blocks of ROWS vectors, sum + h * sum_next, the products of a and b: at step
  * j of `depth` element (i, j) of a, at i * a_stride + j * a_step, with the WIDE vectors that
  * LOAD(w, b + j * STEP, b_next) takes from b. ADD(sum, w, a) is one step of an element: elements
- * are chains in the order of depth, whatever ROWS and WIDE are. While it computes it asks for
- * depth / 8 pairs of lines of memory from `next` on and as many lines from `after` on, where it
- * goes on `skip` bytes further after half of them. a_stride and a_step are constant at the call.
- * Pointers step: an index computed for each row costs more than the products. */
-#define TILE_LOOP(name, ROWS, A, B, VECTOR, WIDE, STEP, LOAD, ADD)                                 \
-	static inline void name(__private const A *a, int a_stride, int a_step, B b, int b_next,   \
-	                        int depth, __private VECTOR *sum, int sum_next,                    \
-	                        __global const uchar *next, __global const uchar *after, int skip) \
-	{                                                                                          \
-		VECTOR tile[WIDE * ROWS];                                                          \
-		const int middle = depth / 16 + 1;                                                 \
-		_Pragma("unroll") for (int i = 0; i < WIDE * ROWS; i++) tile[i] =                  \
-			sum[i / ROWS * sum_next + i % ROWS];                                       \
-		for (int block = depth / 8; block > 0; block--) {                                  \
-			TILE_PREFETCH(next);                                                       \
-			TILE_PREFETCH(next + TILE_LINE);                                           \
-			TILE_PREFETCH(after);                                                      \
-			next += 2 * TILE_LINE;                                                     \
-			after += block == middle ? TILE_LINE + skip : TILE_LINE;                   \
-			_Pragma("unroll") for (int step = 0; step < 8; step++)                     \
-			{                                                                          \
-				VECTOR w[WIDE];                                                    \
-				LOAD(w, b + step * STEP, b_next);                                  \
-				_Pragma("unroll") for (int i = 0; i < ROWS; i++)                   \
-				{                                                                  \
-					const A x = a[i * a_stride + step * a_step];               \
-					_Pragma("unroll") for (int h = 0; h < WIDE; h++)           \
-						tile[h * ROWS + i] =                               \
-							ADD(tile[h * ROWS + i], w[h], x);          \
-				}                                                                  \
-			}                                                                          \
-			a += 8 * a_step;                                                           \
-			b += 8 * STEP;                                                             \
-		}                                                                                  \
-		for (int rest = depth % 8; rest > 0; rest--, a += a_step, b += STEP) {             \
-			VECTOR w[WIDE];                                                            \
-			LOAD(w, b, b_next);                                                        \
-			_Pragma("unroll") for (int i = 0; i < WIDE * ROWS; i++) tile[i] =          \
-				ADD(tile[i], w[i / ROWS], a[i % ROWS * a_stride]);                 \
-		}                                                                                  \
-		_Pragma("unroll") for (int i = 0; i < WIDE * ROWS; i++)                            \
-			sum[i / ROWS * sum_next + i % ROWS] = tile[i];                             \
+ * are chains in the order of depth, whatever ROWS and WIDE are. a_stride and a_step are constant at
+ * the call. Pointers step: an index computed for each row costs more than the products. */
+#define TILE_LOOP(name, ROWS, A, B, VECTOR, WIDE, STEP, LOAD, ADD)                                \
+	static inline void name(__private const A *a, int a_stride, int a_step, B b, int b_next,  \
+	                        int depth, __private VECTOR *sum, int sum_next, tile_ahead ahead) \
+	{                                                                                         \
+		VECTOR tile[WIDE * ROWS];                                                         \
+		const int middle = depth / 16 + 1;                                                \
+		_Pragma("unroll") for (int i = 0; i < WIDE * ROWS; i++) tile[i] =                 \
+			sum[i / ROWS * sum_next + i % ROWS];                                      \
+		for (int block = depth / 8; block > 0; block--) {                                 \
+			for (int line = 0; line < ahead.lines; line++, ahead.next += TILE_LINE)   \
+				TILE_PREFETCH(ahead.next);                                        \
+			TILE_PREFETCH(ahead.after);                                               \
+			ahead.after += block == middle ? TILE_LINE + ahead.skip : TILE_LINE;      \
+			_Pragma("unroll") for (int step = 0; step < 8; step++)                    \
+			{                                                                         \
+				VECTOR w[WIDE];                                                   \
+				LOAD(w, b + step * STEP, b_next);                                 \
+				_Pragma("unroll") for (int i = 0; i < ROWS; i++)                  \
+				{                                                                 \
+					const A x = a[i * a_stride + step * a_step];              \
+					_Pragma("unroll") for (int h = 0; h < WIDE; h++)          \
+						tile[h * ROWS + i] =                              \
+							ADD(tile[h * ROWS + i], w[h], x);         \
+				}                                                                 \
+			}                                                                         \
+			a += 8 * a_step;                                                          \
+			b += 8 * STEP;                                                            \
+		}                                                                                 \
+		for (int rest = depth % 8; rest > 0; rest--, a += a_step, b += STEP) {            \
+			VECTOR w[WIDE];                                                           \
+			LOAD(w, b, b_next);                                                       \
+			_Pragma("unroll") for (int i = 0; i < WIDE * ROWS; i++) tile[i] =         \
+				ADD(tile[i], w[i / ROWS], a[i % ROWS * a_stride]);                \
+		}                                                                                 \
+		_Pragma("unroll") for (int i = 0; i < WIDE * ROWS; i++)                           \
+			sum[i / ROWS * sum_next + i % ROWS] = tile[i];                            \
 	}
 
 #define TILE_FMA(sum, w, x) fma((float16)(x), w, sum)

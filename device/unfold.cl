@@ -25,7 +25,6 @@ __kernel void unfold(OMT_ARGS(OMT_UNFOLD))
 	for (int tap = 0; tap < taps; tap++) {
 		const int at = first + tap;
 		const bool inside = at >= cu_in[s] && at < cu_in[s + 1];
-		out[(size_t)row * ldo + c * taps + tap] =
-			inside ? x[(size_t)at * ldx + c] : 0.0f;
+		out[(size_t)row * ldo + c * taps + tap] = inside ? x[(size_t)at * ldx + c] : 0.0f;
 	}
 }

@@ -24,11 +24,11 @@ static const struct shape {
 	const char *name;
 	int32_t n, k;
 } shapes[] = {
-	{"text.q", 2048, 2048},      {"text.kv", 256, 2048},      {"text.qkv", 2560, 2048},
-	{"text.gate", 11008, 2048},  {"text.down", 2048, 11008},  {"vision.patch", 1280, 1176},
-	{"vision.qkv", 1280, 1280},  {"vision.gate", 3420, 1280}, {"vision.down", 1280, 3420},
-	{"merger.in", 5120, 5120},   {"merger.out", 2048, 5120},  {"audio.conv1", 1280, 384},
-	{"audio.conv2", 1280, 3840}, {"audio.fc1", 5120, 1280},   {"audio.fc2", 1280, 5120},
+	{"text.qkv", 2560, 2048},    {"text.o", 2048, 2048},       {"text.gate", 11008, 2048},
+	{"text.down", 2048, 11008},  {"vision.patch", 1280, 1176}, {"vision.qkv", 3840, 1280},
+	{"vision.proj", 1280, 1280}, {"vision.gate", 3420, 1280},  {"vision.down", 1280, 3420},
+	{"merger.in", 5120, 5120},   {"merger.out", 2048, 5120},   {"audio.conv1", 1280, 384},
+	{"audio.conv2", 1280, 3840}, {"audio.fc1", 5120, 1280},    {"audio.fc2", 1280, 5120},
 	{"audio.proj", 2048, 1280},
 };
 

@@ -1,6 +1,7 @@
 #include "bench/kernels/machine.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,13 +76,33 @@ static void *run_fma(void *user)
 	return NULL;
 }
 
+/* Puts a thread on the i-th core of those that this process may use: threads as short as these
+ * would otherwise end before the kernel has spread them. */
+static void pin(pthread_attr_t *attributes, int i)
+{
+	cpu_set_t all, one;
+	CPU_ZERO(&one);
+	if (sched_getaffinity(0, sizeof all, &all) != 0)
+		return;
+	int left = i % CPU_COUNT(&all);
+	for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &all) && !left--)
+			CPU_SET(cpu, &one);
+	pthread_attr_setaffinity_np(attributes, sizeof one, &one);
+}
+
 /* Work done by all threads a second. */
 static double rate(task *tasks, int threads, void *(*run)(void *))
 {
 	pthread_t ids[MAX_THREADS];
+	pthread_attr_t attributes;
 	double begin = omt_now_s(), done = 0;
-	for (int i = 0; i < threads; i++)
-		pthread_create(&ids[i], NULL, run, &tasks[i]);
+	for (int i = 0; i < threads; i++) {
+		pthread_attr_init(&attributes);
+		pin(&attributes, i);
+		pthread_create(&ids[i], &attributes, run, &tasks[i]);
+		pthread_attr_destroy(&attributes);
+	}
 	for (int i = 0; i < threads; i++)
 		pthread_join(ids[i], NULL);
 	double seconds = omt_now_s() - begin;

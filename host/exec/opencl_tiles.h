@@ -28,6 +28,7 @@
 	X(gemm, gemm, m, INT32_MAX)              \
 	X(gemm_i8_short, gemm_i8, m, 64)         \
 	X(gemm_i8, gemm_i8, m, INT32_MAX)        \
+	X(gemm_bf16_short, gemm_bf16, m, 64)     \
 	X(gemm_bf16, gemm_bf16, m, INT32_MAX)    \
 	X(attention_64, attention, head_dim, 64) \
 	X(attention_80, attention, head_dim, 80) \
@@ -51,8 +52,7 @@
 	X(keys, TILE_KEYS, OMT_CL_FOR_ATTENTION, 128, 16, 32, 48, 64, 96, 128)
 /* m: rows of a register tile (tile.cl). wide: vectors beside each other in one. rows: register
  * tiles below each other. panels: beside each other in a work-item, at most. k: depth of a block, a
- * multiple of
- * 16. queries: vectors of queries a work-item. arows: rows of a register tile there. keys: keys of
+ * multiple of 16. queries: vectors of queries a work-item. arows: rows of a register tile there. keys: keys of
  * a block, the only one that changes the order of additions. */
 
 #define OMT_CL_CLASS_ENUM(name, op, size, most) OMT_CL_CLASS_##name,

@@ -52,8 +52,8 @@
 	X(keys, TILE_KEYS, OMT_CL_FOR_ATTENTION, 128, 16, 32, 48, 64, 96, 128)
 /* m: rows of a register tile (tile.cl). wide: vectors beside each other in one. rows: register
  * tiles below each other. panels: beside each other in a work-item, at most. k: depth of a block, a
- * multiple of 16. queries: vectors of queries a work-item. arows: rows of a register tile there. keys: keys of
- * a block, the only one that changes the order of additions. */
+ * multiple of 16. queries: vectors of queries a work-item. arows: rows of a register tile there.
+ * keys: keys of a block, the only one that changes the order of additions. */
 
 #define OMT_CL_CLASS_ENUM(name, op, size, most) OMT_CL_CLASS_##name,
 typedef enum omt_cl_class { OMT_CL_CLASS_LIST(OMT_CL_CLASS_ENUM) OMT_CL_CLASS_COUNT } omt_cl_class;

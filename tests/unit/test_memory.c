@@ -55,7 +55,8 @@ static omt_status opened(const omt_engine_options *options, size_t *bytes)
 Test(memory, allocated_is_planned)
 {
 	static const char *const backends[] = {"opencl", "openblas", "ref"};
-	static const char *const weights[] = {"stored", "int8", "bf16"}, *const caches[] = {"none", NULL};
+	static const char *const weights[] = {"stored", "int8", "bf16"}, *const caches[] = {"none",
+	                                                                                    NULL};
 	omt_engine_options options;
 	omt_engine_options_init(&options);
 	options.max_tokens = 300;

@@ -126,6 +126,8 @@ lint:
 
 # Peers (PyTorch, llama.cpp) live in a virtual environment that bench/peers/setup.sh makes.
 PEERS ?= build/peers
+# OpenBLAS with the kernels it would choose itself.
+AS_BUILT := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE
 .PHONY: bench-gemm bench-attention bench-model bench-prep bench-peers
 bench-peers:
 	bench/peers/setup.sh $(PEERS)
@@ -142,10 +144,10 @@ tune: $B/omnitile $B/avx2_only.so
 	@$(MAKE) --no-print-directory all
 
 bench-gemm: $B/bench_gemm
-	@$< $(BENCH_ARGS)
+	@$(AS_BUILT) $< $(BENCH_ARGS)
 
 bench-attention: $B/bench_attention
-	@$(PEERS)/v/bin/python bench/peers/attention.py $< $(BENCH_ARGS)
+	@$(AS_BUILT) $(PEERS)/v/bin/python bench/peers/attention.py $< $(BENCH_ARGS)
 
 bench-prep: $B/bench_prep
 	@$(PEERS)/v/bin/python bench/peers/prep.py $< tests/golden/data/tiny build/bench-prep \

@@ -82,6 +82,8 @@ check "plan" 0 "memory .* fits" "$omnitile" plan --model "$data/tiny" --image 22
 	--frames 4
 check "plan of a device that is not there" 0 "roofline" "$omnitile" plan --model "$data/tiny" \
 	--device configs/devices/example-accelerator.yaml
+check "plan, bad weights" 2 'weights is "int4", expected' "$omnitile" plan --model "$data/tiny" \
+	--weights int4
 check "plan, bad option value" 2 "expected a number" "$omnitile" plan --model "$data/tiny" --items 0
 
 check "a clip of f32 pixels beyond its slot" 1 "2408448 bytes of pixels, there is room for 943200" \

@@ -1,7 +1,8 @@
 # omnitile: `make demo` installs, builds and runs the benchmark; `make test` installs, builds, tests.
 #
 #   make                 build/release/omnitile and libomnitile.a
-#   make MODE=asan       the same with AddressSanitizer and UBSan, in build/asan (also: MODE=debug)
+#   make MODE=asan       the same with AddressSanitizer and UBSan, in build/asan (also: MODE=debug;
+#                        MODE=tsan: the tool alone, Criterion does not start with it)
 #   make test            all tests        make fuzz       every fuzz target for FUZZ_SECONDS (60)
 #   make race            oclgrind         make lint       layers, sizes, format
 #   make install         to PREFIX (/usr/local)
@@ -25,6 +26,7 @@ FLAGS_release := -O2 -g
 FLAGS_debug   := -O0 -g3
 FLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer
+FLAGS_tsan    := -O1 -g -fsanitize=thread
 FLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined
 CFLAGS   ?=
 ALL_CFLAGS = -std=c11 $(WARNINGS) $(FLAGS_$(MODE)) -ffp-contract=off -pthread -MMD -MP \

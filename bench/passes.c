@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/median.h"
 #include "bench/harness.h"
 
 /* Modalities of items: one kind of part, or several. */
@@ -73,23 +74,11 @@ static omt_status take_result(void *user, const omt_result *result, omt_error *e
 	return OMT_OK;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
 /* Nearest rank (MLPerf); values are sorted. */
 static double percentile(const double *values, size_t count, double percent)
 {
 	size_t rank = (size_t)((double)count * percent / 100 + 0.999999);
 	return count ? values[(rank ? rank : 1) - 1] : 0;
-}
-
-static double median(double *values, size_t count)
-{
-	qsort(values, count, sizeof *values, by_value);
-	return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
 static omt_status embed_group(omt_engine *engine, const char *list, omt_role role, int group,
@@ -110,10 +99,10 @@ static omt_status embed_group(omt_engine *engine, const char *list, omt_role rol
 static json_t *describe_pass(omt_pass *pass, const char *file, int group, omt_embed_stats *stats,
                              double *walls, double *hidden, int32_t repetitions)
 {
-	double wall_s = median(walls, (size_t)repetitions);
-	double share = median(hidden, (size_t)repetitions);
+	double wall_s = omt_median(walls, (size_t)repetitions);
+	double share = omt_median(hidden, (size_t)repetitions);
 	size_t count = pass->latency_count;
-	qsort(pass->latency_ms, count, sizeof *pass->latency_ms, by_value);
+	omt_reals_sort(pass->latency_ms, count);
 	return json_pack("{ss ss sI sI sI sf sf sf s{sf sf sf} sf sf sf}", "file", file, "modality",
 	                 groups[group], "items", (json_int_t)stats->items, "failed",
 	                 (json_int_t)stats->failed, "tokens", (json_int_t)stats->tokens, "wall_s",

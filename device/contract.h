@@ -84,8 +84,7 @@
 	S(i32, ldc) _() S(i32, w_panel) _() S(i32, act) _() S(i32, flags) _() S(i32, n_first)
 
 /* gemm with both operands bf16: A is rounded to bf16 (to nearest even), products are exact and
- * added in f32. w: as `pack` wrote OMT_BF16X2. flags, n_first: as gemm's, no
- * SCALE. */
+ * added in f32. w: as `pack` wrote OMT_BF16X2. flags, n_first: as gemm's, no SCALE. */
 #define OMT_GEMM_BF16(B, S, _)                                                                \
 	B(IN, f32, a) _() B(IN, u8, w) _() B(IN, f32, bias) _()                               \
 	B(IN, f32, residual) _() B(OUT, f32, c) _()                                           \

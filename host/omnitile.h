@@ -78,7 +78,7 @@ typedef enum omt_role { OMT_ROLE_NONE, OMT_ROLE_QUERY, OMT_ROLE_PASSAGE } omt_ro
  * interleaved with the frames in 2-second chunks (TMRoPE, Figure 3a). */
 typedef enum omt_fusion { OMT_AUDIO_OFF, OMT_AUDIO_SEPARATE, OMT_AUDIO_INTERLEAVED } omt_fusion;
 
-/* How frames are chosen and resized; goldens/README.md "Video recipes". */
+/* How frames are chosen and resized; README "Limits". */
 typedef enum omt_recipe {
 	OMT_RECIPE_CARD,  /* linspace over the clip, resized twice (model card) */
 	OMT_RECIPE_ST,    /* stride over arange, resized once (Sentence-Transformers) */
@@ -197,7 +197,7 @@ typedef struct omt_engine_options {
 	int32_t batch_items;   /* items a batch at most: 8 */
 	int32_t max_tokens;    /* tokens a batch at most, hence of an item too: 8192 */
 	int32_t threads;       /* preparing media: 1 */
-	omt_progress progress; /* weights being loaded */
+	omt_progress progress; /* weights being loaded; notes of omt_embed(), too */
 	omt_trace *trace;      /* of every omt_embed(); borrowed; NULL: none */
 } omt_engine_options;
 
@@ -226,7 +226,7 @@ typedef struct omt_result {
 	int32_t dimension;
 	int32_t tokens;
 	uint32_t kinds;    /* 1 << omt_kind for each kind of part in it */
-	double prepare_ms; /* decoding and preprocessing of this item */
+	double prepare_ms; /* decoding, preprocessing and packing of this item */
 	double latency_ms; /* from being taken from the source to this call */
 	uint64_t batch;    /* number of the batch it was in */
 	double compute_ms; /* of that whole batch */
@@ -241,7 +241,7 @@ typedef struct omt_sink {
 typedef struct omt_embed_stats {
 	uint64_t items, failed, tokens, batches;
 	double wall_s;
-	double prepare_s; /* sum over batches of decode + preprocessing */
+	double prepare_s; /* sum over items of decode, preprocessing and packing */
 	double compute_s; /* sum over batches of device time */
 	double hidden_s;  /* part of prepare_s during which a device was computing */
 } omt_embed_stats;
@@ -320,7 +320,7 @@ typedef struct omt_plan_options {
 omt_status omt_plan(const omt_model *model, const omt_plan_options *options, char **json,
                     omt_error *err);
 
-/* Checks an engine against a folder of expected values (layout: tests/golden/README.md). `line`
+/* Checks an engine against a folder of expected values (tests/golden/data/expected is one). `line`
  * gets one sentence a check. */
 typedef struct omt_verify_counts {
 	uint64_t passed, failed;

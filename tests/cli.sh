@@ -64,8 +64,9 @@ check "the tuned entry is taken" 0 "tiles of $tuned" env OMT_DEVICES_DIR="$tmp/d
 check "tuned tiles compute" 0 '"embedding"' env OMT_DEVICES_DIR="$tmp/devices" "$omnitile" embed \
 	--model "$data/tiny" --backend opencl --text a
 cp "$tuned" "$tmp/before.yaml"
-check "tune, interrupted" 2 "tune: stopped; nothing was written" timeout --preserve-status \
-	-s INT 1 "$omnitile" tune --output "$tuned"
+# --foreground: else the signal comes a second time, with the process group's, and that one kills.
+check "tune, interrupted" 2 "tune: stopped; nothing was written" timeout --foreground \
+	--preserve-status -s INT 1 "$omnitile" tune --output "$tuned"
 check "tune, interrupted: the file is as it was" 0 "" cmp "$tuned" "$tmp/before.yaml"
 check "tune, no such class" 2 'no class "gemv" among gemm_few ' "$omnitile" tune --class gemv \
 	--output "$tmp/x.yaml"
@@ -82,6 +83,8 @@ check "plan" 0 "memory .* fits" "$omnitile" plan --model "$data/tiny" --image 22
 	--frames 4
 check "plan of a device that is not there" 0 "roofline" "$omnitile" plan --model "$data/tiny" \
 	--device configs/devices/example-accelerator.yaml
+check "plan, bad weights" 2 'weights is "int4", expected' "$omnitile" plan --model "$data/tiny" \
+	--weights int4
 check "plan, bad option value" 2 "expected a number" "$omnitile" plan --model "$data/tiny" --items 0
 
 check "a clip of f32 pixels beyond its slot" 1 "2408448 bytes of pixels, there is room for 943200" \

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "bench/kernels/machine.h"
+#include "base/median.h"
 #include "exec/exec.h"
 
 #define MAX_REPEATS 999
@@ -69,7 +69,7 @@ int main(int argc, char **argv)
 		if (r >= 0)
 			seconds[r] = omt_now_s() - begin;
 	}
-	const double ms = 1e3 * bench_median(seconds, (size_t)n[5]);
+	const double ms = 1e3 * omt_median(seconds, (size_t)n[5]);
 	printf("{\"op\":\"attention\",\"tokens\":%d,\"heads\":%d,\"kv_heads\":%d,"
 	       "\"head_dim\":%d,\"causal\":%d,\"ms\":%.4f,\"gflops\":%.1f}\n",
 	       tokens, n[1], n[2], n[3], n[4], ms,

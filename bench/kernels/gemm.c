@@ -12,8 +12,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/median.h"
 #include "base/number.h"
 #include "bench/kernels/machine.h"
+#include "exec/backend_host.h"
 #include "exec/exec.h"
 #include "exec/storage.h"
 
@@ -101,7 +103,7 @@ static omt_buffer *pack(bench *b, const float *w, int32_t n, int32_t k, int32_t 
 
 static double median_of(double *seconds, int32_t repeats)
 {
-	return 1e3 * bench_median(seconds, (size_t)repeats);
+	return 1e3 * omt_median(seconds, (size_t)repeats);
 }
 
 /* One gemm on the device, with `copies` weights in turn. */
@@ -229,14 +231,15 @@ int main(int argc, char **argv)
 	}
 	bench b = {.threads = (int)sysconf(_SC_NPROCESSORS_ONLN)};
 	check(&b, omt_exec_open("opencl", &(omt_backend_options){0}, &b.exec, &b.err));
-	omt_backend_info info;
+	omt_backend_info info, host = {0};
 	omt_exec_info(b.exec, &info);
+	omt_host_info(&host);
 	b.peak_gflops = bench_peak_gflops(b.threads);
 	b.bandwidth_gbs = bench_bandwidth_gbs(b.threads);
 	printf("{\"machine\":\"%s\",\"device\":\"%s\",\"driver\":\"%s\",\"blas\":\"%s\","
 	       "\"threads\":%d,"
 	       "\"peak_gflops\":%.1f,\"bandwidth_gbs\":%.1f}\n",
-	       bench_cpu_name(), info.device, info.driver, openblas_get_corename(), b.threads,
+	       host.device, info.device, info.driver, openblas_get_corename(), b.threads,
 	       b.peak_gflops, b.bandwidth_gbs);
 	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
 		for (const char *m = rows; m; m = strchr(m, ',') ? strchr(m, ',') + 1 : NULL)

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/kernels/machine.h"
+#include "base/median.h"
 #include "model/engine.h"
 
 #define MAX_REPEATS 99
@@ -105,7 +105,7 @@ int main(int argc, char **argv)
 		print_ops(&r);
 	else
 		printf("{\"tokens\":%d,\"ms\":%.3f}\n", r.tokens,
-		       bench_median(r.ms + 1, (size_t)r.repeats));
+		       omt_median(r.ms + 1, (size_t)r.repeats));
 	omt_engine_close(engine);
 	omt_model_close(model);
 	return 0;

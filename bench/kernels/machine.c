@@ -178,12 +178,6 @@ double bench_bandwidth_gbs(int threads)
 
 /* ---- the rest ---- */
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
 void bench_settle(void)
 {
 	struct timespec before, after;
@@ -197,23 +191,4 @@ void bench_settle(void)
 			return;
 		before = after;
 	}
-}
-
-double bench_median(double *values, size_t count)
-{
-	qsort(values, count, sizeof *values, compare);
-	return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
-const char *bench_cpu_name(void)
-{
-	static char name[128] = "unknown";
-	char line[256];
-	FILE *file = fopen("/proc/cpuinfo", "r");
-	while (file && fgets(line, sizeof line, file))
-		if (sscanf(line, "model name : %127[^\n]", name) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return name;
 }

@@ -15,10 +15,4 @@ double bench_bandwidth_gbs(int threads);
  * for up to 100 ms on the cores of what is timed next. */
 void bench_settle(void);
 
-/* Median of `count` values, which are sorted. */
-double bench_median(double *values, size_t count);
-
-/* CPU's name, for records; static. */
-const char *bench_cpu_name(void);
-
 #endif

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/cpu.h"
-#include "bench/kernels/machine.h"
+#include "base/median.h"
 #include "prep/prep.h"
 
 #define MAX_REPEATS 999
@@ -81,8 +81,8 @@ int main(int argc, char **argv)
 	}
 	size_t count = (size_t)repeats;
 	printf("{\"kind\":\"%s\",\"cpu\":\"%s\",\"ms\":%.4f,\"decode_ms\":%.4f,\"prep_ms\":%.4f}\n",
-	       argv[1], omt_cpu_name(omt_cpu_path()), 1e3 * bench_median(all_s, count),
-	       1e3 * bench_median(decode_s, count), 1e3 * bench_median(prep_s, count));
+	       argv[1], omt_cpu_name(omt_cpu_path()), 1e3 * omt_median(all_s, count),
+	       1e3 * omt_median(decode_s, count), 1e3 * omt_median(prep_s, count));
 	omt_prep_config_free(&config);
 	return 0;
 }

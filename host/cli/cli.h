@@ -43,7 +43,6 @@ extern bool cli_quiet, cli_json;
  */
 void cli_parse(const char *verb, int argc, char **argv, const cli_option *const *tables,
                cli_texts *rest);
-void cli_help(FILE *to, const char *verb, const cli_option *const *tables);
 
 /* "omnitile VERB: text" on standard error; returns CLI_FAILED. */
 int cli_fail(const char *verb, const omt_error *err);

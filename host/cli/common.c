@@ -97,7 +97,7 @@ bool cli_stopped(void)
 /* ---- options
  * ------------------------------------------------------------------------------------------ */
 
-void cli_help(FILE *to, const char *verb, const cli_option *const *tables)
+static void print_help(FILE *to, const char *verb, const cli_option *const *tables)
 {
 	for (const cli_verb *v = cli_verbs; v->name; v++)
 		if (!strcmp(v->name, verb))
@@ -203,7 +203,7 @@ void cli_parse(const char *verb, int argc, char **argv, const cli_option *const 
 			continue;
 		}
 		if (!strcmp(arg, "--help")) {
-			cli_help(stdout, verb, tables);
+			print_help(stdout, verb, tables);
 			exit(CLI_OK);
 		}
 		const cli_option *option = find(tables, arg + 2, length);

@@ -31,7 +31,4 @@ void omt_host_mark(omt_backend *self, double begin_s, uint64_t *mark);
 /* Memory, cores and name of this machine. */
 void omt_host_info(omt_backend_info *info);
 
-/* Runs the plain C op on buffers that are host memory. */
-void omt_ref_run(omt_op op, const void *args);
-
 #endif

@@ -18,7 +18,8 @@
 	}
 OMT_OP_LIST(RUN)
 
-void omt_ref_run(omt_op op, const void *args)
+/* The plain C op on buffers that are host memory. */
+static void run(omt_op op, const void *args)
 {
 #define RUNNER(LIST, op) run_##op,
 	static void (*const runners[OMT_OP_COUNT])(const void *) = {OMT_OP_LIST(RUNNER)};
@@ -68,7 +69,7 @@ static omt_status run_ref(omt_backend *self, omt_op op, const void *args, uint64
 {
 	(void)err;
 	double begin_s = omt_now_s();
-	omt_ref_run(op, args);
+	run(op, args);
 	if (mark)
 		omt_host_mark(self, begin_s, mark);
 	return OMT_OK;

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/file.h"
 #include "base/yaml.h"
@@ -209,14 +208,6 @@ omt_status omt_device_file_load(const char *path, omt_backend_info *info, omt_de
 
 /* ---- matching ---- */
 
-static bool contains(const char *text, const char *part)
-{
-	size_t length = strlen(part);
-	while (*text && strncasecmp(text, part, length))
-		text++;
-	return *text;
-}
-
 uint32_t omt_device_file_fits(const omt_device_file *file, const omt_backend_info *device)
 {
 	uint32_t fit = 0;
@@ -228,7 +219,7 @@ uint32_t omt_device_file_fits(const omt_device_file *file, const omt_backend_inf
 		const bool text = f->type == TEXT;
 		const bool given = text ? *(const char *)wanted : *(const int32_t *)wanted != 0;
 		fit = fit << 1 | given;
-		if (given && !(text ? contains(there, wanted)
+		if (given && !(text ? strcasestr(there, wanted) != NULL
 		                    : *(const int32_t *)wanted == *(const int32_t *)there))
 			return 0;
 	}

@@ -65,7 +65,7 @@ omt_status omt_exec_open_recorder(const omt_recorder *recorder, const omt_backen
                                   omt_exec **exec, omt_error *err);
 bool omt_exec_is_recorder(const omt_exec *exec);
 
-/* omt_run(exec, gemm, .a = x, .m = 3, ..., err): an op by name. */
+/* OMT_RUN(exec, gemm, err, .a = x, .m = 3, ..., err): an op by name. */
 #define OMT_RUN(exec, op, err, ...) \
 	omt_exec_run((exec), OMT_OP_##op, &(omt_##op##_args){__VA_ARGS__}, NULL, (err))
 

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "exec/opencl.h"
 
@@ -44,15 +43,6 @@ static omt_status parse_wish(const char *text, size_t length, omt_cl_wish *wish,
 
 /* ---- names ---- */
 
-static bool contains(const char *text, const char *part)
-{
-	size_t length = strlen(part);
-	for (; *text; text++)
-		if (!strncasecmp(text, part, length))
-			return true;
-	return false;
-}
-
 /* Whether a name is the device's number or part of its or its platform's name. */
 static bool is_wanted(const omt_cl_device *device, const omt_backend_info *info, const char *name)
 {
@@ -60,7 +50,7 @@ static bool is_wanted(const omt_cl_device *device, const omt_backend_info *info,
 	long number = strtol(name, &end, 10);
 	if (end != name && !*end)
 		return number == device->number;
-	return contains(info->device, name) || contains(info->platform, name);
+	return strcasestr(info->device, name) || strcasestr(info->platform, name);
 }
 
 /* ---- parts ---- */

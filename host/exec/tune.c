@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/median.h"
 #include "exec/device_entry.h"
 #include "exec/tune_work.h"
 
@@ -72,20 +73,6 @@ static omt_status may_go_on(const search *s, bool *go)
 
 /* ---- a race ---- */
 
-static int compare_real(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
-static double median(const double *values, size_t count)
-{
-	double sorted[REPEATS];
-	memcpy(sorted, values, count * sizeof *values);
-	qsort(sorted, count, sizeof *sorted, compare_real);
-	return count % 2 ? sorted[count / 2] : (sorted[count / 2 - 1] + sorted[count / 2]) / 2;
-}
-
 static void use(const search *s, const omt_cl_program *program)
 {
 	omt_cl_class_use(s->backend, s->class, program && program->program ? program : NULL);
@@ -108,9 +95,9 @@ static double ratio_of(search *s, const times *t, size_t repeats)
 			mine[r] = t->seconds[0][r][i];
 			ratios[r] = t->seconds[1][r][i] / mine[r];
 		}
-		log_sum += log(median(ratios, repeats));
+		log_sum += log(omt_median(ratios, repeats));
 		flops += s->work.calls[i].flops;
-		total_s += median(mine, repeats);
+		total_s += omt_median(mine, repeats);
 		timed++;
 	}
 	s->gflops = 1e-9 * flops / total_s;

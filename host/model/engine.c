@@ -32,7 +32,7 @@ static omt_matrices matrices_of(const omt_engine_options *options)
 	return i;
 }
 
-static omt_status check_options(const omt_engine_options *options, omt_error *err)
+omt_status omt_engine_options_check(const omt_engine_options *options, omt_error *err)
 {
 	const struct {
 		const char *name;
@@ -151,6 +151,23 @@ static int32_t cores_left(int32_t threads)
 	return cores > threads ? cores - threads : 1;
 }
 
+/* Compares the plan with every memory that the devices have. */
+static omt_status check_memory(const omt_model *model, const omt_engine_options *options,
+                               omt_exec **execs, int32_t count, omt_error *err)
+{
+	for (int32_t i = 0; i < count; i++) {
+		omt_backend_info info, other;
+		int32_t units = 1;
+		omt_exec_info(execs[i], &info);
+		for (int32_t j = 0; info.memory && j < count; j++) {
+			omt_exec_info(execs[j], &other);
+			units += j != i && other.memory == info.memory;
+		}
+		OMT_TRY(omt_memory_check(model, options, &info, units, err));
+	}
+	return OMT_OK;
+}
+
 omt_status omt_engine_open(const omt_model *model, const omt_engine_options *options,
                            omt_engine **engine, omt_error *err)
 {
@@ -161,16 +178,11 @@ omt_status omt_engine_open(const omt_model *model, const omt_engine_options *opt
 	if (!options)
 		options = &defaults;
 	*engine = NULL;
-	OMT_TRY(check_options(options, err));
+	OMT_TRY(omt_engine_options_check(options, err));
 	const omt_backend_options backend = {.device = options->device,
 	                                     .threads = cores_left(options->threads)};
 	OMT_TRY(omt_exec_open_all(options->backend, &backend, OMT_MAX_DEVICES, execs, &count, err));
-	omt_status status = OMT_OK;
-	for (int32_t i = 0; i < count && status == OMT_OK; i++) {
-		omt_backend_info info;
-		omt_exec_info(execs[i], &info);
-		status = omt_memory_check(model, options, &info, err);
-	}
+	omt_status status = check_memory(model, options, execs, count, err);
 	if (status != OMT_OK) {
 		while (count--)
 			omt_exec_close(execs[count]);
@@ -200,11 +212,6 @@ void omt_engine_close(omt_engine *engine)
 	for (int32_t i = engine->unit_count - 1; i >= 0; i--)
 		close_unit(&engine->units[i]);
 	free(engine);
-}
-
-const omt_model *omt_engine_model(const omt_engine *engine)
-{
-	return engine->model;
 }
 
 omt_exec *omt_engine_exec(omt_engine *engine)

@@ -6,7 +6,7 @@
 #include "model/sample.h"
 
 /* Gets the stages of a forward as they are made, as dense f32 [rows, cols] of the whole batch,
- * named as in goldens/expected/stages: "vision_patch_embed", "vision_block0",
+ * named as in tests/golden/data/expected/stages: "vision_patch_embed", "vision_block0",
  * "vision_merger_window_order", "vision_out", "audio_conv1_raw" ([frames, channels], before GELU),
  * "audio_conv2_raw", "audio_conv_out", "audio_layer0", "audio_out", "text_inputs_embeds",
  * "text_layer0", "text_final_norm", "pooled", "embedding". Costs a read each; NULL: none. */
@@ -20,7 +20,6 @@ typedef struct omt_tap {
 omt_status omt_engine_forward(omt_engine *engine, const omt_sample *samples, size_t count,
                               const omt_tap *tap, float *vectors, omt_error *err);
 
-const omt_model *omt_engine_model(const omt_engine *engine);
 omt_exec *omt_engine_exec(omt_engine *engine);
 
 #endif

@@ -46,7 +46,11 @@ struct omt_engine {
 	int32_t window; /* batches between the last one delivered and the last one packed */
 };
 
-/* As omt_engine_open, on `count` execs that are taken (also on failure). */
+/* OMT_BAD_ARGUMENT: a value is out of its range. */
+omt_status omt_engine_options_check(const omt_engine_options *options, omt_error *err);
+
+/* As omt_engine_open with options that were checked, on `count` execs that are taken (also on
+ * failure). */
 omt_status omt_engine_open_on(const omt_model *model, const omt_engine_options *options,
                               omt_exec **execs, int32_t count, omt_engine **engine, omt_error *err);
 

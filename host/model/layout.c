@@ -2,7 +2,13 @@
 
 #include <math.h>
 
-void omt_rotary_freqs_init(omt_rotary_freqs *freqs, int32_t dim, double theta)
+/* Angle tables: cos and sin of position * theta^(-2i / dim) for i < dim / 2. */
+typedef struct omt_rotary_freqs {
+	int32_t count;      /* dim / 2 */
+	float inverse[256]; /* theta^(-2i / dim) */
+} omt_rotary_freqs;
+
+static void init_freqs(omt_rotary_freqs *freqs, int32_t dim, double theta)
 {
 	freqs->count = dim / 2;
 	for (int32_t i = 0; i < freqs->count; i++)
@@ -21,7 +27,7 @@ void omt_rotary_text(const omt_text_config *config, const int32_t *positions, in
                      float *cosines, float *sines)
 {
 	omt_rotary_freqs freqs;
-	omt_rotary_freqs_init(&freqs, config->head_dim, config->rope_theta);
+	init_freqs(&freqs, config->head_dim, config->rope_theta);
 	for (int32_t token = 0; token < tokens; token++) {
 		int32_t axis = 0, section_end = config->mrope_section[0];
 		for (int32_t i = 0; i < freqs.count; i++) {
@@ -57,7 +63,7 @@ void omt_rotary_vision(const omt_vision_config *config, int32_t h, int32_t w, co
                        int32_t cell_count, float *cosines, float *sines)
 {
 	omt_rotary_freqs freqs; /* head_dim / 4 of them for each of the two axes */
-	omt_rotary_freqs_init(&freqs, config->head_dim / 2, 10000.0);
+	init_freqs(&freqs, config->head_dim / 2, 10000.0);
 	int32_t merge = config->merge, cols = w / merge, rows = h / merge;
 	size_t at = 0;
 	for (int32_t i = 0; i < cell_count; i++) {

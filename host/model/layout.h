@@ -2,19 +2,11 @@
  *
  * Everything here is integer or table work on the host; kernels know no positions (DESIGN.md). The
  * rules are those of transformers 4.52.4's Qwen2_5Omni get_rope_index(), get_window_index() and
- * rot_pos_emb(); goldens/tables has their values. */
+ * rot_pos_emb(); tests/golden/data/tables has their values. */
 #ifndef OMT_MODEL_LAYOUT_H
 #define OMT_MODEL_LAYOUT_H
 
 #include "model/config.h"
-
-/* Angle tables: cos and sin of position * theta^(-2i / dim) for i < dim / 2. */
-typedef struct omt_rotary_freqs {
-	int32_t count;      /* dim / 2 */
-	float inverse[256]; /* theta^(-2i / dim) */
-} omt_rotary_freqs;
-
-void omt_rotary_freqs_init(omt_rotary_freqs *freqs, int32_t dim, double theta);
 
 /* Text: cosines, sines [tokens, head_dim / 2]; entry i takes the position row (time, height, width)
  * that mrope_section assigns it to. positions: [3][tokens]. */

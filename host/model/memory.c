@@ -12,7 +12,8 @@ static void ignore(void *user, omt_op op, const void *args)
 }
 
 omt_status omt_memory_plan(const omt_model *model, const omt_engine_options *options,
-                           const omt_backend_info *info, omt_memory *memory, omt_error *err)
+                           const omt_backend_info *info, int32_t units, omt_memory *memory,
+                           omt_error *err)
 {
 	const omt_recorder recorder = {.op = ignore};
 	omt_engine_options quiet = *options;
@@ -26,6 +27,7 @@ omt_status omt_memory_plan(const omt_model *model, const omt_engine_options *opt
 	memory->largest = omt_exec_largest(exec);
 	for (size_t i = 0; i < engine->units[0].own.owned_count; i++)
 		memory->weights += engine->units[0].own.owned[i]->bytes;
+	memory->bytes += (size_t)(units - 1) * (memory->bytes - memory->weights);
 	omt_engine_close(engine);
 	return OMT_OK;
 }
@@ -38,14 +40,14 @@ bool omt_memory_fits(const omt_memory *memory, const omt_backend_info *info)
 
 /* The most tokens a batch that fit; 0: none do. */
 static int32_t find_tokens(const omt_model *model, const omt_engine_options *options,
-                           const omt_backend_info *info)
+                           const omt_backend_info *info, int32_t units)
 {
 	omt_engine_options fewer = *options;
 	int32_t fit = 0, high = options->max_tokens;
 	omt_memory memory;
 	for (int32_t low = LEAST_TOKENS; low < high;) {
 		fewer.max_tokens = low + (high - low) / 2;
-		if (omt_memory_plan(model, &fewer, info, &memory, NULL) == OMT_OK &&
+		if (omt_memory_plan(model, &fewer, info, units, &memory, NULL) == OMT_OK &&
 		    omt_memory_fits(&memory, info)) {
 			fit = fewer.max_tokens;
 			low = fit + 1;
@@ -57,23 +59,23 @@ static int32_t find_tokens(const omt_model *model, const omt_engine_options *opt
 }
 
 omt_status omt_memory_check(const omt_model *model, const omt_engine_options *options,
-                            const omt_backend_info *info, omt_error *err)
+                            const omt_backend_info *info, int32_t units, omt_error *err)
 {
 	omt_memory memory;
 	char advice[96] = "fewer tokens do not help";
-	OMT_TRY(omt_memory_plan(model, options, info, &memory, err));
+	OMT_TRY(omt_memory_plan(model, options, info, units, &memory, err));
 	if (omt_memory_fits(&memory, info))
 		return OMT_OK;
-	int32_t tokens = find_tokens(model, options, info);
+	int32_t tokens = find_tokens(model, options, info, units);
 	if (tokens)
 		snprintf(advice, sizeof advice, "max_tokens %d would fit", tokens);
 	if (info->memory_bytes && memory.bytes > info->memory_bytes)
 		return OMT_FAIL(err, LIMIT,
 		                "%s has %.3f GB of memory, %.3f GB are needed (weights %.3f GB, "
-		                "the rest for batches of %d tokens): %s",
+		                "the rest for batches of %d tokens, devices in it: %d): %s",
 		                info->device, (double)info->memory_bytes * 1e-9,
 		                (double)memory.bytes * 1e-9, (double)memory.weights * 1e-9,
-		                options->max_tokens, advice);
+		                options->max_tokens, units, advice);
 	return OMT_FAIL(err, LIMIT,
 	                "%s allocates %llu bytes at most, batches of %d tokens need a buffer of "
 	                "%zu: %s",

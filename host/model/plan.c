@@ -162,7 +162,7 @@ static json_t *line_json(const omt_plan_line *line, const omt_backend_info *info
 	                         (json_int_t)line->launches, "flops",
 	                         line->cost.flops * (double)line->launches, "bytes",
 	                         line->cost.bytes * (double)line->launches);
-	if (line->op == OMT_OP_gemm && info->tile_rows) {
+	if (OMT_CL_FOR_GEMMS >> line->op & 1 && info->tile_rows) {
 		int32_t m = line->scalars[0], n = line->scalars[1];
 		json_object_set_new(
 			json, "tiles",
@@ -231,6 +231,7 @@ omt_status omt_plan(const omt_model *model, const omt_plan_options *options, cha
 		return OMT_FAIL(err, BAD_ARGUMENT, "a plan needs items > 0 and sizes >= 0");
 	if (engine_options.batch_items < options->items)
 		engine_options.batch_items = options->items;
+	OMT_TRY(omt_engine_options_check(&engine_options, err));
 	OMT_TRY(find_device(&options->engine, &info, &speed, err));
 	OMT_TRY(omt_exec_open_recorder(&(omt_recorder){record, &plan}, &info, &exec, err));
 	OMT_GOTO(omt_engine_open_on(model, &engine_options, &exec, 1, &engine, err));

@@ -1,4 +1,4 @@
-/* verify_case.h - a line of an expected-values folder (goldens/expected/cases.jsonl) as inputs. */
+/* verify_case.h - a line of an expected-values folder (tests/golden/data/expected) as inputs. */
 #ifndef OMT_MODEL_VERIFY_CASE_H
 #define OMT_MODEL_VERIFY_CASE_H
 

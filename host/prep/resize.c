@@ -179,20 +179,27 @@ OMT_PATHS(weigh_row,
           (const omt_filter *filter, int32_t i, const uint8_t *from, size_t row, uint8_t *to),
           (filter, i, from, row, to))
 
+typedef uint8_t lanes __attribute__((vector_size(16)));
+
+/* Lanes of two vectors by their numbers; GCC before 12 only has a builtin of its own. */
+#if defined(__clang__) || __GNUC__ >= 12
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (lanes){__VA_ARGS__})
+#endif
+
 /* 16 x 16 bytes, rows `in` apart to columns `out` apart: four rounds of interleaving. */
 OMT_HOT void transpose_16(const uint8_t *from, size_t in, uint8_t *to, size_t out)
 {
-	typedef uint8_t lanes __attribute__((vector_size(16)));
 	lanes a[16], b[16];
 	for (size_t i = 0; i < 16; i++)
 		memcpy(&a[i], from + i * in, sizeof *a);
 	for (int round = 0; round < 4; round++) {
 		for (size_t i = 0; i < 8; i++) {
-			b[2 * i] = __builtin_shufflevector(a[i], a[i + 8], 0, 16, 1, 17, 2, 18, 3,
-			                                   19, 4, 20, 5, 21, 6, 22, 7, 23);
-			b[2 * i + 1] =
-				__builtin_shufflevector(a[i], a[i + 8], 8, 24, 9, 25, 10, 26, 11,
-			                                27, 12, 28, 13, 29, 14, 30, 15, 31);
+			b[2 * i] = SHUFFLE(a[i], a[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21,
+			                   6, 22, 7, 23);
+			b[2 * i + 1] = SHUFFLE(a[i], a[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28,
+			                       13, 29, 14, 30, 15, 31);
 		}
 		memcpy(a, b, sizeof a);
 	}

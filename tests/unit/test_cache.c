@@ -166,8 +166,8 @@ static omt_packed *listed(omt_weights **weights, int32_t panel)
 {
 	omt_packed *packed;
 	cr_assert_eq(omt_weights_open(scratch_folder, weights, &err), OMT_OK, "%s", err.text);
-	cr_assert_eq(omt_packed_new(*weights, scratch_folder, scratch_folder, panel, false, &packed,
-	                            &err),
+	cr_assert_eq(omt_packed_new(*weights, scratch_folder, scratch_folder, panel, "int8",
+	                            &packed, &err),
 	             OMT_OK, "%s", err.text);
 	cr_assert_eq(omt_packed_list(packed, "a", A_BYTES, &err), OMT_OK);
 	cr_assert_eq(omt_packed_list(packed, "b", B_BYTES, &err), OMT_OK);

@@ -1,6 +1,6 @@
 /* The plan is what is allocated, and what does not fit is refused before anything is. */
 #include "base/json.h"
-#include "model/engine.h"
+#include "model/memory.h"
 #include "tests/unit/scratch.h"
 
 #define TINY "tests/golden/data/tiny"
@@ -29,15 +29,21 @@ static void end(void)
 
 TestSuite(memory, .init = begin, .fini = end);
 
-static json_int_t planned(const omt_engine_options *options)
+static json_t *plan_of(const omt_engine_options *options)
 {
 	omt_plan_options wanted = {.engine = *options, .text_tokens = 8, .items = 1};
 	char *text;
 	cr_assert_eq(omt_plan(model, &wanted, &text, &err), OMT_OK, "%s", err.text);
 	json_t *plan = json_loads(text, 0, NULL);
+	omt_free(text);
+	return plan;
+}
+
+static json_int_t planned(const omt_engine_options *options)
+{
+	json_t *plan = plan_of(options);
 	json_int_t bytes = json_integer_value(json_object_get(plan, "memory_bytes"));
 	json_decref(plan);
-	omt_free(text);
 	return bytes;
 }
 
@@ -94,4 +100,46 @@ Test(memory, what_does_not_fit)
 	cr_expect_eq(opened(&options, &bytes), OMT_LIMIT);
 	setenv("OMT_MAX_ALLOC_BYTES", "much", 1);
 	cr_expect_eq(opened(&options, &bytes), OMT_BAD_ARGUMENT);
+}
+
+/* Devices in one memory: the weights once, all else for each. */
+Test(memory, several_in_one_memory)
+{
+	omt_backend_info info = {.device = "parts", .panel = 1};
+	omt_memory one, two;
+	omt_engine_options options;
+	omt_engine_options_init(&options);
+	cr_assert_eq(omt_memory_plan(model, &options, &info, 1, &one, &err), OMT_OK);
+	cr_assert_eq(omt_memory_plan(model, &options, &info, 2, &two, &err), OMT_OK);
+	cr_expect_eq(two.weights, one.weights);
+	cr_expect_eq(two.bytes - two.weights, 2 * (one.bytes - one.weights));
+	info.memory_bytes = two.bytes;
+	cr_expect_eq(omt_memory_check(model, &options, &info, 2, &err), OMT_OK);
+	info.memory_bytes--;
+	cr_expect_eq(omt_memory_check(model, &options, &info, 1, &err), OMT_OK);
+	cr_expect_eq(omt_memory_check(model, &options, &info, 2, &err), OMT_LIMIT);
+}
+
+/* Products of every kind of weights are planned in tiles, nothing else is. */
+Test(memory, tiles)
+{
+	static const char *const weights[] = {"stored", "int8", "bf16"};
+	omt_engine_options options;
+	omt_engine_options_init(&options);
+	options.backend = "opencl";
+	for (size_t i = 0; i < 3; i++) {
+		options.weights = weights[i];
+		json_t *plan = plan_of(&options), *line;
+		size_t at, products = 0;
+		json_array_foreach(json_object_get(plan, "ops"), at, line)
+		{
+			const char *op = json_string_value(json_object_get(line, "op"));
+			const bool product = !strncmp(op, "gemm", 4);
+			products += product;
+			cr_expect_eq(json_integer_value(json_object_get(line, "tiles")) > 0,
+			             product, "%s: %s", weights[i], op);
+		}
+		cr_expect_gt(products, 0);
+		json_decref(plan);
+	}
 }

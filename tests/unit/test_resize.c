@@ -184,3 +184,32 @@ Test(resize, paths_give_the_same_bits)
 		check_paths("pil", omt_resize_pil, s);
 	}
 }
+
+/* f32: every path gives the generic one's bits. */
+Test(resize, f32_paths_give_the_same_bits)
+{
+	for (int i = 0; i < 30; i++) {
+		sizes s = {1 + random_below(60), 1 + random_below(60), 1 + random_below(60),
+		           1 + random_below(60)};
+		size_t in_bytes = (size_t)s.height * (size_t)s.width * 3;
+		size_t bytes = (size_t)s.out_height * (size_t)s.out_width * 3 * sizeof(float);
+		uint8_t *in = malloc(in_bytes);
+		float *wanted = malloc(bytes), *out = malloc(bytes);
+		for (size_t j = 0; j < in_bytes; j++)
+			in[j] = (uint8_t)random_below(256);
+		omt_cpu_take(OMT_CPU_GENERIC);
+		omt_resize_f32(in, s.height, s.width, 3, s.out_height, s.out_width, wanted, NULL);
+		EACH_PATH(path)
+		{
+			memset(out, 0, bytes);
+			cr_assert_eq(omt_resize_f32(in, s.height, s.width, 3, s.out_height,
+			                            s.out_width, out, NULL),
+			             OMT_OK);
+			cr_expect_arr_eq(out, wanted, bytes, "%dx%d to %dx%d on %s", s.height,
+			                 s.width, s.out_height, s.out_width, omt_cpu_name(path));
+		}
+		free(in);
+		free(wanted);
+		free(out);
+	}
+}

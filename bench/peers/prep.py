@@ -8,7 +8,9 @@ them, then WhisperFeatureExtractor. Media are made in FOLDER from Debian's packa
 tuxpaint-stamps-default, phrases of asterisk-core-sounds-en-wav one after the other.
 
 A line of JSON a file: medians of the rounds in milliseconds, ours and theirs, and their ratio; from
-the file, and from decoded RGB or samples at 16 kHz on. OMT_CPU=avx2 or generic sets our code path."""
+the file, and from decoded RGB or samples at 16 kHz on. Both end with normalised f32 patches: ours
+are cut on the device (patches_ms, PoCL on one core), which counts as preparation here. OMT_CPU=avx2
+or generic sets our code path."""
 import json
 import math
 import os
@@ -155,7 +157,7 @@ def measure(program, checkpoint, reference, kind, path, rounds, repeats):
             once = [measure_reference(reference, kind, path, which) for _ in range(repeats)]
             times.append([statistics.median(part) for part in zip(*once)])
     mine = {key: statistics.median(line[key] for line in ours)
-            for key in ("ms", "decode_ms", "prep_ms")}
+            for key in ("ms", "decode_ms", "pixels_ms", "patches_ms", "prep_ms")}
     record = {"kind": kind, "file": path.name, "cpu": ours[0]["cpu"],
               **{key: round(value, 3) for key, value in mine.items()}}
     for which, times in theirs.items():

@@ -89,6 +89,14 @@ static uint8_t component(const AVPixFmtDescriptor *format, int c, uint16_t value
 	return (uint8_t)(depth >= 8 ? value >> (depth - 8) : value * 255 / ((1 << depth) - 1));
 }
 
+/* Rows of `pixel` bytes a pixel, close together. */
+static void copy_rows(const AVFrame *frame, size_t pixel, uint8_t *to)
+{
+	const size_t dense = (size_t)frame->width * pixel;
+	for (int y = 0; y < frame->height; y++, to += dense)
+		memcpy(to, frame->data[0] + (ptrdiff_t)y * frame->linesize[0], dense);
+}
+
 static bool convert_plain(const AVFrame *frame, const AVPixFmtDescriptor *format, uint8_t *rgba)
 {
 	bool grey = format->nb_components <= 2;
@@ -167,12 +175,18 @@ omt_status omt_convert_picture(const omt_demux *demux, const AVFrame *frame, boo
 {
 	const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(frame->format);
 	size_t pixels = (size_t)frame->width * (size_t)frame->height;
-	uint8_t *rgba = malloc(4 * pixels);
 	bool done = true;
+	if (frame->format == AV_PIX_FMT_RGB24) {
+		copy_rows(frame, 3, rgb);
+		return OMT_OK;
+	}
+	uint8_t *rgba = malloc(4 * pixels);
 	if (!rgba)
 		return OMT_FAIL(err, NO_MEMORY, "%s: %zu pixels", demux->path, pixels);
 	if (frame->format == AV_PIX_FMT_PAL8)
 		convert_palette(frame, rgba);
+	else if (frame->format == AV_PIX_FMT_RGBA)
+		copy_rows(frame, 4, rgba);
 	else if (omt_webp_is(demux) && format->log2_chroma_w)
 		omt_webp_convert(frame, rgba);
 	else if (is_plain(format))

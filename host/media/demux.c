@@ -11,7 +11,8 @@
 
 #include <libavutil/avstring.h>
 
-#define IO_BUFFER 65536
+#define IO_BUFFER  65536
+#define WAV_PACKET 16384
 
 omt_status omt_av_fail(const omt_demux *demux, const char *what, int code, omt_error *err)
 {
@@ -142,19 +143,53 @@ static omt_status find_format(const omt_demux *demux, const AVInputFormat **foun
 	return OMT_OK;
 }
 
-/* Reads what the header leaves out; its decoders have to keep the limits, too. */
-static int find_streams(const omt_demux *demux)
+/* The decoders that FFmpeg opens here have to keep the limits, too. */
+omt_status omt_demux_examine(omt_demux *demux, omt_error *err)
 {
 	unsigned count = demux->format->nb_streams;
 	AVDictionary **options = av_calloc(count + 1, sizeof *options);
 	if (!options)
-		return AVERROR(ENOMEM);
+		return OMT_FAIL(err, NO_MEMORY, "%s", demux->path);
 	for (unsigned i = 0; i < count; i++)
 		av_dict_set_int(&options[i], "max_pixels", demux->max_pixels, 0);
 	int code = avformat_find_stream_info(demux->format, options);
 	for (unsigned i = 0; i < count; i++)
 		av_dict_free(&options[i]);
 	av_free(options);
+	return code < 0 ? omt_av_fail(demux, "no streams", code, err) : OMT_OK;
+}
+
+/* Whether the header says all that decoding needs. To find out more FFmpeg would decode the
+ * picture, or probe and decode the first seconds of the sound, to throw them away. */
+static bool is_known(const AVFormatContext *format)
+{
+	const char *name = format->iformat->name;
+	if (format->nb_streams != 1)
+		return false;
+	if (!strcmp(name, "png_pipe") || !strcmp(name, "jpeg_pipe"))
+		return true;
+	const AVCodecParameters *sound = format->streams[0]->codecpar;
+	if (sound->codec_type != AVMEDIA_TYPE_AUDIO || sound->sample_rate < 1 ||
+	    sound->ch_layout.nb_channels < 1)
+		return false;
+	const bool pcm = sound->codec_id >= AV_CODEC_ID_FIRST_AUDIO &&
+	                 sound->codec_id < AV_CODEC_ID_ADPCM_IMA_QT;
+	return (!strcmp(name, "wav") && pcm) ||
+	       (!strcmp(name, "flac") && sound->codec_id == AV_CODEC_ID_FLAC);
+}
+
+/* avformat_open_input() with our options; on failure FFmpeg frees the context. */
+static int open_input(omt_demux *demux, const AVInputFormat *found)
+{
+	AVDictionary *options = NULL;
+	if (!strcmp(found->name, "wav")) {
+		/* A packet of the default, 4096 bytes, costs more than the samples in it. */
+		av_dict_set_int(&options, "max_size", WAV_PACKET, 0);
+		/* One packet, not 32, is searched for other codecs in PCM's clothes. */
+		demux->format->max_probe_packets = 0;
+	}
+	int code = avformat_open_input(&demux->format, NULL, found, &options);
+	av_dict_free(&options);
 	return code;
 }
 
@@ -174,23 +209,27 @@ static omt_status open_format(omt_demux *demux, omt_error *err)
 		return OMT_FAIL(err, NO_MEMORY, "%s", demux->path);
 	demux->format->pb = demux->io;
 	demux->format->io_open = refuse_open;
-	/* On failure FFmpeg frees the context. */
-	int code = avformat_open_input(&demux->format, NULL, found, NULL);
+	int code = open_input(demux, found);
 	if (code < 0)
 		return omt_av_fail(demux, "broken header", code, err);
-	/* Of a PNG it would decode the picture, to throw it away. */
-	if (!strcmp(found->name, "png_pipe"))
+	if (is_known(demux->format)) {
+		/* Samples are what the header says, as for libsndfile, whatever they look like. */
+		demux->format->audio_codec_id = demux->format->streams[0]->codecpar->codec_id;
 		return OMT_OK;
-	code = find_streams(demux);
-	if (code < 0)
-		return omt_av_fail(demux, "no streams", code, err);
-	return OMT_OK;
+	}
+	return omt_demux_examine(demux, err);
 }
 
 static omt_status check_duration(const omt_demux *demux, double max_seconds, omt_error *err)
 {
-	double seconds = (double)demux->format->duration / AV_TIME_BASE;
-	if (demux->format->duration != AV_NOPTS_VALUE && max_seconds > 0 && seconds > max_seconds)
+	const AVFormatContext *format = demux->format;
+	double seconds = -1;
+	if (format->duration != AV_NOPTS_VALUE)
+		seconds = (double)format->duration / AV_TIME_BASE;
+	else if (is_known(format) && format->streams[0]->duration != AV_NOPTS_VALUE)
+		seconds = (double)format->streams[0]->duration *
+		          av_q2d(format->streams[0]->time_base);
+	if (max_seconds > 0 && seconds > max_seconds)
 		return OMT_FAIL(err, LIMIT, "%s: %.3f seconds, the limit is %.3f (max_seconds)",
 		                demux->path, seconds, max_seconds);
 	return OMT_OK;

@@ -28,6 +28,10 @@ void omt_demux_close(omt_demux *demux);
 /* Back to the first packet. */
 omt_status omt_demux_rewind(omt_demux *demux, omt_error *err);
 
+/* Reads and decodes as much as it takes to know all of the streams. Opening does so but for PNG,
+ * JPEG, FLAC and PCM in WAV, whose headers do: of the pictures the size is not known then. */
+omt_status omt_demux_examine(omt_demux *demux, omt_error *err);
+
 /* The best stream of a type, -1: none. */
 int omt_demux_stream(const omt_demux *demux, enum AVMediaType type);
 

@@ -17,7 +17,7 @@ typedef struct omt_jpeg {
 	const omt_demux *demux;
 	const omt_limits *limits;
 	omt_image *image;
-	uint8_t *line; /* as stored */
+	uint8_t *line; /* grey or CMYK, as stored */
 	jmp_buf jump;
 	char text[JMSG_LENGTH_MAX];
 } omt_jpeg;
@@ -53,14 +53,12 @@ static int scale_255(int x, int y)
 	return ((product >> 8) + product) >> 8;
 }
 
-/* A line of stored values to RGB, in place of three bytes a pixel. */
+/* A line of grey or CMYK to RGB. */
 static void convert_line(const uint8_t *line, int channels, size_t width, uint8_t *rgb)
 {
 	for (size_t x = 0; x < width; x++, line += channels, rgb += 3) {
 		if (channels == 1) {
 			rgb[0] = rgb[1] = rgb[2] = line[0];
-		} else if (channels == 3) {
-			memcpy(rgb, line, 3);
 		} else { /* CMYK, stored inverted */
 			for (int c = 0; c < 3; c++)
 				rgb[c] = (uint8_t)(line[3] - scale_255(255 - line[c], line[3]));
@@ -92,14 +90,17 @@ static omt_status decode(omt_jpeg *in, omt_error *err)
 	image->width = (int32_t)width;
 	image->height = (int32_t)height;
 	image->data = malloc(width * height * 3);
-	in->line = malloc(width * (size_t)channels);
-	if (!image->data || !in->line)
+	/* RGB is decoded where it stays. */
+	in->line = channels == 3 ? NULL : malloc(width * (size_t)channels);
+	if (!image->data || (channels != 3 && !in->line))
 		return OMT_FAIL(err, NO_MEMORY, "%s: %zu x %zu pixels", in->demux->path, width,
 		                height);
 	while (info->output_scanline < height) {
 		uint8_t *to = image->data + (size_t)info->output_scanline * width * 3;
-		(void)jpeg_read_scanlines(info, &in->line, 1);
-		convert_line(in->line, channels, width, to);
+		JSAMPROW row = in->line ? in->line : to;
+		(void)jpeg_read_scanlines(info, &row, 1);
+		if (in->line)
+			convert_line(in->line, channels, width, to);
 	}
 	return OMT_OK;
 }

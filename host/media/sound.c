@@ -111,7 +111,8 @@ static omt_status take_mean(omt_sound_reader *in, const AVFrame *frame, omt_erro
 		                av_get_sample_fmt_name(frame->format));
 	OMT_TRY(grow(in, &in->mean, &in->room, in->count + frame->nb_samples, err));
 	OMT_TRY(grow(in, &in->channel, &in->channel_room, frame->nb_samples, err));
-	float *mean = in->mean + in->count, *channel = in->channel;
+	/* One channel is its own mean. */
+	float *mean = in->mean + in->count, *channel = channels > 1 ? in->channel : mean;
 	memset(mean, 0, count * sizeof *mean);
 	for (size_t c = 0; c < channels; c++) {
 		const uint8_t *data =
@@ -125,10 +126,10 @@ static omt_status take_mean(omt_sound_reader *in, const AVFrame *frame, omt_erro
 			                in->demux->path, (long long)in->count + (long long)bad);
 		if (in->s16)
 			round_s16(channel, count);
-		for (size_t i = 0; i < count; i++)
+		for (size_t i = 0; channels > 1 && i < count; i++)
 			mean[i] += channel[i];
 	}
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; channels > 1 && i < count; i++)
 		mean[i] /= (float)channels;
 	in->count += frame->nb_samples;
 	return OMT_OK;

@@ -80,6 +80,8 @@ omt_status omt_video_open(const char *path, const omt_limits *limits, omt_video 
 		goto done;
 	}
 	const AVCodecParameters *size = video->demux.format->streams[video->stream]->codecpar;
+	if (size->width < 1) /* a single picture */
+		OMT_GOTO(omt_demux_examine(&video->demux, err));
 	video->info.width = size->width;
 	video->info.height = size->height;
 	video->info.has_audio = omt_demux_stream(&video->demux, AVMEDIA_TYPE_AUDIO) >= 0;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "prep/prep.h"
 
 /* Limits of qwen_omni_utils' loader, in pixels. */
@@ -52,7 +53,7 @@ static void give(const omt_prep_config *config, int32_t frames, int32_t height, 
 
 /* ---- pictures ----------------------------------------------------------------------------- */
 
-/* Resizes *in (freed when it was made here) to the size that the limits ask for. */
+/* Resizes *in to the size that the limits ask for. */
 static omt_status fit_image(int32_t factor, double least, double most, bool processor,
                             const omt_image *in, omt_image *out, omt_error *err)
 {
@@ -89,6 +90,37 @@ omt_status omt_prep_image(const omt_prep_config *config, const omt_limits *limit
 
 /* ---- clips -------------------------------------------------------------------------------- */
 
+/* To 8 bits, half to even: adding and taking away 1.5 * 2^23 rounds to an integer. */
+OMT_HOT void to_bytes_body(const float *from, size_t count, uint8_t *to)
+{
+	const float magic = 12582912.0f;
+	for (size_t i = 0; i < count; i++) {
+		float value = (from[i] + magic) - magic;
+		value = value < 0 ? 0 : value;
+		to[i] = (uint8_t)(value > 255 ? 255 : value);
+	}
+}
+OMT_PATHS(to_bytes, (const float *from, size_t count, uint8_t *to), (from, count, to))
+
+/* RGB values to normalised ones, in place; `period` values at a time. */
+OMT_HOT void normalise_body(const omt_prep_config *config, float *values, size_t count)
+{
+	enum { period = 48 };
+	float mean[period], deviation[period];
+	size_t i = 0;
+	for (size_t c = 0; c < period; c++) {
+		mean[c] = config->mean[c % 3] * 255.0f;
+		deviation[c] = config->deviation[c % 3] * 255.0f;
+	}
+	for (; i + period <= count; i += period)
+		for (size_t c = 0; c < period; c++)
+			values[i + c] = (values[i + c] - mean[c]) / deviation[c];
+	for (size_t c = 0; i < count; i++, c++)
+		values[i] = (values[i] - mean[c]) / deviation[c];
+}
+OMT_PATHS(normalise, (const omt_prep_config *config, float *values, size_t count),
+          (config, values, count))
+
 /* The model card's first resize: frames enlarged or reduced to the loader's limits, back to 8 bits.
  * Given, free(). */
 static omt_status first_resize(const omt_clip *clip, int32_t factor, omt_frames *out,
@@ -102,25 +134,18 @@ static omt_status first_resize(const omt_clip *clip, int32_t factor, omt_frames 
 	                         &out->height, &out->width, err));
 	size_t in_size = (size_t)clip->height * (size_t)clip->width * 3;
 	size_t out_size = (size_t)out->height * (size_t)out->width * 3;
-	float *source = malloc(in_size * sizeof *source);
 	float *resized = malloc(out_size * sizeof *resized);
 	omt_status status = OMT_OK;
 	out->u8 = *data = malloc(out_size * (size_t)clip->count);
-	if (!source || !resized || !*data)
+	if (!resized || !*data)
 		status = OMT_FAIL(err, NO_MEMORY, "%d frames of %d x %d", clip->count, out->width,
 		                  out->height);
 	for (size_t frame = 0; status == OMT_OK && frame < (size_t)clip->count; frame++) {
-		for (size_t i = 0; i < in_size; i++)
-			source[i] = (float)clip->data[frame * in_size + i];
-		status = omt_resize_f32(source, clip->height, clip->width, 3, out->height,
-		                        out->width, resized, err);
-		for (size_t i = 0; status == OMT_OK && i < out_size; i++) {
-			float rounded = rintf(resized[i]);
-			rounded = rounded < 0 ? 0 : rounded > 255 ? 255 : rounded;
-			(*data)[frame * out_size + i] = (uint8_t)rounded;
-		}
+		status = omt_resize_f32(clip->data + frame * in_size, clip->height, clip->width, 3,
+		                        out->height, out->width, resized, err);
+		if (status == OMT_OK)
+			to_bytes(resized, out_size, *data + frame * out_size);
 	}
-	free(source);
 	free(resized);
 	if (status != OMT_OK)
 		free(*data);
@@ -134,23 +159,16 @@ static omt_status last_resize(const omt_frames *in, bool to_f32, int32_t height,
 {
 	size_t in_size = (size_t)in->height * (size_t)in->width * 3;
 	size_t out_size = (size_t)height * (size_t)width * 3;
-	float *source = to_f32 ? malloc(in_size * sizeof *source) : NULL;
 	omt_status status = OMT_OK;
-	if (to_f32 && !source)
-		return OMT_FAIL(err, NO_MEMORY, "a frame of %d x %d", in->width, in->height);
 	for (size_t frame = 0; status == OMT_OK && frame < (size_t)in->count; frame++) {
 		const uint8_t *from = in->u8 + frame * in_size;
-		if (!to_f32) {
+		if (to_f32)
+			status = omt_resize_f32(from, in->height, in->width, 3, height, width,
+			                        (float *)out + frame * out_size, err);
+		else
 			status = omt_resize_u8(from, in->height, in->width, 3, height, width,
 			                       (uint8_t *)out + frame * out_size, err);
-			continue;
-		}
-		for (size_t i = 0; i < in_size; i++)
-			source[i] = (float)from[i];
-		status = omt_resize_f32(source, in->height, in->width, 3, height, width,
-		                        (float *)out + frame * out_size, err);
 	}
-	free(source);
 	return status;
 }
 
@@ -177,8 +195,8 @@ omt_status omt_prep_clip(const omt_prep_config *config, const omt_limits *limits
 		goto done;
 	}
 	OMT_GOTO(last_resize(&frames, twice, height, width, last, err));
-	for (size_t i = 0; twice && i < values; i++)
-		((float *)last)[i] = normalised(config, (int32_t)(i % 3), ((float *)last)[i]);
+	if (twice)
+		normalise(config, last, values);
 	give(config, frames.count, height, width, twice, last, patches);
 	last = NULL;
 	patches->seconds_per_grid = config->temporal_patch_size / limits->fps;

@@ -60,8 +60,8 @@ omt_status omt_frame_indices(const omt_limits *limits, const omt_clip_info *info
  * u8: PIL's: 8-bit fixed-point weights, horizontal pass first, each pass rounded to 8 bits. */
 omt_status omt_resize_pil(const uint8_t *in, int32_t height, int32_t width, int32_t channels,
                           int32_t out_height, int32_t out_width, uint8_t *out, omt_error *err);
-/* f32: torch's upsample_bicubic2d_aa: float weights, no rounding. */
-omt_status omt_resize_f32(const float *in, int32_t height, int32_t width, int32_t channels,
+/* f32: torch's upsample_bicubic2d_aa of 8-bit values as floats: float weights, no rounding. */
+omt_status omt_resize_f32(const uint8_t *in, int32_t height, int32_t width, int32_t channels,
                           int32_t out_height, int32_t out_width, float *out, omt_error *err);
 /* torchvision v2's native uint8 bicubic (ATen's upsample_bicubic2d_aa uint8 kernel). */
 omt_status omt_resize_u8(const uint8_t *in, int32_t height, int32_t width, int32_t channels,

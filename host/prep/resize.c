@@ -381,60 +381,92 @@ omt_status omt_resize_u8(const uint8_t *in, int32_t height, int32_t width, int32
 	return done ? OMT_OK : no_memory(out_height, out_width, err);
 }
 
-/* ATen's loop is compiled to fused multiply-adds; a product and sum in f64, rounded in every step,
- * gives the same without the hardware. */
-static inline void sum_f32(const float *from, size_t step, const double *weights, int32_t count,
-                           float *sums, size_t n)
-{
-	for (size_t c = 0; c < n; c++)
-		sums[c] = from[c] * (float)weights[0];
-	for (int32_t j = 1; j < count; j++) {
-		from += step;
-		for (size_t c = 0; c < n; c++)
-			sums[c] = (float)((double)from[c] * weights[j] + (double)sums[c]);
+/* ---- f32 ---------------------------------------------------------------------------------- */
+
+/* to[n]: weighted sums of n neighbouring values, whose samples are `step` apart. ATen's loop is
+ * compiled to fused multiply-adds; a product and sum in f64, rounded in every step, gives the same
+ * without the hardware. */
+#define SUM(name, type)                                                                            \
+	OMT_HOT void name(const type *from, size_t step, const double *weights, int32_t count,     \
+	                  float *to, size_t n)                                                     \
+	{                                                                                          \
+		float sums[BLOCK];                                                                 \
+		OMT_VECTOR_LOOP                                                                    \
+		for (size_t c = 0; c < n; c++)                                                     \
+			sums[c] = (float)from[c] * (float)weights[0];                              \
+		for (int32_t j = 1; j < count; j++) {                                              \
+			from += step;                                                              \
+			OMT_VECTOR_LOOP                                                            \
+			for (size_t c = 0; c < n; c++)                                             \
+				sums[c] = (float)((double)from[c] * weights[j] + (double)sums[c]); \
+		}                                                                                  \
+		memcpy(to, sums, n * sizeof *to);                                                  \
 	}
-}
+SUM(sum_u8, uint8_t)
+SUM(sum_f32, float)
+#undef SUM
 
-static void pass_f32(const omt_filter *filter, const float *in, float *out, int32_t lines,
-                     size_t in_line, size_t out_line, size_t step, size_t unit)
+/* As weigh_across; sums: LINES x out_row floats. */
+OMT_HOT void sum_across_body(const omt_filter *filter, const uint8_t *in, size_t in_row,
+                             size_t lines, size_t unit, uint8_t *turned, float *sums, float *out)
 {
-	for (int32_t line = 0; line < lines; line++)
-		for (int32_t i = 0; i < filter->outputs; i++) {
-			const float *from =
-				in + (size_t)line * in_line + (size_t)filter->first[i] * step;
-			const double *weights = filter->weights + (size_t)i * (size_t)filter->taps;
-			int32_t count = filter->count[i];
-			float *to = out + (size_t)line * out_line + (size_t)i * step;
-			for (size_t c = 0; c < unit; c += BLOCK) {
-				size_t n = unit - c < BLOCK ? unit - c : BLOCK;
-				if (n == BLOCK)
-					sum_f32(from + c, step, weights, count, to + c, BLOCK);
-				else if (n == 3)
-					sum_f32(from + c, step, weights, count, to + c, 3);
-				else
-					sum_f32(from + c, step, weights, count, to + c, n);
-			}
-		}
+	const size_t out_row = (size_t)filter->outputs * unit, step = unit * LINES;
+	transpose(in, in_row, lines, in_row, turned, LINES);
+	for (size_t i = 0; i < (size_t)filter->outputs; i++)
+		for (size_t c = 0; c < step; c += LINES)
+			sum_u8(turned + (size_t)filter->first[i] * step + c, step,
+			       filter->weights + i * (size_t)filter->taps, filter->count[i],
+			       sums + i * step + c, LINES);
+	for (size_t i = 0; i < out_row; i += LINES)
+		for (size_t line = 0; line < lines; line++)
+			for (size_t k = i; k < i + LINES && k < out_row; k++)
+				out[line * out_row + k] = sums[k * LINES + line];
 }
+OMT_PATHS(sum_across,
+          (const omt_filter *filter, const uint8_t *in, size_t in_row, size_t lines, size_t unit,
+           uint8_t *turned, float *sums, float *out),
+          (filter, in, in_row, lines, unit, turned, sums, out))
 
-omt_status omt_resize_f32(const float *in, int32_t height, int32_t width, int32_t channels,
+/* One row of the vertical pass. */
+OMT_HOT void sum_row_body(const omt_filter *filter, size_t i, const float *in, size_t row,
+                          float *to)
+{
+	const float *from = in + (size_t)filter->first[i] * row;
+	const double *weights = filter->weights + i * (size_t)filter->taps;
+	size_t c = 0;
+	for (; c + LINES <= row; c += LINES)
+		sum_f32(from + c, row, weights, filter->count[i], to + c, LINES);
+	if (c < row)
+		sum_f32(from + c, row, weights, filter->count[i], to + c, row - c);
+}
+OMT_PATHS(sum_row, (const omt_filter *filter, size_t i, const float *in, size_t row, float *to),
+          (filter, i, in, row, to))
+
+omt_status omt_resize_f32(const uint8_t *in, int32_t height, int32_t width, int32_t channels,
                           int32_t out_height, int32_t out_width, float *out, omt_error *err)
 {
-	size_t unit = (size_t)channels;
-	size_t in_row = (size_t)width * unit, out_row = (size_t)out_width * unit;
+	const size_t unit = (size_t)channels, rows = (size_t)height;
+	const size_t in_row = (size_t)width * unit, out_row = (size_t)out_width * unit;
 	omt_filter across = {0}, down = {0};
 	if (height == out_height && width == out_width) {
-		memcpy(out, in, (size_t)height * in_row * sizeof *out);
+		for (size_t i = 0; i < rows * in_row; i++)
+			out[i] = (float)in[i];
 		return OMT_OK;
 	}
-	float *middle = malloc((size_t)height * out_row * sizeof *middle);
-	bool done = middle && filter_make(&across, width, out_width, true) &&
+	float *middle = malloc(rows * out_row * sizeof *middle);
+	float *sums = malloc(LINES * out_row * sizeof *sums);
+	uint8_t *turned = malloc(LINES * in_row);
+	bool done = middle && sums && turned && filter_make(&across, width, out_width, true) &&
 	            filter_make(&down, height, out_height, true);
-	if (done) {
-		pass_f32(&across, in, middle, height, in_row, out_row, unit, unit);
-		pass_f32(&down, middle, out, 1, 0, 0, out_row, out_row);
-	}
+	for (size_t row = 0; done && row < rows; row += LINES)
+		sum_across(&across, in + row * in_row, in_row,
+		           rows - row < LINES ? rows - row : LINES, unit, turned, sums,
+		           middle + row * out_row);
+	for (size_t i = 0; done && i < (size_t)out_height; i++)
+		sum_row(&down, i, middle, out_row, out + i * out_row);
 	free(middle);
+	free(sums);
+	free(turned);
 	filter_free(&across);
 	filter_free(&down);
 	return done ? OMT_OK : no_memory(out_height, out_width, err);

@@ -9,7 +9,7 @@
 
 #define DATA "tests/golden/data/"
 
-enum { BATCH = 3, BATCHES = 40, ITEMS = BATCH * BATCHES, SINK_MS = 3 };
+enum { BATCH = 3, BATCHES = 40, ITEMS = BATCH * BATCHES, SINK_MS = 1 };
 
 /* Every batch is of these, hence takes the same time. */
 static const struct {

@@ -134,16 +134,13 @@ AS_BUILT := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE
 bench-peers:
 	bench/peers/setup.sh $(PEERS)
 
+# Text, then pictures and sound, 10 minutes; MODEL_PARTS=media BENCH_ARGS="--part audio": one part.
+MODEL_PARTS ?= text media
 bench-model: $B/bench_layers $B/omnitile
 	@mkdir -p build/bench-model
-	@$(PEERS)/v/bin/python bench/peers/text.py $(PEERS) $B/omnitile $< build/bench-model \
-		$(BENCH_ARGS)
-
-# Tunes the shipped entries of configs/devices/ (bench/tune.sh) and builds them in.
-.PHONY: tune
-tune: $B/omnitile $B/avx2_only.so
-	bench/tune.sh $B $(CLASSES)
-	@$(MAKE) --no-print-directory all
+	@for part in $(MODEL_PARTS); do env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE \
+		$(PEERS)/v/bin/python bench/peers/$$part.py $(PEERS) $B/omnitile $< \
+		build/bench-model $(BENCH_ARGS) || exit 1; done
 
 bench-gemm: $B/bench_gemm
 	@$(AS_BUILT) $< $(BENCH_ARGS)

@@ -138,7 +138,7 @@ bench-peers:
 MODEL_PARTS ?= text media
 bench-model: $B/bench_layers $B/omnitile
 	@mkdir -p build/bench-model
-	@for part in $(MODEL_PARTS); do env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE \
+	@for part in $(MODEL_PARTS); do $(AS_BUILT) \
 		$(PEERS)/v/bin/python bench/peers/$$part.py $(PEERS) $B/omnitile $< \
 		build/bench-model $(BENCH_ARGS) || exit 1; done
 

@@ -123,11 +123,11 @@ static inline float16 gemm_gelu(float16 x)
 }
 
 /* What is done with a sum on its way to C; shared with gemm_dot.cl. */
-static inline float16 gemm_finish(float16 x, float16 offset, int act, int flags,
+static inline float16 gemm_finish(float16 x, __global const float *bias, int act, int flags,
                                   __global const float *residual, int count)
 {
 	if (flags & OMT_GEMM_BIAS)
-		x += offset;
+		x += tile_load(bias, count);
 	if (act == OMT_ACT_SILU)
 		x = gemm_silu(x);
 	else if (act == OMT_ACT_GELU)
@@ -251,7 +251,8 @@ static inline void gemm_block(__global const float *a, __global const uchar *w, 
 /* Global ids: (block of rows, group of panels). */
 __kernel void gemm(OMT_ARGS(OMT_GEMM))
 {
-	__private float16 sum[TILE_P * 2 * GEMM_ROWS];
+	/* gemm_few also fills what stands beside an odd last panel. */
+	__private float16 sum[TILE_P * 2 * GEMM_ROWS + 2 * GEMM_ABREAST * GEMM_FEW];
 	const int tiles_each = gemm_each((m + TILE_M - 1) / TILE_M, 0);
 	const int each = gemm_each((n + TILE_PANEL - 1) / TILE_PANEL, 1);
 	const int m0 = get_global_id(0) * tiles_each * TILE_M;
@@ -266,33 +267,29 @@ __kernel void gemm(OMT_ARGS(OMT_GEMM))
 	const int rows = min(tiles_each * TILE_M, m - m0), tiles = (rows + TILE_M - 1) / TILE_M;
 	const bool few = m <= GEMM_FEW && w_panel != 1;
 
-	if (!few) {
+	const int each_sum = few ? GEMM_FEW : GEMM_ROWS; /* vectors of sums below each other */
+	if (few) {
+		for (int p = 0; p < panels; p += GEMM_ABREAST)
+			/* Panels that are not there repeat the last one. */
+			gemm_few(a, m, lda, w, (size_t)(n0 + p * TILE_PANEL) * k,
+			         panels - p >= GEMM_ABREAST ? (size_t)k * TILE_PANEL : 0, k,
+			         w_dtype, sum + p * 2 * GEMM_FEW);
+	} else {
 		for (int p = 0; p < 2 * panels; p++)
 			for (int i = 0; i < tiles * TILE_M; i++)
 				sum[p * GEMM_ROWS + i] = 0.0f;
 		gemm_block(a, w, m0, tiles, n0, panels, m, n, k, lda, ldw, w_dtype, w_panel, sum);
 	}
-	for (int v = 0; v < 2 * panels; v++) {
-		const int column = n0 + v * TILE_N, count = n - column;
-		const int abreast = v % (2 * GEMM_ABREAST);
-		if (count <= 0)
-			break;
-		if (few && !abreast) {
-			/* Panels that are not there repeat the last one. */
-			const bool whole = panels - v / 2 >= GEMM_ABREAST;
-			gemm_few(a, m, lda, w, (size_t)column * k,
-			         whole ? (size_t)k * TILE_PANEL : 0, k, w_dtype, sum);
-		}
-		const bool scaled = flags & OMT_GEMM_SCALE;
-		const float16 factor = scaled ? tile_load(scale + column, count) : 1.0f;
-		const float16 offset =
-			flags & OMT_GEMM_BIAS ? tile_load(bias + column, count) : 0.0f;
-		__private const float16 *from = sum + (few ? abreast * GEMM_FEW : v * GEMM_ROWS);
-		for (int i = 0; i < rows; i++) {
-			const size_t row = m0 + i;
-			const float16 x = scaled ? from[i] * factor : from[i];
-			tile_store(gemm_finish(x, offset, act, flags, residual + row * ldr + column,
-			                       count),
+	/* A row after the other: columns of C lie on as many pages as there are rows. */
+	for (int i = 0; i < rows; i++) {
+		const size_t row = m0 + i;
+		for (int v = 0; v < 2 * panels && n0 + v * TILE_N < n; v++) {
+			const int column = n0 + v * TILE_N, count = n - column;
+			float16 x = sum[v * each_sum + i];
+			if (flags & OMT_GEMM_SCALE)
+				x *= tile_load(scale + column, count);
+			tile_store(gemm_finish(x, bias + column, act, flags,
+			                       residual + row * ldr + column, count),
 			           c + row * ldc + column, count);
 		}
 	}

@@ -237,21 +237,17 @@ static inline void gemm_dot(bool i8, __global const uchar *a, __global const flo
 		excess[i] = 0;
 	gemm_dot_block(i8, a, (__global const int *)w, m0, tiles, n0, panels, m, k, lda, sum,
 	               excess);
-	for (int v = 0; v < 2 * panels; v++) {
-		const int column = n0 + v * TILE_N, count = n - column;
-		if (count <= 0)
-			break;
-		const float16 factor = i8 ? tile_load(scale + column, count) : 1.0f;
-		const float16 offset =
-			flags & OMT_GEMM_BIAS ? tile_load(bias + column, count) : 0.0f;
-		for (int i = 0; i < rows; i++) {
-			const size_t row = m0 + i;
+	for (int i = 0; i < rows; i++) {
+		const size_t row = m0 + i;
+		for (int v = 0; v < 2 * panels && n0 + v * TILE_N < n; v++) {
+			const int column = n0 + v * TILE_N, count = n - column;
 			const int16 dot = sum[v * GEMM_ROWS + i];
-			const float16 x =
-				i8 ? convert_float16(dot - excess[i]) * (a_scale[row] * factor)
-				   : as_float16(dot);
-			tile_store(gemm_finish(x, offset, act, flags, residual + row * ldr + column,
-			                       count),
+			float16 x = as_float16(dot);
+			if (i8)
+				x = convert_float16(dot - excess[i]) *
+				    (a_scale[row] * tile_load(scale + column, count));
+			tile_store(gemm_finish(x, bias + column, act, flags,
+			                       residual + row * ldr + column, count),
 			           c + row * ldc + column, count);
 		}
 	}

@@ -127,7 +127,7 @@ static inline void attention_products(int wide, __private const float *a, int a_
 }
 
 /* Global ids: (block of queries, group of heads, sequence). */
-__kernel void attention(OMT_ARGS(OMT_ATTENTION))
+__kernel OMT_ALONE void attention(OMT_ARGS(OMT_ATTENTION))
 {
 	__private float16 queries[TILE_Q * ATTENTION_DIM];
 	__private float k_block[ATTENTION_KEYS * ATTENTION_STRIDE];

@@ -220,6 +220,9 @@
 #define OMT_CL_BUFFER(access, type, name) __global OMT_CL_##access OMT_CL_##type *name
 #define OMT_CL_SCALAR(type, name) const OMT_CL_##type name
 #define OMT_ARGS(LIST) LIST(OMT_CL_BUFFER, OMT_CL_SCALAR, OMT_COMMA)
+/* __kernel OMT_ALONE void gemm(...): a work-item is a group and has its own vectors, so that a
+ * compiler need not try to lay work-items side by side in lanes. */
+#define OMT_ALONE __attribute__((reqd_work_group_size(1, 1, 1)))
 #endif
 
 #endif

@@ -249,7 +249,7 @@ static inline void gemm_block(__global const float *a, __global const uchar *w, 
 }
 
 /* Global ids: (block of rows, group of panels). */
-__kernel void gemm(OMT_ARGS(OMT_GEMM))
+__kernel OMT_ALONE void gemm(OMT_ARGS(OMT_GEMM))
 {
 	/* gemm_few also fills what stands beside an odd last panel. */
 	__private float16 sum[TILE_P * 2 * GEMM_ROWS + 2 * GEMM_ABREAST * GEMM_FEW];

@@ -253,13 +253,13 @@ static inline void gemm_dot(bool i8, __global const uchar *a, __global const flo
 	}
 }
 
-__kernel void gemm_i8(OMT_ARGS(OMT_GEMM_I8))
+__kernel OMT_ALONE void gemm_i8(OMT_ARGS(OMT_GEMM_I8))
 {
 	gemm_dot(true, a, a_scale, w, scale + n_first, bias + n_first, residual + n_first,
 	         c + n_first, m, n, k, lda, ldr, ldc, act, flags);
 }
 
-__kernel void gemm_bf16(OMT_ARGS(OMT_GEMM_BF16))
+__kernel OMT_ALONE void gemm_bf16(OMT_ARGS(OMT_GEMM_BF16))
 {
 	gemm_dot(false, (__global const uchar *)a, 0, w, 0, bias + n_first, residual + n_first,
 	         c + n_first, m, n, k, lda, ldr, ldc, act, flags);

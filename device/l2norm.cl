@@ -1,7 +1,7 @@
 /* l2norm.cl - a row a work-item. Global id: row. Uses rmsnorm.cl's sum. */
 #include "contract.h"
 
-__kernel void l2norm(OMT_ARGS(OMT_L2NORM))
+__kernel OMT_ALONE void l2norm(OMT_ARGS(OMT_L2NORM))
 {
 	const int row = get_global_id(0);
 	if (row >= rows)

@@ -32,7 +32,7 @@ static inline float layernorm_inverse(__global const float *x, float mean, int c
 	return 1.0f / sqrt(sum / (float)cols + eps);
 }
 
-__kernel void layernorm(OMT_ARGS(OMT_LAYERNORM))
+__kernel OMT_ALONE void layernorm(OMT_ARGS(OMT_LAYERNORM))
 {
 	const int row = get_global_id(0);
 	if (row >= rows)

@@ -1,7 +1,7 @@
 /* layernorm_i8.cl - a row a work-item. Global id: row. Uses layernorm.cl and quantize.cl. */
 #include "contract.h"
 
-__kernel void layernorm_i8(OMT_ARGS(OMT_LAYERNORM_I8))
+__kernel OMT_ALONE void layernorm_i8(OMT_ARGS(OMT_LAYERNORM_I8))
 {
 	const int row = get_global_id(0);
 	if (row >= rows)

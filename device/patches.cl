@@ -1,7 +1,7 @@
 /* patches.cl - patches of pictures as rows. Global ids: (frame of the patch, row). */
 #include "contract.h"
 
-__kernel void patches(OMT_ARGS(OMT_PATCHES))
+__kernel OMT_ALONE void patches(OMT_ARGS(OMT_PATCHES))
 {
 	const int t = get_global_id(0), row = get_global_id(1);
 	if (t >= frames || row >= rows)

@@ -39,7 +39,7 @@ static inline void quantize_row(__global const float *x, float mean, float inver
 	*scale = most / 127.0f;
 }
 
-__kernel void quantize(OMT_ARGS(OMT_QUANTIZE))
+__kernel OMT_ALONE void quantize(OMT_ARGS(OMT_QUANTIZE))
 {
 	const int row = get_global_id(0);
 	if (row < rows)

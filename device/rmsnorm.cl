@@ -23,7 +23,7 @@ static inline float rmsnorm_inverse(__global const float *x, int cols, float eps
 	return 1.0f / sqrt(rmsnorm_squares(x, cols) / (float)cols + eps);
 }
 
-__kernel void rmsnorm(OMT_ARGS(OMT_RMSNORM))
+__kernel OMT_ALONE void rmsnorm(OMT_ARGS(OMT_RMSNORM))
 {
 	const int row = get_global_id(0);
 	if (row >= rows)

@@ -1,7 +1,7 @@
 /* rmsnorm_i8.cl - a row a work-item. Global id: row. Uses rmsnorm.cl and quantize.cl. */
 #include "contract.h"
 
-__kernel void rmsnorm_i8(OMT_ARGS(OMT_RMSNORM_I8))
+__kernel OMT_ALONE void rmsnorm_i8(OMT_ARGS(OMT_RMSNORM_I8))
 {
 	const int row = get_global_id(0);
 	if (row >= rows)

@@ -1,7 +1,7 @@
 /* rotary.cl - rotates pairs (i, i + head_dim / 2) in place. Global ids: (head, row). */
 #include "contract.h"
 
-__kernel void rotary(OMT_ARGS(OMT_ROTARY))
+__kernel OMT_ALONE void rotary(OMT_ARGS(OMT_ROTARY))
 {
 	const int head = get_global_id(0), row = get_global_id(1), half_dim = head_dim / 2;
 	if (head >= heads || row >= rows)

@@ -43,7 +43,7 @@
  * the parameter. */
 #define OMT_CL_TILE_LIST(X)                                                        \
 	X(m, TILE_M, OMT_CL_FOR_GEMMS, 32, 4, 6, 8, 12, 14, 16)                    \
-	X(wide, TILE_W, OMT_CL_FOR_GEMMS, 2, 1, 2)                                 \
+	X(wide, TILE_W, OMT_CL_FOR_GEMMS | OMT_CL_FOR_ATTENTION, 2, 1, 2)          \
 	X(rows, TILE_R, OMT_CL_FOR_GEMMS, 64, 1, 2, 4, 6, 8, 11, 14, 18, 22, 32)   \
 	X(panels, TILE_P, OMT_CL_FOR_GEMMS, 64, 2, 4, 6, 8, 12, 16, 24)            \
 	X(k, TILE_K, OMT_CL_FOR_GEMMS, 1024, 16, 64, 128, 192, 256, 320, 384, 512) \

@@ -146,6 +146,20 @@ static inline int gemm_each(int count, int axis)
 	return (count + items - 1) / items;
 }
 
+/* A work-item's block of C: rows from m0, panels from n0 on; none or fewer: nothing to do. */
+typedef struct gemm_part {
+	int m0, n0, rows, panels;
+} gemm_part;
+static inline gemm_part gemm_part_of(int m, int n)
+{
+	const int rows = gemm_each((m + TILE_M - 1) / TILE_M, 0) * TILE_M;
+	const int panels = gemm_each((n + TILE_PANEL - 1) / TILE_PANEL, 1);
+	const int m0 = get_global_id(0) * rows, n0 = get_global_id(1) * panels * TILE_PANEL;
+	const gemm_part part = {m0, n0, min(rows, m - m0),
+	                        min(panels, (n - n0 + TILE_PANEL - 1) / TILE_PANEL)};
+	return part;
+}
+
 /* sums[vector][row] of GEMM_FEW rows of a (the last one repeated) times GEMM_ABREAST panels. */
 static inline void gemm_few(__global const float *a, int rows, int lda, __global const uchar *w,
                             size_t start, size_t panel_size, int k, int w_dtype,
@@ -253,20 +267,16 @@ __kernel OMT_ALONE void gemm(OMT_ARGS(OMT_GEMM))
 {
 	/* gemm_few also fills what stands beside an odd last panel. */
 	__private float16 sum[TILE_P * 2 * GEMM_ROWS + 2 * GEMM_ABREAST * GEMM_FEW];
-	const int tiles_each = gemm_each((m + TILE_M - 1) / TILE_M, 0);
-	const int each = gemm_each((n + TILE_PANEL - 1) / TILE_PANEL, 1);
-	const int m0 = get_global_id(0) * tiles_each * TILE_M;
-	const int n0 = get_global_id(1) * each * TILE_PANEL;
-	if (m0 >= m || n0 >= n)
+	const gemm_part part = gemm_part_of(m, n);
+	const int m0 = part.m0, n0 = part.n0, rows = part.rows, panels = part.panels;
+	const int tiles = (rows + TILE_M - 1) / TILE_M;
+	if (rows <= 0 || panels <= 0)
 		return;
 	residual += n_first;
 	scale += n_first;
 	bias += n_first;
 	c += n_first;
-	const int panels = min(each, (n - n0 + TILE_PANEL - 1) / TILE_PANEL);
-	const int rows = min(tiles_each * TILE_M, m - m0), tiles = (rows + TILE_M - 1) / TILE_M;
 	const bool few = m <= GEMM_FEW && w_panel != 1;
-
 	const int each_sum = few ? GEMM_FEW : GEMM_ROWS; /* vectors of sums below each other */
 	if (few) {
 		for (int p = 0; p < panels; p += GEMM_ABREAST)

@@ -213,7 +213,7 @@ static inline void gemm_dot_block(bool i8, __global const uchar *a, __global con
 	}
 }
 
-/* Global ids: (block of rows, group of panels). `scales` 0: bf16. */
+/* Global ids: (block of rows, group of panels). a_scale and scale are int8's alone. */
 static inline void gemm_dot(bool i8, __global const uchar *a, __global const float *a_scale,
                             __global const uchar *w, __global const float *scale,
                             __global const float *bias, __global const float *residual,
@@ -222,14 +222,11 @@ static inline void gemm_dot(bool i8, __global const uchar *a, __global const flo
 {
 	__private int16 sum[TILE_P * 2 * GEMM_ROWS];
 	__private int excess[GEMM_ROWS];
-	const int tiles_each = gemm_each((m + TILE_M - 1) / TILE_M, 0);
-	const int each = gemm_each((n + TILE_PANEL - 1) / TILE_PANEL, 1);
-	const int m0 = get_global_id(0) * tiles_each * TILE_M;
-	const int n0 = get_global_id(1) * each * TILE_PANEL;
-	if (m0 >= m || n0 >= n)
+	const gemm_part part = gemm_part_of(m, n);
+	const int m0 = part.m0, n0 = part.n0, rows = part.rows, panels = part.panels;
+	const int tiles = (rows + TILE_M - 1) / TILE_M;
+	if (rows <= 0 || panels <= 0)
 		return;
-	const int panels = min(each, (n - n0 + TILE_PANEL - 1) / TILE_PANEL);
-	const int rows = min(tiles_each * TILE_M, m - m0), tiles = (rows + TILE_M - 1) / TILE_M;
 	for (int p = 0; p < 2 * panels; p++)
 		for (int i = 0; i < tiles * TILE_M; i++)
 			sum[p * GEMM_ROWS + i] = 0;

@@ -175,25 +175,29 @@ static omt_status read_device(const omt_yaml *yaml, omt_device_file *file, omt_e
 	return OMT_OK;
 }
 
+/* Takes the document. */
+static omt_status take_device(omt_yaml *yaml, omt_device_file *file, omt_error *err)
+{
+	omt_status status = read_device(yaml, file, err);
+	omt_yaml_free(yaml);
+	return status;
+}
+
 omt_status omt_device_file_parse(const char *path, const char *text, size_t bytes,
                                  omt_device_file *file, omt_error *err)
 {
 	omt_yaml yaml;
 	*file = (omt_device_file){0};
 	OMT_TRY(omt_yaml_parse(path, text, bytes, &yaml, err));
-	omt_status status = read_device(&yaml, file, err);
-	omt_yaml_free(&yaml);
-	return status;
+	return take_device(&yaml, file, err);
 }
 
 omt_status omt_device_file_read(const char *path, omt_device_file *file, omt_error *err)
 {
-	char *text;
-	size_t bytes;
-	OMT_TRY(omt_file_read(path, 1 << 20, &text, &bytes, err));
-	omt_status status = omt_device_file_parse(path, text, bytes, file, err);
-	free(text);
-	return status;
+	omt_yaml yaml;
+	*file = (omt_device_file){0};
+	OMT_TRY(omt_yaml_load(path, &yaml, err));
+	return take_device(&yaml, file, err);
 }
 
 omt_status omt_device_file_load(const char *path, omt_backend_info *info, omt_device_speed *speed,

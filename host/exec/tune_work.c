@@ -103,6 +103,17 @@ static omt_status make(omt_backend *backend, omt_work_call *call, size_t count, 
 	return status;
 }
 
+/* The op's result, `count` floats. The scalars of call->args are set. */
+static omt_status make_output(omt_backend *backend, omt_work_call *call, omt_op op, size_t count,
+                              omt_buffer **made, omt_error *err)
+{
+	OMT_TRY(make(backend, call, count, FLOATS, made, err));
+	call->out = *made;
+	call->count = count;
+	call->flops = omt_op_cost_of(op, &call->args).flops;
+	return OMT_OK;
+}
+
 static omt_status make_gemm(omt_backend *backend, const int32_t *size, omt_work_call *call,
                             omt_error *err)
 {
@@ -115,16 +126,13 @@ static omt_status make_gemm(omt_backend *backend, const int32_t *size, omt_work_
 	OMT_TRY(make(backend, call, (size_t)m * (size_t)k, FLOATS, &g->a, err));
 	OMT_TRY(make(backend, call, rows * (size_t)k, BF16, &g->w, err));
 	OMT_TRY(make(backend, call, rows, FLOATS, &g->scale, err));
-	OMT_TRY(make(backend, call, (size_t)m * (size_t)n, FLOATS, &g->c, err));
+	OMT_TRY(make_output(backend, call, OMT_OP_gemm, (size_t)m * (size_t)n, &g->c, err));
 	g->bias = g->residual = g->scale;
 	if (!call->timed) {
 		OMT_TRY(make(backend, call, (size_t)m * (size_t)n, FLOATS, &g->residual, err));
 		g->act = OMT_ACT_SILU;
 		g->flags = OMT_GEMM_SCALE | OMT_GEMM_BIAS | OMT_GEMM_PRODUCT;
 	}
-	call->out = g->c;
-	call->count = (size_t)m * (size_t)n;
-	call->flops = omt_op_cost_of(OMT_OP_gemm, g).flops;
 	return OMT_OK;
 }
 
@@ -140,12 +148,9 @@ static omt_status make_gemm_i8(omt_backend *backend, const int32_t *size, omt_wo
 	OMT_TRY(make(backend, call, (size_t)m, FLOATS, &g->a_scale, err));
 	OMT_TRY(make(backend, call, rows * (size_t)k, BYTES, &g->w, err));
 	OMT_TRY(make(backend, call, rows, FLOATS, &g->scale, err));
-	OMT_TRY(make(backend, call, (size_t)m * (size_t)n, FLOATS, &g->c, err));
+	OMT_TRY(make_output(backend, call, OMT_OP_gemm_i8, (size_t)m * (size_t)n, &g->c, err));
 	g->bias = g->residual = g->scale;
 	g->flags = call->timed ? 0 : OMT_GEMM_BIAS;
-	call->out = g->c;
-	call->count = (size_t)m * (size_t)n;
-	call->flops = omt_op_cost_of(OMT_OP_gemm_i8, g).flops;
 	return OMT_OK;
 }
 
@@ -160,12 +165,9 @@ static omt_status make_gemm_bf16(omt_backend *backend, const int32_t *size, omt_
 	OMT_TRY(make(backend, call, (size_t)m * (size_t)k, FLOATS, &g->a, err));
 	OMT_TRY(make(backend, call, rows * (size_t)k, BF16, &g->w, err));
 	OMT_TRY(make(backend, call, rows, FLOATS, &g->bias, err));
-	OMT_TRY(make(backend, call, (size_t)m * (size_t)n, FLOATS, &g->c, err));
+	OMT_TRY(make_output(backend, call, OMT_OP_gemm_bf16, (size_t)m * (size_t)n, &g->c, err));
 	g->residual = g->bias;
 	g->flags = call->timed ? 0 : OMT_GEMM_BIAS;
-	call->out = g->c;
-	call->count = (size_t)m * (size_t)n;
-	call->flops = omt_op_cost_of(OMT_OP_gemm_bf16, g).flops;
 	return OMT_OK;
 }
 
@@ -189,16 +191,13 @@ static omt_status make_attention(omt_backend *backend, const int32_t *size, omt_
 	OMT_TRY(make(backend, call, rows * (size_t)wide, FLOATS, &a->q, err));
 	OMT_TRY(make(backend, call, rows * (size_t)narrow, FLOATS, &a->k, err));
 	OMT_TRY(make(backend, call, rows * (size_t)narrow, FLOATS, &a->v, err));
-	OMT_TRY(make(backend, call, rows * (size_t)wide, FLOATS, &a->out, err));
+	OMT_TRY(make_output(backend, call, OMT_OP_attention, rows * (size_t)wide, &a->out, err));
 	OMT_TRY(make(backend, call, sizeof cu / 4, FLOATS, &a->cu_seqlens, err));
 	for (int32_t i = 0; i <= size[0]; i++)
 		cu[i] = i * size[1];
 	OMT_TRY(backend->class->write(backend, a->cu_seqlens, 0, cu,
 	                              ((size_t)size[0] + 1) * sizeof *cu, NULL, err));
 	OMT_TRY(backend->class->wait(backend, 0, err));
-	call->out = a->out;
-	call->count = rows * (size_t)wide;
-	call->flops = omt_op_cost_of(OMT_OP_attention, a).flops;
 	return OMT_OK;
 }
 

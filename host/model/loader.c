@@ -5,12 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/number.h"
-
-size_t omt_loader_element_bytes(int32_t dtype)
-{
-	return dtype == OMT_F32 ? 4 : 2;
-}
+#include "exec/storage.h"
 
 float omt_loader_element(const omt_tensor *tensor, size_t i)
 {
@@ -93,7 +88,7 @@ omt_buffer *omt_loader_copy(omt_loader *load, const void *data, size_t bytes)
 static omt_buffer *new_mapped(omt_loader *load, const omt_tensor *tensor, const uint8_t *data,
                               size_t bytes)
 {
-	if (!tensor->file || (uintptr_t)data % omt_loader_element_bytes(tensor->dtype))
+	if (!tensor->file || (uintptr_t)data % omt_dtype_bytes(tensor->dtype))
 		return omt_loader_copy(load, data, bytes);
 	return new_buffer(load, bytes, data);
 }
@@ -132,7 +127,7 @@ static int32_t rows_of(const omt_blocks *blocks, int32_t block, int32_t rows)
 void omt_loader_table(omt_loader *load, const omt_tensor *tensor, int32_t rows, int32_t k,
                       omt_blocks *blocks)
 {
-	const size_t row_bytes = (size_t)k * omt_loader_element_bytes(tensor->dtype);
+	const size_t row_bytes = (size_t)k * omt_dtype_bytes(tensor->dtype);
 	const uint8_t *data = tensor->data;
 	if (!split(load, tensor->name, rows, row_bytes, 1, blocks))
 		return;
@@ -159,17 +154,8 @@ void omt_loader_table(omt_loader *load, const omt_tensor *tensor, int32_t rows, 
 /* Bytes of a row of the matrix as the device has it. */
 static size_t row_bytes_of(const omt_linear *linear)
 {
-	const size_t k = (size_t)linear->k;
-	switch (linear->dtype) {
-	case OMT_I8:
-		return k;
-	case OMT_I8X4:
-		return (k + 3) / 4 * 4;
-	case OMT_BF16X2:
-		return (k + 1) / 2 * 4;
-	default:
-		return k * omt_loader_element_bytes(linear->dtype);
-	}
+	const size_t group = OMT_WORD_GROUP(linear->dtype);
+	return ((size_t)linear->k + group - 1) / group * group * omt_dtype_bytes(linear->dtype);
 }
 
 static void pack(omt_loader *load, const omt_linear *linear, const void *data, size_t bytes,
@@ -217,7 +203,7 @@ static bool converts(const omt_loader *load, const omt_tensor *tensor)
 /* Bytes of an element before rows are packed. */
 static size_t source_bytes(const omt_loader *load, const omt_tensor *tensor)
 {
-	return !converts(load, tensor)                    ? omt_loader_element_bytes(tensor->dtype)
+	return !converts(load, tensor)                    ? omt_dtype_bytes(tensor->dtype)
 	       : load->how->matrices == OMT_MATRICES_INT8 ? sizeof(int8_t)
 	                                                  : sizeof(uint16_t);
 }
@@ -282,7 +268,7 @@ static void make_blocks(omt_loader *load, const omt_tensor *tensor, omt_linear *
 	for (int32_t i = 0; i < linear->w.count && load->status == OMT_OK; i++) {
 		const int32_t first = i * linear->w.rows, rows = rows_of(&linear->w, i, linear->n);
 		const void *data =
-			tensor->data + (size_t)first * k * omt_loader_element_bytes(tensor->dtype);
+			tensor->data + (size_t)first * k * omt_dtype_bytes(tensor->dtype);
 		if (int8 && omt_loader_wants_content(load))
 			quantize_rows(tensor, first, rows, linear->k, row, bytes, scales);
 		else if (made && omt_loader_wants_content(load))

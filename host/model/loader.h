@@ -23,8 +23,7 @@ typedef struct omt_loader {
 	omt_status status; /* of the first failure; after it the calls below do nothing */
 } omt_loader;
 
-/* Bytes of an element as checkpoints store it: OMT_F32, OMT_BF16, OMT_F16. */
-size_t omt_loader_element_bytes(int32_t dtype);
+/* Element i as f32, wherever the file has put the tensor: it may not be aligned. */
 float omt_loader_element(const omt_tensor *tensor, size_t i);
 
 /* False once anything failed; takes the status of a step. */

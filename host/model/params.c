@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exec/storage.h"
 #include "model/loader.h"
 
 #define NAME(name, text) text,
@@ -82,12 +83,12 @@ typedef struct omt_stack {
 /* Elements of `from` to `to`: as they are, or expanded to f32. */
 static void append_elements(const omt_tensor *from, int32_t dtype, uint8_t *to)
 {
-	const size_t bytes = omt_loader_element_bytes(dtype);
+	const size_t bytes = omt_dtype_bytes(dtype);
 	if (from->dtype == dtype) {
 		memcpy(to, from->data, from->bytes);
 		return;
 	}
-	for (size_t i = 0; i < from->bytes / omt_loader_element_bytes(from->dtype); i++) {
+	for (size_t i = 0; i < from->bytes / omt_dtype_bytes(from->dtype); i++) {
 		const float value = omt_loader_element(from, i);
 		memcpy(to + i * bytes, &value, sizeof value);
 	}
@@ -100,11 +101,11 @@ static omt_tensor joined_of(const omt_tensor parts[STACK])
 	size_t elements = 0;
 	omt_tensor joined = parts[0];
 	for (size_t i = 0; i < STACK; i++) {
-		elements += parts[i].bytes / omt_loader_element_bytes(parts[i].dtype);
+		elements += parts[i].bytes / omt_dtype_bytes(parts[i].dtype);
 		if (parts[i].dtype != joined.dtype)
 			joined.dtype = OMT_F32;
 	}
-	joined.bytes = elements * omt_loader_element_bytes(joined.dtype);
+	joined.bytes = elements * omt_dtype_bytes(joined.dtype);
 	joined.file = NULL;
 	return joined;
 }
@@ -120,8 +121,8 @@ static uint8_t *join(omt_loader *load, const omt_tensor parts[STACK], const omt_
 	}
 	for (size_t i = 0; i < STACK; i++) {
 		append_elements(&parts[i], joined->dtype, to);
-		to += parts[i].bytes / omt_loader_element_bytes(parts[i].dtype) *
-		      omt_loader_element_bytes(joined->dtype);
+		to += parts[i].bytes / omt_dtype_bytes(parts[i].dtype) *
+		      omt_dtype_bytes(joined->dtype);
 	}
 	return data;
 }

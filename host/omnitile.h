@@ -100,6 +100,7 @@ typedef struct omt_limits {
 	double max_seconds;        /* of a clip that is read; longer is an error; 0: no limit */
 	int64_t max_bytes;         /* of a file or pipe; larger is an error: 4 GiB */
 	int64_t max_source_pixels; /* decoded picture or frame; larger is an error: 178,956,970 */
+	omt_fusion fusion;         /* of a list's clips that do not say use_audio: off */
 	bool apply_exif;  /* turn pictures by EXIF, drop alpha (transformers' loader): false */
 	bool content_fps; /* frame rate from time stamps, not from the header: false */
 } omt_limits;

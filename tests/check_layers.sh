@@ -32,7 +32,7 @@ awk '
 		may["prep"]   = "prep media base"
 		may["token"]  = "token base"
 		may["model"]  = "model exec media prep token base device"
-		may["index"]  = "index base"
+		may["index"]  = "index exec base device" # search is gemm
 		may["train"]  = "train model exec media prep token index base device"
 		may["cli"]    = "cli"
 		may["bench"]  = "bench index base"

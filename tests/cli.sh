@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # cli.sh BINARY: the command line as its users meet it: help, exit statuses, every kind of input,
-# bad input. One line a check.
+# bad input. One line a check. tests/cli/ has the larger verbs, a file each, read at the end.
 set -u
 omnitile=$(realpath "$1")
 cd "$(dirname "$0")/.."
@@ -361,28 +361,9 @@ check "synth" 0 "" "$omnitile" synth --like tiny --tokenizer "$data/tiny" --outp
 	--shard-bytes 1000000
 check "the synthesised checkpoint embeds" 0 '"embedding"' "$omnitile" embed --model "$tmp/synth" \
 	--text a
-cat >"$tmp/bench.yaml" <<EOF
-model: synth
-backend: ref
-data: {passages: list.jsonl, queries: queries.jsonl, qrels: qrels.tsv}
-engine: {batch: 4, max_tokens: 2048}
-warmup: 2
-repetitions: 2
-k: [1, 5]
-output: results.jsonl
-EOF
-echo '{"id":"q","text":"a bird"}' >"$tmp/queries.jsonl"
-printf 'q 0 t 1\n' >"$tmp/qrels.tsv"
-check "bench" 0 "nDCG@5 .* chance" "$omnitile" bench "$tmp/bench.yaml"
-sed 's/backend: ref/backend: model\ndevice: device.yaml\ntrace: bench.json/' "$tmp/bench.yaml" \
-	>"$tmp/model.yaml"
-cp $device "$tmp/device.yaml"
-check "bench on a device model" 0 "device    model of example" "$omnitile" bench "$tmp/model.yaml"
-sed 's/device.yaml/device.yaml,device.yaml/' "$tmp/model.yaml" >"$tmp/models.yaml"
-check "bench on two device models" 0 "^device 2 +[0-9]+ items" "$omnitile" bench "$tmp/models.yaml"
-check "bench's trace" 0 '"device 1: compute"' cat "$tmp/bench.json"
-check "bench's record" 0 '"sha256"' cat "$tmp/results.jsonl"
-echo "colour: red" >>"$tmp/bench.yaml"
-check "bench, unknown key" 2 'bench.yaml:9: unknown key "colour"' "$omnitile" bench \
-	"$tmp/bench.yaml"
+# The rest is told by verb.
+for part in tests/cli/*.sh; do
+	# shellcheck source=/dev/null
+	. "$part"
+done
 exit $bad

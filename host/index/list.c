@@ -202,6 +202,8 @@ static omt_status read_part(omt_list *list, omt_json in, omt_kind kind, bool ite
 		return OMT_FAIL(err, BAD_FORMAT, "%s: \"%s\" is missing or not a string", in.place,
 		                kind_names[kind]);
 	*part = (omt_part){.kind = kind, .limits = list->limits};
+	if (kind == OMT_VIDEO)
+		part->fusion = list->limits.fusion;
 	if (kind == OMT_TEXT) {
 		part->text = json_string_value(value);
 		part->text_bytes = json_string_length(value);

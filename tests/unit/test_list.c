@@ -282,3 +282,19 @@ Test(list, read_errors_are_reported)
 	take_failed(list, "-:0: the list ends here: ");
 	expect_end(list);
 }
+
+Test(list, a_clip_that_does_not_say_takes_the_fusion_of_the_limits)
+{
+	omt_limits limits;
+	omt_list *list;
+	omt_error err;
+	omt_limits_init(&limits);
+	limits.fusion = OMT_AUDIO_SEPARATE;
+	const char *path =
+		scratch_text("list.jsonl", "{\"video\":\"a.mp4\"}\n"
+	                                   "{\"video\":\"a.mp4\",\"use_audio\":\"off\"}\n");
+	cr_assert_eq(omt_list_open(path, OMT_ROLE_NONE, &limits, &list, &err), OMT_OK);
+	cr_expect_eq(take(list)->parts[0].fusion, OMT_AUDIO_SEPARATE);
+	cr_expect_eq(take(list)->parts[0].fusion, OMT_AUDIO_OFF);
+	omt_list_close(list);
+}

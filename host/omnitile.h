@@ -226,11 +226,17 @@ typedef struct omt_result {
 	const float *vector; /* `dimension` floats of unit length; borrowed during the call */
 	int32_t dimension;
 	int32_t tokens;
-	uint32_t kinds;    /* 1 << omt_kind for each kind of part in it */
-	double prepare_ms; /* decoding, preprocessing and packing of this item */
-	double latency_ms; /* from being taken from the source to this call */
-	uint64_t batch;    /* number of the batch it was in */
-	double compute_ms; /* of that whole batch */
+	uint32_t kinds; /* 1 << omt_kind for each kind of part in it */
+	uint64_t batch; /* number of the batch it was in */
+	/* When it was taken from the source and when this call began, CLOCK_MONOTONIC. */
+	double taken_s, delivered_s;
+	double latency_ms; /* between the two: the sum of the stages that follow */
+	double decode_ms, preprocess_ms, pack_ms; /* of this item */
+	double transfer_ms;                       /* of its batch, to the device and back */
+	double compute_ms; /* of its batch, all of it, from the end of its upload on */
+	double queue_ms;   /* what lies between: waiting for a thread, for a batch to be full, for
+	                      the device, for its turn to be delivered */
+	double prepare_ms; /* decode_ms + preprocess_ms + pack_ms */
 } omt_result;
 
 /* Takes each result, in the source's order. Another status than OMT_OK stops the run. */
@@ -242,9 +248,11 @@ typedef struct omt_sink {
 typedef struct omt_embed_stats {
 	uint64_t items, failed, tokens, batches;
 	double wall_s;
-	double prepare_s; /* sum over items of decode, preprocessing and packing */
-	double compute_s; /* sum over batches of device time */
-	double hidden_s;  /* part of prepare_s during which a device was computing */
+	double prepare_s;         /* sum over items of decode, preprocessing and packing */
+	double compute_s;         /* sum over batches of device time */
+	double transfer_s;        /* sum over batches of the way to the device and back */
+	double hidden_s;          /* part of prepare_s during which a device was computing */
+	double hidden_transfer_s; /* part of transfer_s during which one computed another batch */
 } omt_embed_stats;
 
 /* Embeds all items. A bad item is a failed result and the run goes on; the status is then still

@@ -4,9 +4,9 @@
 
 #include "base/clock.h"
 
-/* When a finished batch began and ended, by the host's clock. Marks tell times of the device's
- * clock; no batch ends after it is seen to have ended, and the closest of these sightings sets the
- * one clock by the other. */
+/* When a finished batch was where, by the host's clock. Marks tell times of the device's clock; no
+ * batch ends after it is seen to have ended, and the closest of these sightings sets the one clock
+ * by the other. Nor is one sent before it is enqueued: clocks that drift apart are set again. */
 static void locate(omt_driver *driver, const omt_slot *slot, omt_outcome *outcome)
 {
 	omt_exec *exec = driver->unit->exec;
@@ -20,12 +20,18 @@ static void locate(omt_driver *driver, const omt_slot *slot, omt_outcome *outcom
 	}
 	driver->clock.first = slot->first;
 	driver->clock.begin_s = ended_s - took_s;
+	double away_s = omt_exec_elapsed(exec, slot->upload_first, slot->last);
 	driver->clock.offset_s = fmin(driver->clock.offset_s, now_s - ended_s);
+	driver->clock.offset_s =
+		fmax(driver->clock.offset_s, outcome->enqueue_begin_s + away_s - ended_s);
 	outcome->end_s = ended_s + driver->clock.offset_s;
+	outcome->sent_s = outcome->end_s - away_s;
+	outcome->arrived_s =
+		outcome->sent_s + omt_exec_elapsed(exec, slot->upload_first, slot->upload_last);
 	outcome->begin_s = outcome->end_s - took_s;
-	outcome->download_s = omt_exec_elapsed(exec, slot->last, slot->last);
-	outcome->sent_s = outcome->end_s - omt_exec_elapsed(exec, slot->upload_first, slot->last);
-	outcome->upload_s = omt_exec_elapsed(exec, slot->upload_first, slot->upload_last);
+	outcome->computed_s =
+		outcome->begin_s + omt_exec_elapsed(exec, slot->first, slot->computed);
+	outcome->fetched_s = outcome->end_s - omt_exec_elapsed(exec, slot->last, slot->last);
 }
 
 static omt_status enqueue(omt_driver *driver, const omt_flight *flight, omt_error *err)

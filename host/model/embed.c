@@ -8,25 +8,37 @@
 
 #include "base/clock.h"
 #include "model/drive.h"
+#include "model/stages.h"
 #include "model/trace.h"
 
 /* When devices were busy lately, to tell how much preparation ran beside them. A preparation is
  * looked at after its own batch, when all computing that could have run beside it is over; only one
  * that lasted longer than this many batches is counted short. */
 #define INTERVALS 128
+/* Batches a device that are on their way: as many later ones are delivered before a transfer is
+ * looked at, because it may run beside them. */
+#define LATER    2
+#define NO_BATCH UINT64_MAX
+
+/* A span of one batch. */
+typedef struct omt_interval {
+	uint64_t batch;
+	double begin_s, end_s;
+} omt_interval;
 
 typedef struct omt_embedding {
 	omt_engine *engine;
 	omt_pipe pipe;
 	const omt_sink *sink;
 	omt_embed_stats stats;
-	struct {
-		double begin_s, end_s;
-	} busy[INTERVALS]; /* by begin */
+	omt_interval busy[INTERVALS]; /* by begin */
 	int32_t busy_count;
+	/* Transfers not looked at yet, oldest first. */
+	omt_interval moved[2 * (LATER * OMT_MAX_DEVICES + 1)];
+	int32_t moved_count;
 } omt_embedding;
 
-static void add_busy(omt_embedding *run, double begin_s, double end_s)
+static void add_busy(omt_embedding *run, uint64_t batch, double begin_s, double end_s)
 {
 	if (run->busy_count == INTERVALS)
 		memmove(&run->busy[0], &run->busy[1],
@@ -34,21 +46,41 @@ static void add_busy(omt_embedding *run, double begin_s, double end_s)
 	int32_t at = run->busy_count++;
 	for (; at > 0 && run->busy[at - 1].begin_s > begin_s; at--)
 		run->busy[at] = run->busy[at - 1];
-	run->busy[at].begin_s = begin_s;
-	run->busy[at].end_s = end_s;
+	run->busy[at] = (omt_interval){batch, begin_s, end_s};
 }
 
-/* How long at least one device was busy between two times. */
-static double overlap_s(const omt_embedding *run, double begin_s, double end_s)
+/* How long at least one device was busy between two times, not counting batch `own`. */
+static double overlap_s(const omt_embedding *run, uint64_t own, double begin_s, double end_s)
 {
 	double sum = 0;
 	for (int32_t i = 0; i < run->busy_count && begin_s < end_s; i++) {
+		if (run->busy[i].batch == own)
+			continue;
 		double begin = fmax(run->busy[i].begin_s, begin_s);
 		double end = fmin(run->busy[i].end_s, end_s);
 		sum += fmax(end - begin, 0);
 		begin_s = fmax(begin_s, end); /* what two devices cover counts once */
 	}
 	return sum;
+}
+
+static void add_moved(omt_embedding *run, uint64_t batch, double begin_s, double end_s)
+{
+	run->moved[run->moved_count++] = (omt_interval){batch, begin_s, end_s};
+}
+
+/* Looks at the transfers of batches before `batch`. */
+static void settle_moved(omt_embedding *run, uint64_t batch)
+{
+	int32_t done = 0;
+	for (; done < run->moved_count && run->moved[done].batch < batch; done++) {
+		const omt_interval *moved = &run->moved[done];
+		run->stats.transfer_s += moved->end_s - moved->begin_s;
+		run->stats.hidden_transfer_s +=
+			overlap_s(run, moved->batch, moved->begin_s, moved->end_s);
+	}
+	run->moved_count -= done;
+	memmove(run->moved, run->moved + done, (size_t)run->moved_count * sizeof *run->moved);
 }
 
 /* An overflow in a forward pass must not go out as a vector. */
@@ -86,18 +118,17 @@ static void trace_item(const omt_embedding *run, const omt_work *work, uint64_t 
 static void trace_batch(const omt_embedding *run, const omt_outcome *done)
 {
 	omt_trace *trace = run->engine->options.trace;
-	const double computed_s = done->end_s - done->download_s;
 	char name[32];
 	if (!trace)
 		return;
 	snprintf(name, sizeof name, "batch %llu", (unsigned long long)run->stats.batches);
 	omt_trace_span(trace, OMT_TRACE_ENQUEUE, done->unit, name, done->enqueue_begin_s,
 	               done->enqueue_end_s, "{si}", "items", done->items);
-	omt_trace_span(trace, OMT_TRACE_COMPUTE, done->unit, name, done->begin_s, computed_s,
+	omt_trace_span(trace, OMT_TRACE_COMPUTE, done->unit, name, done->begin_s, done->computed_s,
 	               "{si si}", "items", done->items, "tokens", done->tokens);
-	omt_trace_span(trace, OMT_TRACE_TRANSFERS, done->unit, name, done->sent_s,
-	               done->sent_s + done->upload_s, "{ss}", "to", "device");
-	omt_trace_span(trace, OMT_TRACE_TRANSFERS, done->unit, name, computed_s, done->end_s,
+	omt_trace_span(trace, OMT_TRACE_TRANSFERS, done->unit, name, done->sent_s, done->arrived_s,
+	               "{ss}", "to", "device");
+	omt_trace_span(trace, OMT_TRACE_TRANSFERS, done->unit, name, done->fetched_s, done->end_s,
 	               "{ss}", "to", "host");
 }
 
@@ -107,6 +138,7 @@ static omt_status put_items(omt_embedding *run, const omt_outcome *done, omt_err
 {
 	const int32_t dimension = run->engine->model->config.text.hidden;
 	const float *vector = done->vectors;
+	const uint64_t batch = run->stats.batches - 1;
 	for (uint64_t i = 0; i < done->count; i++) {
 		omt_work *work = omt_pipe_work(&run->pipe, done->first + i);
 		const bool prepared = work->failed.status == OMT_OK;
@@ -115,8 +147,6 @@ static omt_status put_items(omt_embedding *run, const omt_outcome *done, omt_err
 		else if (prepared)
 			check_finite(work, vector, dimension);
 		const bool good = work->failed.status == OMT_OK;
-		double fill_s = work->fill_end_s - work->fill_begin_s;
-		double prepare_s = work->end_s - work->begin_s + (prepared ? fill_s : 0);
 		omt_result result = {
 			.index = done->first + i,
 			.id = work->id,
@@ -125,19 +155,20 @@ static omt_status put_items(omt_embedding *run, const omt_outcome *done, omt_err
 			.dimension = dimension,
 			.tokens = work->tokens,
 			.kinds = work->kinds,
-			.prepare_ms = 1e3 * prepare_s,
-			.latency_ms = 1e3 * (omt_now_s() - work->taken_s),
-			.batch = run->stats.batches - 1,
-			.compute_ms = 1e3 * (done->end_s - done->begin_s),
+			.batch = batch,
+			.taken_s = work->taken_s,
+			.delivered_s = omt_now_s(),
 		};
+		omt_stages_fill(work, prepared ? done : NULL, &result);
 		vector += prepared ? dimension : 0;
 		run->stats.items++;
 		run->stats.failed += !good;
 		run->stats.tokens += (uint64_t)work->tokens;
-		run->stats.prepare_s += prepare_s;
-		run->stats.hidden_s += overlap_s(run, work->begin_s, work->end_s);
+		run->stats.prepare_s += 1e-3 * result.prepare_ms;
+		run->stats.hidden_s += overlap_s(run, NO_BATCH, work->begin_s, work->end_s);
 		if (prepared)
-			run->stats.hidden_s += overlap_s(run, work->fill_begin_s, work->fill_end_s);
+			run->stats.hidden_s +=
+				overlap_s(run, NO_BATCH, work->fill_begin_s, work->fill_end_s);
 		trace_item(run, work, result.index);
 		OMT_TRY(run->sink->put(run->sink->user, &result, err));
 	}
@@ -148,16 +179,21 @@ static omt_status put_items(omt_embedding *run, const omt_outcome *done, omt_err
 static omt_status deliver(omt_embedding *run, const omt_outcome *done, omt_error *err)
 {
 	omt_unit *unit = &run->engine->units[done->unit];
-	const double seen_s = omt_now_s(), took_s = done->end_s - done->begin_s;
+	const double seen_s = omt_now_s(), took_s = done->computed_s - done->begin_s;
+	const uint64_t number = run->stats.batches;
+	const uint64_t late = LATER * (uint64_t)run->engine->unit_count;
 	if (took_s > 0) {
 		trace_batch(run, done);
-		add_busy(run, done->begin_s, done->end_s);
+		settle_moved(run, number < late ? 0 : number - late);
+		add_busy(run, number, done->begin_s, done->computed_s);
+		add_moved(run, number, done->sent_s, done->arrived_s);
+		add_moved(run, number, done->fetched_s, done->end_s);
 		unit->items += (uint64_t)done->items;
 		unit->batches++;
 		unit->compute_s += took_s;
 		run->stats.compute_s += took_s;
 	}
-	const uint64_t number = run->stats.batches++;
+	run->stats.batches++;
 	OMT_TRY(put_items(run, done, err));
 	omt_trace_span(run->engine->options.trace, OMT_TRACE_DELIVER, 0, "deliver", seen_s,
 	               omt_now_s(), "{sI}", "batch", (json_int_t)number);
@@ -207,6 +243,7 @@ omt_status omt_embed(omt_engine *engine, const omt_source *source, const omt_sin
 		omt_pipe_stop(&run.pipe);
 	omt_drivers_join(drivers, driver_count);
 	tell_lost(&run);
+	settle_moved(&run, NO_BATCH);
 	omt_pipe_close(&run.pipe);
 	run.stats.wall_s = omt_now_s() - begin_s;
 	if (stats)

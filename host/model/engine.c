@@ -265,7 +265,8 @@ omt_status omt_unit_enqueue(omt_unit *unit, omt_slot *slot, omt_batch *batch, co
 	                       .work = &unit->work,
 	                       .batch = batch,
 	                       .tap = tap,
-	                       .first = &slot->first};
+	                       .first = &slot->first,
+	                       .last = &slot->computed};
 	size_t bytes = (size_t)batch->items * (size_t)batch->config->text.hidden * sizeof *vectors;
 	batch->device = slot->device;
 	OMT_TRY(omt_batch_upload(unit->exec, batch, &slot->upload_first, &slot->upload_last, err));

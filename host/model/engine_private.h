@@ -14,10 +14,10 @@
 #define OMT_UNIT_SLOTS 2 /* batches on a device: one computing, one waiting behind it */
 
 /* A batch's place on a device and the marks of its upload's first and last transfer, of its first
- * op and of the download. */
+ * and its last op and of the download. */
 typedef struct omt_slot {
 	omt_batch_device device;
-	uint64_t upload_first, upload_last, first, last;
+	uint64_t upload_first, upload_last, first, computed, last;
 } omt_slot;
 
 typedef struct omt_unit {

@@ -34,7 +34,8 @@ typedef struct omt_forward {
 	const omt_workspace *work;
 	const omt_batch *batch;
 	const omt_tap *tap; /* may be NULL */
-	uint64_t *first;    /* gets the mark of the first op */
+	uint64_t *first;    /* gets the mark of the first op, */
+	uint64_t *last;     /* of the last one */
 } omt_forward;
 
 /* The whole model: encoders, scatter, text model, pooling, norm into batch->device.vectors. */

@@ -55,9 +55,8 @@ typedef struct omt_outcome {
 	omt_error failed; /* no device was left to compute it */
 	int32_t unit, items, tokens;
 	double enqueue_begin_s, enqueue_end_s;
-	double begin_s, end_s;   /* computing and the download; 0, 0: nothing to compute */
-	double sent_s, upload_s; /* begin of the upload, how long it took */
-	double download_s;
+	/* Upload, computing, download; 0: nothing was computed. */
+	double sent_s, arrived_s, begin_s, computed_s, fetched_s, end_s;
 } omt_outcome;
 
 typedef struct omt_pipe {

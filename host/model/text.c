@@ -80,14 +80,26 @@ omt_status omt_forward_text(const omt_forward *f, omt_error *err)
 	OMT_TRY(omt_apply_norm(f, &f->params->text_norm, w->text, b->tokens, c->hidden, c->rms_eps,
 	                       w->norm, err));
 	OMT_TRY(omt_forward_stage(f, "text_final_norm", -1, w->norm, b->tokens, c->hidden, err));
-	OMT_TRY(OMT_RUN(f->exec, pool, err, .x = w->norm, .cu_seqlens = b->device.cu_items,
-	                .out = f->config->normalize ? w->pooled : vectors, .sequences = b->items,
-	                .cols = c->hidden, .ldx = c->hidden, .ldo = c->hidden,
-	                .mode = f->config->pooling));
+	const omt_pool_args pool = {.x = w->norm,
+	                            .cu_seqlens = b->device.cu_items,
+	                            .out = f->config->normalize ? w->pooled : vectors,
+	                            .sequences = b->items,
+	                            .cols = c->hidden,
+	                            .ldx = c->hidden,
+	                            .ldo = c->hidden,
+	                            .mode = f->config->pooling};
+	const omt_l2norm_args l2norm = {.x = w->pooled,
+	                                .out = vectors,
+	                                .rows = b->items,
+	                                .cols = c->hidden,
+	                                .ldx = c->hidden,
+	                                .ldo = c->hidden,
+	                                .eps = 1e-12f};
+	OMT_TRY(omt_exec_run(f->exec, OMT_OP_pool, &pool, f->config->normalize ? NULL : f->last,
+	                     err));
 	if (!f->config->normalize)
 		return omt_forward_stage(f, "embedding", -1, vectors, b->items, c->hidden, err);
 	OMT_TRY(omt_forward_stage(f, "pooled", -1, w->pooled, b->items, c->hidden, err));
-	OMT_TRY(OMT_RUN(f->exec, l2norm, err, .x = w->pooled, .out = vectors, .rows = b->items,
-	                .cols = c->hidden, .ldx = c->hidden, .ldo = c->hidden, .eps = 1e-12f));
+	OMT_TRY(omt_exec_run(f->exec, OMT_OP_l2norm, &l2norm, f->last, err));
 	return omt_forward_stage(f, "embedding", -1, vectors, b->items, c->hidden, err);
 }

@@ -52,6 +52,17 @@ static bool next(void *user, const omt_item **item)
 	return true;
 }
 
+/* Stages are there, and whole: what they are is test_stages.c's. */
+static void check_stages(const omt_result *r)
+{
+	double sum_ms = r->queue_ms + r->decode_ms + r->preprocess_ms + r->pack_ms +
+	                r->transfer_ms + r->compute_ms;
+	cr_expect_float_eq(sum_ms, r->latency_ms, 1e-3);
+	cr_expect_float_eq(r->latency_ms, 1e3 * (r->delivered_s - r->taken_s), 1e-6);
+	cr_expect(r->queue_ms >= 0 && r->decode_ms >= 0 && r->preprocess_ms > 0 && r->pack_ms > 0 &&
+	          r->transfer_ms > 0 && r->compute_ms > 0);
+}
+
 static omt_status put(void *user, const omt_result *result, omt_error *error)
 {
 	omt_test_run *run = user;
@@ -61,6 +72,7 @@ static omt_status put(void *user, const omt_result *result, omt_error *error)
 	cr_expect_eq(result->batch, (uint64_t)(run->received / BATCH));
 	for (int32_t i = 0; result->vector && i < result->dimension; i++)
 		cr_assert_eq(result->vector[i], 0.0f, "the device model makes zeros");
+	check_stages(result);
 	if (result->batch == 0)
 		run->first_prepare_s += 1e-3 * result->prepare_ms;
 	run->last_compute_s = 1e-3 * result->compute_ms;

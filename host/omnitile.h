@@ -349,6 +349,24 @@ typedef struct omt_synth_options {
 } omt_synth_options;
 omt_status omt_synth(const char *dir, const omt_synth_options *options, omt_error *err);
 
+/* What a device can do at most, measured with small kernels of its own: fused multiply-adds in
+ * registers, and its memory. On backends openblas and ref the CPU itself is measured, on all cores
+ * that the process may use; backend "model" tells what the device's file says. A machine that does
+ * nothing else gives numbers worth keeping. */
+typedef struct omt_roofline_options {
+	const char *backend; /* as in omt_engine_options */
+	const char *device;  /* as in omt_engine_options; of several the first is measured */
+	bool quick;          /* less than a second: fewer tries, small sets */
+	omt_progress progress;
+} omt_roofline_options;
+/* `json`, given: {"device", "platform", "driver", "backend", "gflops": {"f32", "int8", "bf16"},
+ * "gbytes_per_s", "gbytes_per_s_copy", "sets": [{"bytes", "gbytes_per_s", "gbytes_per_s_copy"}],
+ * "tries"}. Of int8 and bf16 only what the device multiplies with kernels of that type; a fused
+ * multiply-add is two operations. Bandwidth is of bytes read, of a copy read and written (not the
+ * lines that a cache reads before it writes them); the two totals are of the largest set. `options`
+ * NULL: the defaults. */
+omt_status omt_roofline(const omt_roofline_options *options, char **json, omt_error *err);
+
 /* Runs a benchmark file (configs/bench/). `record` is one JSON object with all that is needed to
  * repeat the run; given. */
 omt_status omt_bench(const char *yaml_path, const omt_progress *progress, char **record,

@@ -121,6 +121,7 @@ typedef struct omt_item {
 	omt_role role;
 	const omt_part *parts; /* borrowed; at least one */
 	size_t part_count;
+	uint64_t line;    /* of the list it comes from; 0: none */
 	omt_error failed; /* status != OMT_OK: the source could not make the item, and why */
 } omt_item;
 
@@ -222,6 +223,7 @@ typedef struct omt_source {
 typedef struct omt_result {
 	uint64_t index;      /* of the item in the source, from 0 */
 	const char *id;      /* borrowed during the call */
+	uint64_t line;       /* as in the item */
 	omt_error failed;    /* status != OMT_OK: no vector, and why */
 	const float *vector; /* `dimension` floats of unit length; borrowed during the call */
 	int32_t dimension;
@@ -260,12 +262,14 @@ typedef struct omt_embed_stats {
 omt_status omt_embed(omt_engine *engine, const omt_source *source, const omt_sink *sink,
                      omt_embed_stats *stats, omt_error *err);
 
-/* Writes results to PATH.npy (float32 [items, dimension], failed items as rows of NaN) and
- * PATH.ids.jsonl ({"id":...} or {"id":...,"error":...} a line), or JSON lines to standard output
- * when path is "-". Files appear whole at omt_writer_close(commit = true) or not at all. */
+/* Writes results to PATH.npy (float32 [items, dimension], failed items as rows of NaN) with
+ * PATH.ids.jsonl ({"id":...} or {"id":...,"error":...,"line":...} a line) and PATH.meta.json, or
+ * JSON lines with ids and vectors to a PATH.jsonl or, when path is "-", to standard output. Files
+ * appear whole at omt_writer_close(commit = true) or not at all, the vectors last.
+ * `model`: omt_model_identity(), for the .meta.json; NULL: none is written. */
 typedef struct omt_writer omt_writer;
-omt_status omt_writer_open(const char *path, int32_t dimension, omt_writer **writer,
-                           omt_error *err);
+omt_status omt_writer_open(const char *path, const char *model, int32_t dimension,
+                           omt_writer **writer, omt_error *err);
 omt_status omt_writer_put(omt_writer *writer, const omt_result *result, omt_error *err);
 omt_status omt_writer_close(omt_writer *writer, bool commit, omt_error *err);
 

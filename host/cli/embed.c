@@ -118,7 +118,8 @@ int cli_embed(int argc, char **argv)
 	cli_catch_signals();
 	run.progress = cli_progress();
 	if (!cli_items_open(&items, &err) ||
-	    omt_writer_open(output, omt_model_dimension(model), &run.writer, &err) != OMT_OK) {
+	    omt_writer_open(output, NULL, omt_model_dimension(model), &run.writer, &err) !=
+	            OMT_OK) {
 		cli_fail(verb, &err);
 		goto done;
 	}

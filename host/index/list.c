@@ -395,7 +395,7 @@ bool omt_list_next(omt_list *list, const omt_item **item)
 	list->broken = !found;
 	snprintf(list->place, sizeof list->place, "%s:%zu", list->path, list->number);
 	snprintf(list->number_id, sizeof list->number_id, "%zu", list->number);
-	list->item = (omt_item){.id = list->number_id, .role = list->role};
+	list->item = (omt_item){.id = list->number_id, .role = list->role, .line = list->number};
 	if (!found)
 		OMT_FAIL(failed, IO, "%s: the list ends here: %s", list->place, strerror(reason));
 	else if (!whole)

@@ -150,6 +150,7 @@ static omt_status put_items(omt_embedding *run, const omt_outcome *done, omt_err
 		omt_result result = {
 			.index = done->first + i,
 			.id = work->id,
+			.line = work->line,
 			.failed = work->failed,
 			.vector = good ? vector : NULL,
 			.dimension = dimension,

@@ -69,6 +69,7 @@ static omt_item *take(omt_pipe *pipe, omt_work **given)
 	if (more) {
 		copy = item_copy(item);
 		fresh.id = strdup(item->id ? item->id : "");
+		fresh.line = item->line;
 		fresh.failed = item->failed;
 		if (!copy || !fresh.id)
 			OMT_FAIL(&fresh.failed, NO_MEMORY, "an item of %zu parts",

@@ -19,6 +19,7 @@
 /* An item on its way. */
 typedef struct omt_work {
 	char *id;
+	uint64_t line;     /* of the item */
 	omt_sample sample; /* arrays are freed once they are in a slot */
 	omt_error failed;
 	bool ready;

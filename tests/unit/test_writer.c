@@ -23,7 +23,7 @@ static void write_three(const char *path)
 {
 	omt_writer *writer;
 	omt_error err;
-	cr_assert_eq(omt_writer_open(path, 3, &writer, &err), OMT_OK, "%s", err.text);
+	cr_assert_eq(omt_writer_open(path, NULL, 3, &writer, &err), OMT_OK, "%s", err.text);
 	cr_assert_eq(put(writer, "a \"b\"", NULL, &err), OMT_OK);
 	cr_assert_eq(put(writer, "bad", "x.png: a\xff\xe2", &err), OMT_OK);
 	cr_assert_eq(put(writer, "\xe2\x82\xac", NULL, &err), OMT_OK);
@@ -72,7 +72,7 @@ Test(writer, without_commit_the_old_files_stay)
 	omt_writer *writer;
 	omt_error err;
 	scratch_text("v.npy", "old");
-	cr_assert_eq(omt_writer_open(scratch_path("v.npy"), 3, &writer, &err), OMT_OK);
+	cr_assert_eq(omt_writer_open(scratch_path("v.npy"), NULL, 3, &writer, &err), OMT_OK);
 	cr_assert_eq(put(writer, "a", NULL, &err), OMT_OK);
 	cr_expect_str_eq(text_of(scratch_path("v.npy")), "old");
 	cr_expect_eq(omt_writer_close(writer, false, &err), OMT_OK);
@@ -85,7 +85,7 @@ Test(writer, no_items_is_an_empty_array)
 	omt_writer *writer;
 	omt_npy npy;
 	omt_error err;
-	cr_assert_eq(omt_writer_open(scratch_path("v.npy"), 3, &writer, &err), OMT_OK);
+	cr_assert_eq(omt_writer_open(scratch_path("v.npy"), NULL, 3, &writer, &err), OMT_OK);
 	cr_assert_eq(omt_writer_close(writer, true, &err), OMT_OK);
 	cr_assert_eq(omt_npy_open(scratch_path("v.npy"), &npy, &err), OMT_OK, "%s", err.text);
 	cr_expect_eq(npy.shape[0], 0);
@@ -97,11 +97,12 @@ Test(writer, refuses)
 {
 	omt_writer *writer;
 	omt_error err;
-	cr_expect_eq(omt_writer_open(scratch_path("no/v.npy"), 3, &writer, &err), OMT_IO);
+	cr_expect_eq(omt_writer_open(scratch_path("no/v.npy"), NULL, 3, &writer, &err), OMT_IO);
 	cr_expect_not_null(strstr(err.text, "no/v.npy"), "%s", err.text);
 	cr_expect_null(writer);
-	cr_expect_eq(omt_writer_open(scratch_path("v.npy"), 0, &writer, &err), OMT_BAD_ARGUMENT);
-	cr_assert_eq(omt_writer_open(scratch_path("v.npy"), 4, &writer, &err), OMT_OK);
+	cr_expect_eq(omt_writer_open(scratch_path("v.npy"), NULL, 0, &writer, &err),
+	             OMT_BAD_ARGUMENT);
+	cr_assert_eq(omt_writer_open(scratch_path("v.npy"), NULL, 4, &writer, &err), OMT_OK);
 	cr_expect_eq(put(writer, "a", NULL, &err), OMT_BAD_ARGUMENT);
 	cr_expect_str_eq(err.text, "item 0 has 3 values, expected 4");
 	cr_expect_eq(omt_writer_close(writer, false, &err), OMT_OK);
@@ -117,7 +118,7 @@ Test(writer, reports_what_could_not_be_written)
 	cr_assert_geq(full, 0);
 	fflush(stdout);
 	cr_assert_geq(dup2(full, STDOUT_FILENO), 0);
-	cr_assert_eq(omt_writer_open("-", 3, &writer, &err), OMT_OK);
+	cr_assert_eq(omt_writer_open("-", NULL, 3, &writer, &err), OMT_OK);
 	cr_expect_eq(put(writer, "a", NULL, &err), OMT_IO);
 	cr_expect_not_null(strstr(err.text, "standard output: "), "%s", err.text);
 	omt_writer_close(writer, false, &err);

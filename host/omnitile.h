@@ -199,6 +199,10 @@ typedef struct omt_engine_options {
 	int32_t batch_items;   /* items a batch at most: 8 */
 	int32_t max_tokens;    /* tokens a batch at most, hence of an item too: 8192 */
 	int32_t threads;       /* preparing media: 1 */
+	bool eager;            /* for items that arrive over time: a batch goes as soon as a device
+	                          has nothing to compute, however few items it has by then; while
+	                          all compute it collects up to batch_items and max_tokens. false:
+	                          batches are full, but for the last one */
 	omt_progress progress; /* weights being loaded; notes of omt_embed(), too */
 	omt_trace *trace;      /* of every omt_embed(); borrowed; NULL: none */
 } omt_engine_options;
@@ -214,7 +218,9 @@ char *omt_engine_describe(const omt_engine *engine);
 
 /* ---- embedding ------------------------------------------------------------------------------ */
 
-/* Gives item after item; false ends the run. The item must live until the next call. */
+/* Gives item after item; false ends the run. The item must live until the next call. Preparation
+ * threads call it, one at a time. It may wait for the next item to arrive: everything else goes on
+ * meanwhile, but a run that is stopped ends only when it returns. */
 typedef struct omt_source {
 	bool (*next)(void *user, const omt_item **item);
 	void *user;

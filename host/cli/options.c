@@ -7,7 +7,7 @@
 
 const cli_option *cli_engine_table(cli_engine *engine)
 {
-	static cli_option table[12];
+	static cli_option table[14];
 	const cli_option made[] = {
 		{"model", "DIR", "checkpoint in the published (Hugging Face) layout", CLI_TEXT,
 	         &engine->model, 0, 0, NULL},
@@ -26,6 +26,8 @@ const cli_option *cli_engine_table(cli_engine *engine)
 	         &engine->slots, 1, 16, NULL},
 		{"threads", "N", "cores that prepare media (1)", CLI_INT, &engine->threads, 1, 256,
 	         NULL},
+		{"eager", NULL, "a batch goes when a device is free, full or not", CLI_FLAG,
+	         &engine->options.eager, 0, 0, NULL},
 		{0},
 	};
 	omt_engine_options_init(&engine->options);

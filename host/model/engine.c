@@ -243,14 +243,15 @@ char *omt_engine_describe(const omt_engine *engine)
 		json_array_append_new(devices, describe_unit(engine, i));
 	}
 	json_t *all = json_pack(
-		"{ss ss ss ss ss ss sI si si si si si si sI so}", "chain",
+		"{ss ss ss ss ss ss sI si si si sb si si si sI so}", "chain",
 		omt_exec_chain(engine->units[0].exec), "device", info->device, "platform",
 		info->platform, "driver", info->driver, "device_version", info->version, "weights",
 		omt_matrices_names[matrices_of(&engine->options)], "device_memory_bytes",
 		(json_int_t)info->memory_bytes, "compute_units", info->compute_units, "panel",
-		info->panel, "slots", engine->options.slots, "batch_items",
-		engine->options.batch_items, "max_tokens", engine->options.max_tokens, "threads",
-		engine->options.threads, "memory_bytes", bytes, "devices", devices);
+		info->panel, "slots", engine->options.slots, "eager", engine->options.eager,
+		"batch_items", engine->options.batch_items, "max_tokens",
+		engine->options.max_tokens, "threads", engine->options.threads, "memory_bytes",
+		bytes, "devices", devices);
 	char *described = all ? json_dumps(all, JSON_COMPACT) : NULL;
 	json_decref(all);
 	return described;

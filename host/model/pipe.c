@@ -6,6 +6,11 @@
 
 #include "base/clock.h"
 
+/* How often a device is asked whether it is done while its driver waits for the next batch. */
+#define MOST_POLL_S       1e-3
+#define MOST_EAGER_POLL_S 2e-4
+#define LEAST_POLL_S      2e-5
+
 omt_work *omt_pipe_work(const omt_pipe *pipe, uint64_t index)
 {
 	return &pipe->works[index % pipe->capacity];
@@ -46,6 +51,9 @@ static omt_item *item_copy(const omt_item *item)
 /* Whether the workers are ahead as far as they may. */
 static bool is_full(const omt_pipe *pipe)
 {
+	const omt_lane_state only = pipe->lanes[0].state;
+	if (pipe->lane_count == 1 && (only == OMT_LANE_READY || only == OMT_LANE_BUSY))
+		return true;
 	const uint64_t ahead = (uint64_t)pipe->engine->options.batch_items +
 	                       (uint64_t)pipe->engine->options.threads;
 	return pipe->taken - pipe->delivered >= pipe->capacity ||
@@ -122,18 +130,38 @@ static void *worker(void *user)
 /* ---- filler ------------------------------------------------------------------------------------
  */
 
-/* The work with this index once it is prepared; NULL when the run ends before it. */
-static omt_work *next_prepared(omt_pipe *pipe, uint64_t index)
+/* Whether a unit has nothing to compute that a READY lane would not give it. */
+static bool is_idle(const omt_pipe *pipe)
 {
+	const omt_engine *engine = pipe->engine;
+	int32_t idle = 0, live = 0;
+	for (int32_t i = 0; i < engine->unit_count; i++) {
+		live += !engine->shares[i].lost;
+		idle += !engine->shares[i].lost && !engine->shares[i].batches;
+	}
+	for (int32_t i = 0; i < pipe->lane_count; i++)
+		idle -= pipe->lanes[i].state == OMT_LANE_READY;
+	return idle > 0 || !live;
+}
+
+/* The next work for a lane once it is prepared; NULL when the lane is to go without it or, then
+ * *more is false, the run ends before it. */
+static omt_work *next_prepared(omt_pipe *pipe, const omt_lane *lane, bool *more)
+{
+	const uint64_t index = lane->first + lane->count;
+	const bool eager = pipe->engine->options.eager && lane->count;
 	omt_work *work = omt_pipe_work(pipe, index);
+	bool ready;
 	pthread_mutex_lock(&pipe->lock);
-	while (!pipe->stop && !(index < pipe->taken && work->ready) &&
-	       !(pipe->ended && index >= pipe->taken))
+	for (;;) {
+		ready = index < pipe->taken && work->ready;
+		*more = !pipe->stop && (index < pipe->taken || !pipe->ended);
+		if (ready || !*more || (eager && is_idle(pipe)))
+			break;
 		pthread_cond_wait(&pipe->changed, &pipe->lock);
-	if (pipe->stop || index >= pipe->taken)
-		work = NULL;
+	}
 	pthread_mutex_unlock(&pipe->lock);
-	return work;
+	return ready && *more ? work : NULL;
 }
 
 /* The lane for the next batch, once there is a free one and room for its outcome; NULL: stopped. */
@@ -160,14 +188,15 @@ static omt_lane *begin_lane(omt_pipe *pipe)
 	return lane;
 }
 
-/* Packs one lane until it is full or the items end; false at their end. */
+/* Packs one lane until it is full, is to go or the items end; false at their end. */
 static bool fill_lane(omt_pipe *pipe, omt_lane *lane)
 {
 	omt_batch *batch = lane->batch;
+	bool more = true;
 	while (lane->count < (uint64_t)pipe->engine->options.batch_items) {
-		omt_work *work = next_prepared(pipe, lane->first + lane->count);
+		omt_work *work = next_prepared(pipe, lane, &more);
 		if (!work)
-			return false;
+			return more;
 		if (work->failed.status == OMT_OK) {
 			if (!omt_batch_fits(batch, &work->sample))
 				break;
@@ -223,11 +252,21 @@ static void *filler(void *user)
 
 /* ---- drivers ---- */
 
-static void wait_a_little(omt_pipe *pipe)
+/* Waits until the pipe changes or it is time to ask again whether the unit's batch is done: half of
+ * the time that its speed says is left, an eighth of that by which it is late. */
+static void wait_a_little(omt_pipe *pipe, const omt_share *share)
 {
 	struct timespec until;
+	double wait_s = MOST_POLL_S;
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += OMT_PIPE_POLL_MS * 1000000;
+	if (pipe->engine->options.eager) {
+		const double now_s = (double)until.tv_sec + 1e-9 * (double)until.tv_nsec;
+		const double took_s = share->speed > 0 ? share->pending / share->speed : 0;
+		const double left_s = share->since_s + took_s - now_s;
+		wait_s = left_s > 0 ? left_s / 2 : -left_s / 8;
+		wait_s = fmin(fmax(wait_s, LEAST_POLL_S), MOST_EAGER_POLL_S);
+	}
+	until.tv_nsec += (long)(1e9 * wait_s);
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
 	pthread_cond_clockwait(&pipe->changed, &pipe->lock, CLOCK_MONOTONIC, &until);
@@ -284,7 +323,7 @@ omt_lane *omt_pipe_take(omt_pipe *pipe, int32_t unit, bool (*give_up)(void *user
 		if (over || (give_up && give_up(user)))
 			break;
 		if (give_up)
-			wait_a_little(pipe);
+			wait_a_little(pipe, &pipe->engine->shares[unit]);
 		else
 			pthread_cond_wait(&pipe->changed, &pipe->lock);
 	}

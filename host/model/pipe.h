@@ -8,7 +8,10 @@
  * if its device failed. Workers run ahead of the filler by one batch and one item each, so that
  * uneven items do not starve the devices; batches between the first one not delivered and the last
  * one packed are bounded by the engine's window: so is memory. One lane means no overlap: then
- * workers wait until its items are delivered. */
+ * workers wait until its items are delivered.
+ *
+ * An eager engine ends a lane that is not full once a device has nothing to compute and no READY
+ * lane to take. */
 #ifndef OMT_MODEL_PIPE_H
 #define OMT_MODEL_PIPE_H
 
@@ -95,9 +98,9 @@ void omt_pipe_close(omt_pipe *pipe);
 /* ---- for drivers ---- */
 
 /* The next batch for this unit, BUSY from now on. Waits for it, but no longer than until `give_up`
- * says so (asked every OMT_PIPE_POLL_MS; NULL: never). NULL: none yet, or none will come. A unit
+ * says so, which is asked every millisecond, when the engine is eager the more often the sooner the
+ * unit's batch should be done by its speed (NULL: never). NULL: none yet, or none will come. A unit
  * that was lost and asks is the last one: it gets every batch, to fail it. */
-#define OMT_PIPE_POLL_MS 1
 omt_lane *omt_pipe_take(omt_pipe *pipe, int32_t unit, bool (*give_up)(void *user), void *user);
 /* What its driver fills in while the lane is BUSY. */
 omt_outcome *omt_pipe_outcome(const omt_pipe *pipe, const omt_lane *lane);

@@ -8,6 +8,7 @@
 #define OMT_BENCH_HARNESS_H
 
 #include "base/yaml.h"
+#include "bench/scenario.h"
 #include "index/metrics.h"
 
 #define OMT_BENCH_CUTS OMT_METRIC_CUTS
@@ -27,19 +28,10 @@ typedef struct omt_bench_settings {
 omt_status omt_bench_settings_load(const char *path, omt_bench_settings *settings, omt_error *err);
 void omt_bench_settings_free(omt_bench_settings *settings);
 
-/* Vectors of one file, by the order of its items. */
-typedef struct omt_bench_vectors {
-	int32_t dimension;
-	size_t count;
-	float *data; /* [count, dimension] */
-	json_t *ids; /* array */
-} omt_bench_vectors;
-
 /* Runs all passes over one file: one object for each modality in it is appended to `passes`. */
 omt_status omt_bench_passes(omt_engine *engine, const omt_bench_settings *settings,
                             const char *list, omt_role role, const omt_progress *progress,
                             json_t *passes, omt_bench_vectors *vectors, omt_error *err);
-void omt_bench_vectors_free(omt_bench_vectors *vectors);
 
 /* Measures of every query against all passages, and chance beside them; given. */
 omt_status omt_bench_retrieval(const omt_bench_settings *settings,

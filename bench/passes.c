@@ -198,10 +198,3 @@ omt_status omt_bench_passes(omt_engine *engine, const omt_bench_settings *settin
 	}
 	return OMT_OK;
 }
-
-void omt_bench_vectors_free(omt_bench_vectors *vectors)
-{
-	free(vectors->data);
-	json_decref(vectors->ids);
-	*vectors = (omt_bench_vectors){0};
-}

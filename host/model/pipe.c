@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/item.h"
 
 /* How often a device is asked whether it is done while its driver waits for the next batch. */
 #define MOST_POLL_S       1e-3
@@ -18,35 +19,6 @@ omt_work *omt_pipe_work(const omt_pipe *pipe, uint64_t index)
 
 /* ---- workers ----------------------------------------------------------------------------------
  */
-
-/* A copy that outlives the source's item: one block for the parts and all their texts. */
-static omt_item *item_copy(const omt_item *item)
-{
-	size_t bytes = sizeof(omt_item) + item->part_count * sizeof(omt_part);
-	for (size_t i = 0; i < item->part_count; i++)
-		bytes += item->parts[i].kind == OMT_TEXT ? item->parts[i].text_bytes + 1
-		                                         : strlen(item->parts[i].path) + 1;
-	omt_item *copy = malloc(bytes);
-	if (!copy)
-		return NULL;
-	omt_part *parts = (omt_part *)(copy + 1);
-	char *text = (char *)(parts + item->part_count);
-	*copy = *item;
-	copy->parts = parts;
-	for (size_t i = 0; i < item->part_count; i++) {
-		parts[i] = item->parts[i];
-		bool is_text = parts[i].kind == OMT_TEXT;
-		size_t length = is_text ? parts[i].text_bytes : strlen(parts[i].path);
-		memcpy(text, is_text ? parts[i].text : parts[i].path, length);
-		text[length] = '\0';
-		if (is_text)
-			parts[i].text = text;
-		else
-			parts[i].path = text;
-		text += length + 1;
-	}
-	return copy;
-}
 
 /* Whether the workers are ahead as far as they may. */
 static bool is_full(const omt_pipe *pipe)
@@ -75,7 +47,7 @@ static omt_item *take(omt_pipe *pipe, omt_work **given)
 	bool more = go && pipe->source->next(pipe->source->user, &item);
 	omt_work fresh = {.taken_s = omt_now_s()};
 	if (more) {
-		copy = item_copy(item);
+		copy = omt_item_copy(item);
 		fresh.id = strdup(item->id ? item->id : "");
 		fresh.line = item->line;
 		fresh.failed = item->failed;

@@ -1,5 +1,6 @@
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench/harness.h"
 
@@ -39,35 +40,20 @@ static omt_status answer(const omt_bench_vectors *passages, const float *query, 
 	return OMT_OK;
 }
 
-static json_t *cut_values(const omt_bench_settings *settings, const double *values)
-{
-	json_t *object = json_object();
-	for (size_t i = 0; i < settings->cut_count; i++) {
-		char key[16];
-		snprintf(key, sizeof key, "%d", settings->cuts[i]);
-		json_object_set_new(object, key, json_real(values[i]));
-	}
-	return object;
-}
-
-static json_t *describe(const omt_bench_settings *settings, const omt_metrics *m)
-{
-	return json_pack("{so so so}", "ndcg", cut_values(settings, m->ndcg), "recall",
-	                 cut_values(settings, m->recall), "mrr", cut_values(settings, m->mrr));
-}
-
 omt_status omt_bench_retrieval(const omt_bench_settings *settings,
                                const omt_bench_vectors *passages, const omt_bench_vectors *queries,
                                json_t **retrieval, omt_error *err)
 {
 	omt_qrels *qrels = NULL;
 	omt_run *run = NULL;
-	omt_metrics metrics, chance;
+	omt_scores scores = {0}, chance;
+	omt_scoring scoring = {.cut_count = settings->cut_count};
 	omt_status status;
 	size_t depth = DEPTH;
 	omt_answer_row *rows = malloc((passages->count + 1) * sizeof *rows);
 	if (!rows)
 		return OMT_FAIL(err, NO_MEMORY, "%zu passages", passages->count);
+	memcpy(scoring.cuts, settings->cuts, sizeof scoring.cuts);
 	for (size_t i = 0; i < settings->cut_count; i++)
 		depth = (size_t)settings->cuts[i] > depth ? (size_t)settings->cuts[i] : depth;
 	OMT_GOTO(omt_qrels_load(settings->qrels, &qrels, err));
@@ -76,16 +62,16 @@ omt_status omt_bench_retrieval(const omt_bench_settings *settings,
 		OMT_GOTO(answer(passages, queries->data + q * (size_t)queries->dimension,
 		                json_string_value(json_array_get(queries->ids, q)), depth, rows,
 		                run, err));
-	OMT_GOTO(omt_metrics_compute(qrels, run, settings->cuts, settings->cut_count, true,
-	                             &metrics, err));
-	OMT_GOTO(omt_metrics_chance(qrels, passages->count, settings->cuts, settings->cut_count,
-	                            &chance, err));
-	*retrieval = json_pack("{sI sI sI so so}", "queries", (json_int_t)metrics.queries,
-	                       "answered", (json_int_t)metrics.answered, "passages",
-	                       (json_int_t)passages->count, "measured",
-	                       describe(settings, &metrics), "chance", describe(settings, &chance));
+	OMT_GOTO(omt_scores_compute(qrels, run, &scoring, &scores, err));
+	OMT_GOTO(omt_scores_chance(qrels, passages->count, &scoring, &chance, err));
+	*retrieval = json_pack("{ss sI sI sI so so so}", "convention", scores.convention, "queries",
+	                       (json_int_t)scores.queries, "answered", (json_int_t)scores.answered,
+	                       "passages", (json_int_t)passages->count, "measured",
+	                       omt_scores_measured(&scores), "chance", omt_scores_means(&chance),
+	                       "per_query", omt_scores_per_query(&scores));
 done:
 	free(rows);
+	omt_scores_free(&scores);
 	omt_qrels_free(qrels);
 	omt_run_free(run);
 	return status;

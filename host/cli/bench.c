@@ -42,8 +42,8 @@ static void print_measure(const json_t *retrieval, const char *key, const char *
 	json_object_foreach((json_t *)(uintptr_t)measured, cut, value)
 	{
 		char name[32];
-		snprintf(name, sizeof name, "%s@%s", title, cut);
-		printf("%-12s %8.4f   chance %8.4f\n", name, json_number_value(value),
+		snprintf(name, sizeof name, "%s%s%s", title, *cut ? "@" : "", cut);
+		printf("%-12s %8.4f   chance %8.4f\n", name, number(value, "value"),
 		       number(chance, cut));
 	}
 }

@@ -4,362 +4,353 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "base/json.h"
+#include "index/convention.h"
+#include "index/significance.h"
 
-#define MAX_FILE  ((size_t)4 << 30)
-#define MAX_GRADE 1000000 /* keeps sums of gains exact */
+#define NOT_JUDGED UINT32_MAX
 
-struct omt_qrels {
-	json_t *grades; /* {query: {document: grade}} */
-};
+/* One query's ranking: what is summed over the first i answers, i from 0. */
+typedef struct omt_ranking {
+	omt_answer *answers;
+	size_t count;
+	double *gain, *precision;
+	uint32_t *found; /* relevant ones */
+	size_t first;    /* rank of the first relevant one by the order of mrr; 0: none */
 
-typedef struct omt_answer {
-	const char *document; /* borrowed from the run */
-	double score;
-} omt_answer;
+	int32_t *grades; /* of judged documents, best first */
+	size_t judged, relevant;
+	double *ideal; /* gain of the first i of them */
+} omt_ranking;
 
-struct omt_run {
-	json_t *answers; /* {query: {document: score}} */
-};
+typedef struct omt_scorer {
+	const omt_table *qrels, *run;
+	const omt_convention *by;
+	bool ignore_identical, skip_absent;
+	uint32_t *judged, *judged_starts; /* omt_table_group() */
+	uint32_t *answered, *answered_starts;
+	uint32_t *documents; /* the run's documents by the judgements' numbers, or NOT_JUDGED */
+	omt_ranking ranking;
+} omt_scorer;
 
-/* ---- files --------------------------------------------------------------------------------- */
-
-static omt_status set(json_t *table, const char *query, const char *document, json_t *value,
-                      omt_error *err)
+static void free_scorer(omt_scorer *scorer)
 {
-	json_t *row = json_object_get(table, query);
-	if (!row) {
-		row = json_object();
-		if (json_object_set_new(table, query, row) != 0)
-			row = NULL;
+	omt_ranking *ranking = &scorer->ranking;
+	free(scorer->judged);
+	free(scorer->judged_starts);
+	free(scorer->answered);
+	free(scorer->answered_starts);
+	free(scorer->documents);
+	free(ranking->answers);
+	free(ranking->gain);
+	free(ranking->precision);
+	free(ranking->found);
+	free(ranking->grades);
+	free(ranking->ideal);
+}
+
+/* Rows of the largest group. */
+static size_t largest(const uint32_t *starts, size_t count)
+{
+	size_t most = 0;
+	for (size_t i = 0; i < count; i++)
+		most = starts[i + 1] - starts[i] > most ? starts[i + 1] - starts[i] : most;
+	return most;
+}
+
+static omt_status open_scorer(omt_scorer *scorer, omt_error *err)
+{
+	const omt_table *qrels = scorer->qrels, *run = scorer->run;
+	omt_ranking *ranking = &scorer->ranking;
+	OMT_TRY(omt_table_group(qrels, &scorer->judged, &scorer->judged_starts, err));
+	OMT_TRY(omt_table_group(run, &scorer->answered, &scorer->answered_starts, err));
+	size_t answers = largest(scorer->answered_starts, run->queries.count) + 1;
+	size_t judged = largest(scorer->judged_starts, qrels->queries.count) + 1;
+	scorer->documents = malloc(((size_t)run->documents.count + 1) * sizeof(uint32_t));
+	ranking->answers = malloc(answers * sizeof *ranking->answers);
+	ranking->gain = malloc(answers * sizeof *ranking->gain);
+	ranking->precision = malloc(answers * sizeof *ranking->precision);
+	ranking->found = malloc(answers * sizeof *ranking->found);
+	ranking->grades = malloc(judged * sizeof *ranking->grades);
+	ranking->ideal = malloc(judged * sizeof *ranking->ideal);
+	if (!scorer->documents || !ranking->answers || !ranking->gain || !ranking->precision ||
+	    !ranking->found || !ranking->grades || !ranking->ideal)
+		return OMT_FAIL(err, NO_MEMORY, "%zu answers of a query", answers);
+	for (uint32_t i = 0; i < run->documents.count; i++) {
+		const char *id = omt_names_get(&run->documents, i);
+		if (!omt_names_find(&qrels->documents, id, strlen(id), &scorer->documents[i]))
+			scorer->documents[i] = NOT_JUDGED;
 	}
-	const char *wrong = !row                             ? "not UTF-8"
-	                    : json_object_get(row, document) ? "for the second time"
-	                                                     : NULL;
-	if (wrong)
-		json_decref(value);
-	else if (json_object_set_new(row, document, value) != 0)
-		wrong = "not UTF-8";
-	if (wrong)
-		return OMT_FAIL(err, BAD_FORMAT, "query %.80s, document %.80s: %s", query, document,
-		                wrong);
 	return OMT_OK;
 }
 
-typedef omt_status omt_line(json_t *table, char *const *fields, int count, const char *place,
-                            omt_error *err);
+/* ---- one query ------------------------------------------------------------------------------ */
 
-/* Calls `take` with the white-space separated fields of each line. */
-static omt_status read_lines(const char *path, json_t *table, omt_line *take, omt_error *err)
+static int32_t grade_of(const omt_scorer *scorer, uint32_t query, uint32_t document)
 {
-	char *text, place[512], *rest = NULL;
-	size_t number = 0, bytes;
-	omt_status status = OMT_OK;
-	OMT_TRY(omt_file_read(path, MAX_FILE, &text, &bytes, err));
-	if (strlen(text) != bytes)
-		status = OMT_FAIL(err, BAD_FORMAT, "%s: a NUL byte at %zu", path, strlen(text));
-	for (char *line = text; line && *line && status == OMT_OK; line = rest) {
-		char *fields[8], *save = NULL;
-		int count = 0;
-		rest = strchr(line, '\n');
-		if (rest)
-			*rest++ = '\0';
-		snprintf(place, sizeof place, "%s:%zu", path, ++number);
-		for (char *field = strtok_r(line, " \t\r", &save); field && count < 8;
-		     field = strtok_r(NULL, " \t\r", &save))
-			fields[count++] = field;
-		if (count)
-			status = take(table, fields, count, place, err);
+	const uint32_t key[2] = {query, scorer->documents[document]};
+	uint32_t row;
+	if (key[1] == NOT_JUDGED || !omt_names_find(&scorer->qrels->rows, key, sizeof key, &row))
+		return 0;
+	return (int32_t)scorer->qrels->values[row];
+}
+
+static void sort(omt_ranking *ranking, omt_answer_order *order)
+{
+	qsort(ranking->answers, ranking->count, sizeof *ranking->answers, order);
+}
+
+static size_t first_relevant(const omt_ranking *ranking)
+{
+	for (size_t i = 0; i < ranking->count; i++)
+		if (ranking->answers[i].grade > 0)
+			return i + 1;
+	return 0;
+}
+
+/* The answers to a query of the judgements, which may be absent from the run. */
+static void rank(omt_scorer *scorer, uint32_t query, bool answered, uint32_t run_query)
+{
+	omt_ranking *ranking = &scorer->ranking;
+	const char *id = omt_names_get(&scorer->qrels->queries, query);
+	size_t from = answered ? scorer->answered_starts[run_query] : 0;
+	size_t to = answered ? scorer->answered_starts[run_query + 1] : 0;
+	ranking->count = 0;
+	for (size_t i = from; i < to; i++) {
+		uint32_t row = scorer->answered[i];
+		omt_row of = omt_table_row(scorer->run, row);
+		const char *document = omt_names_get(&scorer->run->documents, of.document);
+		if (scorer->ignore_identical && !strcmp(document, id))
+			continue;
+		ranking->answers[ranking->count++] =
+			(omt_answer){document, of.value, row, grade_of(scorer, query, of.document)};
 	}
-	free(text);
-	return status;
+	if (scorer->by->mrr_order != scorer->by->order) {
+		sort(ranking, scorer->by->mrr_order);
+		ranking->first = first_relevant(ranking);
+	}
+	sort(ranking, scorer->by->order);
+	if (scorer->by->mrr_order == scorer->by->order)
+		ranking->first = first_relevant(ranking);
 }
 
-static omt_status take_qrel(json_t *table, char *const *fields, int count, const char *place,
-                            omt_error *err)
+static void sum(omt_ranking *ranking)
 {
-	char *end;
-	const char *grade = fields[count - 1];
-	if (count == 3 && !strcmp(grade, "score"))
-		return OMT_OK; /* BEIR's header line */
-	long value = strtol(grade, &end, 10);
-	if (*end || labs(value) > MAX_GRADE || (count != 3 && count != 4))
-		return OMT_FAIL(err, BAD_FORMAT, "%s: not \"query 0 document grade\"", place);
-	if (set(table, fields[0], fields[count - 2], json_integer(value), err) != OMT_OK)
-		return omt_fail_at(err, OMT_BAD_FORMAT, "%s", place);
-	return OMT_OK;
+	double gain = 0, precision = 0, ideal = 0;
+	uint32_t found = 0;
+	for (size_t i = 0; i <= ranking->count; i++) {
+		ranking->gain[i] = gain;
+		ranking->precision[i] = precision;
+		ranking->found[i] = found;
+		if (i == ranking->count)
+			break;
+		gain += omt_gain_at(ranking->answers[i].grade, i + 1);
+		if (ranking->answers[i].grade > 0)
+			precision += (double)++found / (double)(i + 1);
+	}
+	for (size_t i = 0; i <= ranking->relevant; i++) {
+		ranking->ideal[i] = ideal;
+		if (i < ranking->relevant)
+			ideal += omt_gain_at(ranking->grades[i], i + 1);
+	}
 }
 
-static omt_status take_answer(json_t *table, char *const *fields, int count, const char *place,
+static double measure(const omt_convention *by, const omt_ranking *ranking, omt_column column)
+{
+	const size_t cut = column.cut ? (size_t)column.cut : SIZE_MAX, relevant = ranking->relevant;
+	const size_t seen = cut < ranking->count ? cut : ranking->count;
+	const size_t best = cut < relevant ? cut : relevant;
+	const double found = ranking->found[seen];
+	switch (column.measure) {
+	case OMT_NDCG:
+		return relevant ? ranking->gain[seen] / ranking->ideal[best] : 0;
+	case OMT_MAP:
+		return relevant ? ranking->precision[seen] /
+		                          (double)(by->map_by_cut ? best : relevant)
+		                : 0;
+	case OMT_RECALL:
+		return relevant ? found / (double)relevant : 0;
+	case OMT_PRECISION:
+		return found / (double)cut;
+	case OMT_MRR:
+		return ranking->first && ranking->first <= cut ? 1 / (double)ranking->first : 0;
+	default: /* OMT_HIT */
+		return found > 0;
+	}
+}
+
+/* Adds a row of values; a query that does not count adds none. */
+static omt_status score_query(omt_scorer *scorer, uint32_t query, omt_scores *scores,
                               omt_error *err)
 {
-	char *end = NULL;
-	double score = count == 6 ? strtod(fields[4], &end) : 0;
-	if (!end || *end || !isfinite(score))
-		return OMT_FAIL(err, BAD_FORMAT, "%s: not \"query Q0 document rank score tag\"",
-		                place);
-	if (set(table, fields[0], fields[2], json_real(score), err) != OMT_OK)
-		return omt_fail_at(err, OMT_BAD_FORMAT, "%s", place);
+	omt_ranking *ranking = &scorer->ranking;
+	const char *id = omt_names_get(&scorer->qrels->queries, query);
+	const uint32_t from = scorer->judged_starts[query];
+	uint32_t run_query, number;
+	bool answered = omt_names_find(&scorer->run->queries, id, strlen(id), &run_query);
+	ranking->judged = scorer->judged_starts[query + 1] - from;
+	ranking->relevant = omt_grades_sort(scorer->qrels, scorer->judged + from, ranking->judged,
+	                                    ranking->grades);
+	if ((!answered && scorer->skip_absent) ||
+	    (!ranking->relevant && scorer->by->needs_relevant))
+		return OMT_OK;
+	rank(scorer, query, answered, run_query);
+	sum(ranking);
+	double *values = scores->values + scores->queries * scores->column_count;
+	for (size_t c = 0; c < scores->column_count; c++)
+		values[c] = measure(scorer->by, ranking, scores->columns[c]);
+	if (!omt_names_add(&scores->names, id, strlen(id), &number))
+		return OMT_FAIL(err, NO_MEMORY, "query %.80s", id);
+	scores->queries++;
+	scores->answered += answered;
 	return OMT_OK;
 }
 
-omt_status omt_qrels_load(const char *path, omt_qrels **given, omt_error *err)
+/* ---- all ------------------------------------------------------------------------------------- */
+
+/* To the nearest decimal number, as Python's round(): printf rounds the exact value. */
+static double rounded(double value, int decimals)
 {
-	*given = NULL;
-	omt_qrels *qrels = calloc(1, sizeof *qrels);
-	if (!qrels || !(qrels->grades = json_object())) {
-		omt_qrels_free(qrels);
-		return OMT_FAIL(err, NO_MEMORY, "%s", path);
+	char text[64];
+	snprintf(text, sizeof text, "%.*f", decimals, value);
+	return strtod(text, NULL);
+}
+
+static omt_status average(omt_scores *scores, const omt_convention *by, omt_error *err)
+{
+	for (size_t c = 0; c < scores->column_count; c++) {
+		double total = 0;
+		for (size_t q = 0; q < scores->queries; q++)
+			total += scores->values[q * scores->column_count + c];
+		scores->mean[c] = scores->queries ? total / (double)scores->queries : 0;
+		if (by->decimals && scores->columns[c].measure != OMT_MRR)
+			scores->mean[c] = rounded(scores->mean[c], by->decimals);
 	}
-	omt_status status = read_lines(path, qrels->grades, take_qrel, err);
+	if (!scores->resamples)
+		return OMT_OK;
+	return omt_bootstrap_means(scores->values, scores->queries, scores->column_count,
+	                           scores->resamples, scores->seed, scores->low, scores->high, err);
+}
+
+omt_status omt_scores_compute(const omt_qrels *qrels, const omt_run *run,
+                              const omt_scoring *scoring, omt_scores *scores, omt_error *err)
+{
+	const omt_convention *by = omt_convention_find(scoring, scores, err);
+	omt_scorer scorer = {.qrels = &qrels->table, .run = &run->table, .by = by};
+	omt_status status;
+	if (!by)
+		return omt_scoring_check(scoring, err);
+	scorer.ignore_identical = scoring->ignore_identical;
+	scorer.skip_absent = scoring->absent == OMT_ABSENT_SKIP ||
+	                     (scoring->absent == OMT_ABSENT_BY_CONVENTION && !by->absent_zero);
+	scores->judged = qrels->table.queries.count;
+	scores->seed = scoring->seed;
+	scores->values = malloc((scores->judged * scores->column_count + 1) * sizeof(double));
+	if (!scores->values)
+		OMT_GOTO(OMT_FAIL(err, NO_MEMORY, "%zu queries", scores->judged));
+	OMT_GOTO(open_scorer(&scorer, err));
+	for (uint32_t q = 0; q < scores->judged; q++)
+		OMT_GOTO(score_query(&scorer, q, scores, err));
+	scores->resamples = scores->queries ? scoring->resamples : 0;
+	OMT_GOTO(average(scores, by, err));
+done:
+	free_scorer(&scorer);
 	if (status != OMT_OK)
-		omt_qrels_free(qrels);
-	else
-		*given = qrels;
+		omt_scores_free(scores);
 	return status;
 }
 
-void omt_qrels_free(omt_qrels *qrels)
+void omt_scores_free(omt_scores *scores)
 {
-	if (qrels)
-		json_decref(qrels->grades);
-	free(qrels);
+	omt_names_free(&scores->names);
+	free(scores->values);
+	scores->values = NULL;
 }
 
-omt_status omt_run_new(omt_run **run, omt_error *err)
+size_t omt_scores_column(const omt_scores *scores, omt_measure of, int32_t cut)
 {
-	*run = calloc(1, sizeof **run);
-	if (!*run || !((*run)->answers = json_object())) {
-		omt_run_free(*run);
-		*run = NULL;
-		return OMT_FAIL(err, NO_MEMORY, "a run");
-	}
-	return OMT_OK;
+	for (size_t c = 0; c < scores->column_count; c++)
+		if (scores->columns[c].measure == of && scores->columns[c].cut == cut)
+			return c;
+	return SIZE_MAX;
 }
 
-omt_status omt_run_load(const char *path, omt_run **run, omt_error *err)
-{
-	OMT_TRY(omt_run_new(run, err));
-	omt_status status = read_lines(path, (*run)->answers, take_answer, err);
-	if (status != OMT_OK) {
-		omt_run_free(*run);
-		*run = NULL;
-	}
-	return status;
-}
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
-omt_status omt_run_add(omt_run *run, const char *query, const char *document, double score,
-                       omt_error *err)
-{
-	if (!isfinite(score))
-		return OMT_FAIL(err, BAD_ARGUMENT, "query %.80s, document %.80s: score %g", query,
-		                document, score);
-	return set(run->answers, query, document, json_real(score), err);
-}
+#define TEXT(name, text) text,
+static const char *const measure_names[] = {OMT_MEASURE_LIST(TEXT)};
+#undef TEXT
 
-void omt_run_free(omt_run *run)
+/* Puts value (taken) at {measure: {cut: value}}. */
+static bool put(json_t *object, omt_column column, json_t *value)
 {
-	if (run)
-		json_decref(run->answers);
-	free(run);
-}
-
-/* ---- measures ------------------------------------------------------------------------------ */
-
-/* trec_eval's order: score descending, then id descending. */
-static int by_score(const void *a, const void *b)
-{
-	const omt_answer *x = a, *y = b;
-	if (x->score != y->score)
-		return x->score > y->score ? -1 : 1;
-	return -strcmp(x->document, y->document);
-}
-
-static int descending(const void *a, const void *b)
-{
-	long x = *(const long *)a, y = *(const long *)b;
-	return (x < y) - (x > y);
-}
-
-static double gain_at(long grade, size_t rank)
-{
-	return grade > 0 ? (double)grade / log2((double)rank + 1) : 0;
-}
-
-/* Grades of the judged documents, best first; relevant ones are counted. Given, free(). */
-static long *ideal_grades(const json_t *judged, size_t *relevant)
-{
-	size_t count = 0;
-	const char *document;
-	json_t *grade;
-	long *grades = malloc((json_object_size(judged) + 1) * sizeof *grades);
-	*relevant = 0;
-	if (!grades)
-		return NULL;
-	json_object_foreach((json_t *)(uintptr_t)judged, document, grade)
-	{
-		grades[count] = (long)json_integer_value(grade);
-		*relevant += grades[count++] > 0;
-	}
-	qsort(grades, count, sizeof *grades, descending);
-	return grades;
-}
-
-static omt_answer *sorted_answers(const json_t *answers, size_t *count)
-{
-	const char *document;
-	json_t *score;
-	omt_answer *sorted = malloc((json_object_size(answers) + 1) * sizeof *sorted);
-	*count = 0;
-	if (!sorted)
-		return NULL;
-	json_object_foreach((json_t *)(uintptr_t)answers, document, score)
-	{
-		sorted[(*count)++] = (omt_answer){document, json_real_value(score)};
-	}
-	qsort(sorted, *count, sizeof *sorted, by_score);
-	return sorted;
-}
-
-/* Adds one query's measures. */
-static void add_query(const json_t *judged, const long *ideal, size_t relevant,
-                      const omt_answer *answers, size_t count, const int32_t *cuts,
-                      size_t cut_count, omt_metrics *sum)
-{
-	double precision = 0;
-	size_t hits = 0;
-	for (size_t c = 0; c < cut_count; c++) {
-		size_t cut = (size_t)cuts[c], found = 0;
-		double dcg = 0, best = 0, reciprocal = 0;
-		for (size_t i = 0; i < cut && i < relevant; i++)
-			best += gain_at(ideal[i], i + 1);
-		for (size_t i = 0; i < cut && i < count; i++) {
-			long grade = (long)json_integer_value(
-				json_object_get(judged, answers[i].document));
-			dcg += gain_at(grade, i + 1);
-			if (grade > 0 && !found++)
-				reciprocal = 1.0 / (double)(i + 1);
+	char key[16] = "";
+	json_t *cuts = json_object_get(object, measure_names[column.measure]);
+	if (!cuts) {
+		cuts = json_object();
+		if (json_object_set_new(object, measure_names[column.measure], cuts) != 0) {
+			json_decref(value);
+			return false;
 		}
-		sum->ndcg[c] += best > 0 ? dcg / best : 0;
-		sum->recall[c] += relevant ? (double)found / (double)relevant : 0;
-		sum->precision[c] += (double)found / (double)cut;
-		sum->mrr[c] += reciprocal;
 	}
-	for (size_t i = 0; i < count; i++)
-		if (json_integer_value(json_object_get(judged, answers[i].document)) > 0)
-			precision += (double)++hits / (double)(i + 1);
-	sum->map += relevant ? precision / (double)relevant : 0;
+	if (column.cut)
+		snprintf(key, sizeof key, "%d", column.cut);
+	return json_object_set_new(cuts, key, value) == 0;
 }
 
-static void average(omt_metrics *metrics, size_t cut_count)
-{
-	double n = metrics->queries ? (double)metrics->queries : 1;
-	for (size_t c = 0; c < cut_count; c++) {
-		metrics->ndcg[c] /= n;
-		metrics->recall[c] /= n;
-		metrics->precision[c] /= n;
-		metrics->mrr[c] /= n;
-	}
-	metrics->map /= n;
-}
+typedef json_t *omt_column_value(const omt_scores *scores, size_t column);
 
-static omt_status check_cuts(const int32_t *cuts, size_t count, omt_error *err)
+static json_t *by_column(const omt_scores *scores, json_t *object, omt_column_value *value)
 {
-	if (count > OMT_METRIC_CUTS)
-		return OMT_FAIL(err, LIMIT, "%zu cut-offs, at most %d", count, OMT_METRIC_CUTS);
-	for (size_t i = 0; i < count; i++)
-		if (cuts[i] < 1)
-			return OMT_FAIL(err, BAD_ARGUMENT, "cut-off %d", cuts[i]);
-	return OMT_OK;
-}
-
-omt_status omt_metrics_compute(const omt_qrels *qrels, omt_run *run, const int32_t *cuts,
-                               size_t cut_count, bool all_judged, omt_metrics *metrics,
-                               omt_error *err)
-{
-	const char *query;
-	json_t *judged;
-	*metrics = (omt_metrics){0};
-	OMT_TRY(check_cuts(cuts, cut_count, err));
-	json_object_foreach(qrels->grades, query, judged)
-	{
-		const json_t *answers = json_object_get(run->answers, query);
-		size_t relevant, count;
-		if (!answers && !all_judged)
-			continue;
-		long *ideal = ideal_grades(judged, &relevant);
-		omt_answer *sorted = sorted_answers(answers, &count);
-		if (ideal && sorted)
-			add_query(judged, ideal, relevant, sorted, count, cuts, cut_count, metrics);
-		bool whole = ideal && sorted;
-		free(ideal);
-		free(sorted);
-		if (!whole)
-			return OMT_FAIL(err, NO_MEMORY, "query %s", query);
-		metrics->queries++;
-		metrics->answered += answers != NULL;
-	}
-	average(metrics, cut_count);
-	return OMT_OK;
-}
-
-/* ---- chance -------------------------------------------------------------------------------- */
-
-/* A query with r relevant ones among n documents in random order: each place holds a document of
- * mean gain; the first relevant one is at place i with the probability of i - 1 others before it.
- * Average precision: place i is relevant with probability r / n and then has, on average,
- * (i - 1) (r - 1) / (n - 1) relevant ones before it; summed over i this leaves the harmonic number
- * of n. */
-static void add_chance(const long *ideal, size_t r, double n, double harmonic, const int32_t *cuts,
-                       size_t cut_count, omt_metrics *sum)
-{
-	double total = 0;
-	r = (double)r < n ? r : (size_t)n; /* judged documents may lie outside the collection */
-	for (size_t i = 0; i < r; i++)
-		total += (double)ideal[i];
-	for (size_t c = 0; c < cut_count; c++) {
-		double best = 0, discounts = 0, reciprocal = 0, none = 1;
-		double cut = cuts[c] < n ? cuts[c] : n;
-		for (size_t i = 0; i < (size_t)cuts[c] && i < r; i++)
-			best += gain_at(ideal[i], i + 1);
-		for (double i = 1; i <= cut; i++) {
-			double left = n - i + 1, hit = (double)r < left ? (double)r / left : 1;
-			discounts += 1 / log2(i + 1);
-			reciprocal += none * hit / i;
-			none *= 1 - hit;
+	for (size_t c = 0; object && c < scores->column_count; c++)
+		if (!put(object, scores->columns[c], value(scores, c))) {
+			json_decref(object);
+			return NULL;
 		}
-		sum->ndcg[c] += best > 0 ? total / n * discounts / best : 0;
-		sum->recall[c] += r ? cut / n : 0;
-		sum->precision[c] += (double)r / n * cut / cuts[c];
-		sum->mrr[c] += reciprocal;
-	}
-	double others = n > 1 ? ((double)r - 1) / (n - 1) : 0;
-	sum->map += r ? (harmonic + others * (n - harmonic)) / n : 0;
+	return object;
 }
 
-omt_status omt_metrics_chance(const omt_qrels *qrels, size_t documents, const int32_t *cuts,
-                              size_t cut_count, omt_metrics *metrics, omt_error *err)
+static json_t *measured(const omt_scores *scores, size_t c)
 {
-	const char *query;
-	json_t *judged;
-	double harmonic = 0;
-	*metrics = (omt_metrics){0};
-	OMT_TRY(check_cuts(cuts, cut_count, err));
-	for (size_t i = documents; i; i--)
-		harmonic += 1 / (double)i;
-	json_object_foreach(qrels->grades, query, judged)
-	{
-		size_t relevant;
-		long *ideal = ideal_grades(judged, &relevant);
-		if (!ideal)
-			return OMT_FAIL(err, NO_MEMORY, "query %s", query);
-		if (documents)
-			add_chance(ideal, relevant, (double)documents, harmonic, cuts, cut_count,
-			           metrics);
-		free(ideal);
-		metrics->queries++;
-	}
-	average(metrics, cut_count);
-	return OMT_OK;
+	if (!scores->resamples)
+		return json_pack("{sf}", "value", scores->mean[c]);
+	return json_pack("{sf sf sf}", "value", scores->mean[c], "low", scores->low[c], "high",
+	                 scores->high[c]);
+}
+
+static json_t *mean(const omt_scores *scores, size_t c)
+{
+	return json_real(scores->mean[c]);
+}
+
+static json_t *each(const omt_scores *scores, size_t c)
+{
+	json_t *list = json_array();
+	for (size_t q = 0; q < scores->queries; q++)
+		if (json_array_append_new(
+			    list, json_real(scores->values[q * scores->column_count + c])) != 0) {
+			json_decref(list);
+			return NULL;
+		}
+	return list;
+}
+
+json_t *omt_scores_measured(const omt_scores *scores)
+{
+	return by_column(scores, json_object(), measured);
+}
+
+json_t *omt_scores_means(const omt_scores *scores)
+{
+	return by_column(scores, json_object(), mean);
+}
+
+json_t *omt_scores_per_query(const omt_scores *scores)
+{
+	json_t *names = json_array();
+	for (uint32_t q = 0; q < scores->queries; q++)
+		if (json_array_append_new(names, json_string(omt_names_get(&scores->names, q)))) {
+			json_decref(names);
+			return NULL;
+		}
+	return by_column(scores, json_pack("{so}", "query", names), each);
 }

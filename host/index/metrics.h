@@ -44,7 +44,8 @@
 #include "base/json.h"
 #include "index/trec.h"
 
-#define OMT_METRIC_CUTS 16
+#define OMT_METRIC_CUTS   16
+#define OMT_RESAMPLES_MAX 1000000
 
 /* One list makes the enum and the names. */
 #define OMT_MEASURE_LIST(X)       \

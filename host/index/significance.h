@@ -7,8 +7,6 @@
 
 #include "base/json.h"
 
-#define OMT_RESAMPLES_MAX 1000000
-
 /* 95 % percentile intervals (Efron and Tibshirani 1993, section 13.3) of the means of each column
  * of values[rows, columns] over its rows: the same draws of rows for all columns. */
 omt_status omt_bootstrap_means(const double *values, size_t rows, size_t columns, int32_t resamples,

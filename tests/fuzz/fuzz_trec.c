@@ -6,23 +6,29 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const int32_t cuts[] = {1, 10};
+	static const omt_scoring by[] = {
+		{.convention = "trec_eval"}, {.convention = "mteb"}, {.convention = "mmeb"}};
 	omt_qrels *qrels = NULL;
 	omt_run *run = NULL;
-	omt_metrics metrics;
+	omt_scores scores;
 	omt_error err;
 	char path[64];
 	int fd = fuzz_file(data, size, path);
 	(void)omt_run_load(path, &run, &err);
 	if (omt_qrels_load(path, &qrels, &err) == OMT_OK && !run)
 		(void)omt_run_new(&run, &err);
-	if (qrels && run) {
-		if (omt_metrics_compute(qrels, run, cuts, 2, true, &metrics, &err) != OMT_OK ||
-		    !(metrics.ndcg[1] >= 0 && metrics.ndcg[1] <= 1.000001))
+	for (int i = 0; qrels && run && i < 3; i++) {
+		if (omt_scores_compute(qrels, run, &by[i], &scores, &err) != OMT_OK)
 			abort();
-		if (omt_metrics_chance(qrels, 10, cuts, 2, &metrics, &err) != OMT_OK ||
-		    !isfinite(metrics.ndcg[1]))
+		for (size_t c = 0; c < scores.column_count; c++)
+			if (!(scores.mean[c] >= 0 && scores.mean[c] <= 1.000001))
+				abort();
+		omt_scores_free(&scores);
+		if (omt_scores_chance(qrels, 10, &by[i], &scores, &err) != OMT_OK)
 			abort();
+		for (size_t c = 0; c < scores.column_count; c++)
+			if (!isfinite(scores.mean[c]))
+				abort();
 	}
 	omt_qrels_free(qrels);
 	omt_run_free(run);

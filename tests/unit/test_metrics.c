@@ -25,15 +25,27 @@ static void expect(const json_t *golden, const char *name, int32_t cut, double v
 	                   value);
 }
 
-static void expect_all(const char *set, const json_t *golden, const omt_metrics *metrics)
+/* The golden means hold at these cut-offs, of all judged queries or of those in both. */
+static const omt_scoring all_judged = {.cuts = {1, 3, 5, 10, 20, 100}, .cut_count = CUTS};
+static const omt_scoring in_both = {
+	.cuts = {1, 3, 5, 10, 20, 100}, .cut_count = CUTS, .absent = OMT_ABSENT_SKIP};
+
+static double mean_of(const omt_scores *scores, omt_measure measure, int32_t cut)
+{
+	size_t column = omt_scores_column(scores, measure, cut);
+	cr_assert_neq(column, SIZE_MAX);
+	return scores->mean[column];
+}
+
+static void expect_all(const char *set, const json_t *golden, const omt_scores *scores)
 {
 	for (size_t c = 0; c < CUTS; c++) {
-		expect(golden, "nDCG", cuts[c], metrics->ndcg[c], set);
-		expect(golden, "Recall", cuts[c], metrics->recall[c], set);
-		expect(golden, "P", cuts[c], metrics->precision[c], set);
-		expect(golden, "MRR", cuts[c], metrics->mrr[c], set);
+		expect(golden, "nDCG", cuts[c], mean_of(scores, OMT_NDCG, cuts[c]), set);
+		expect(golden, "Recall", cuts[c], mean_of(scores, OMT_RECALL, cuts[c]), set);
+		expect(golden, "P", cuts[c], mean_of(scores, OMT_PRECISION, cuts[c]), set);
+		expect(golden, "MRR", cuts[c], mean_of(scores, OMT_MRR, cuts[c]), set);
 	}
-	expect(golden, "MAP", 0, metrics->map, set);
+	expect(golden, "MAP", 0, mean_of(scores, OMT_MAP, 0), set);
 }
 
 static size_t count_of(const json_t *golden, const char *key)
@@ -49,7 +61,7 @@ Test(metrics, golden_sets)
 		json_t *golden;
 		omt_qrels *qrels;
 		omt_run *run;
-		omt_metrics metrics;
+		omt_scores scores;
 		omt_error err;
 		snprintf(path, sizeof path, DATA "%s.json", sets[i]);
 		cr_assert_eq(omt_json_load(path, 1 << 20, &golden, &err), OMT_OK, "%s", err.text);
@@ -57,16 +69,16 @@ Test(metrics, golden_sets)
 		cr_assert_eq(omt_qrels_load(path, &qrels, &err), OMT_OK, "%s", err.text);
 		snprintf(path, sizeof path, DATA "%s.run", sets[i]);
 		cr_assert_eq(omt_run_load(path, &run, &err), OMT_OK, "%s", err.text);
-		cr_assert_eq(omt_metrics_compute(qrels, run, cuts, CUTS, true, &metrics, &err),
-		             OMT_OK);
+		cr_assert_eq(omt_scores_compute(qrels, run, &all_judged, &scores, &err), OMT_OK);
 		expect_all(sets[i], json_object_get(golden, "mean_over_all_judged_queries"),
-		           &metrics);
-		cr_expect_eq(metrics.queries, count_of(golden, "judged_queries"));
-		cr_assert_eq(omt_metrics_compute(qrels, run, cuts, CUTS, false, &metrics, &err),
-		             OMT_OK);
-		expect_all(sets[i], json_object_get(golden, "mean_over_queries_in_both"), &metrics);
-		cr_expect_eq(metrics.queries, count_of(golden, "evaluated"));
-		cr_expect_eq(metrics.answered, metrics.queries);
+		           &scores);
+		cr_expect_eq(scores.queries, count_of(golden, "judged_queries"));
+		omt_scores_free(&scores);
+		cr_assert_eq(omt_scores_compute(qrels, run, &in_both, &scores, &err), OMT_OK);
+		expect_all(sets[i], json_object_get(golden, "mean_over_queries_in_both"), &scores);
+		cr_expect_eq(scores.queries, count_of(golden, "evaluated"));
+		cr_expect_eq(scores.answered, scores.queries);
+		omt_scores_free(&scores);
 		omt_qrels_free(qrels);
 		omt_run_free(run);
 		json_decref(golden);
@@ -108,13 +120,13 @@ Test(metrics, golden_queries)
 		snprintf(path, sizeof path, DATA "%s.qrels", sets[i]);
 		json_object_foreach(json_object_get(golden, "per_query"), query, wanted)
 		{
-			omt_metrics metrics;
+			omt_scores scores;
 			omt_qrels *qrels = load_query(path, query);
-			cr_assert_eq(
-				omt_metrics_compute(qrels, run, cuts, CUTS, true, &metrics, &err),
-				OMT_OK, "%s", err.text);
-			cr_expect_eq(metrics.queries, 1);
-			expect_all(query, wanted, &metrics);
+			cr_assert_eq(omt_scores_compute(qrels, run, &all_judged, &scores, &err),
+			             OMT_OK, "%s", err.text);
+			cr_expect_eq(scores.queries, 1);
+			expect_all(query, wanted, &scores);
+			omt_scores_free(&scores);
 			omt_qrels_free(qrels);
 		}
 		omt_run_free(run);
@@ -126,7 +138,7 @@ Test(metrics, files_of_beir)
 {
 	omt_qrels *qrels;
 	omt_run *run;
-	omt_metrics metrics;
+	omt_scores scores;
 	omt_error err;
 	const char *path = scratch_text("beir.tsv", "query-id\tcorpus-id\tscore\r\nq\ta\t1\r\n\n"
 	                                            "q\tb\t0\r\n");
@@ -134,10 +146,11 @@ Test(metrics, files_of_beir)
 	cr_assert_eq(omt_run_new(&run, &err), OMT_OK);
 	cr_assert_eq(omt_run_add(run, "q", "b", 2, &err), OMT_OK);
 	cr_assert_eq(omt_run_add(run, "q", "a", 1, &err), OMT_OK);
-	cr_assert_eq(omt_metrics_compute(qrels, run, cuts, CUTS, true, &metrics, &err), OMT_OK);
-	cr_expect_eq(metrics.queries, 1);
-	cr_expect_eq(metrics.mrr[1], 0.5);
-	cr_expect_eq(metrics.map, 0.5);
+	cr_assert_eq(omt_scores_compute(qrels, run, &all_judged, &scores, &err), OMT_OK);
+	cr_expect_eq(scores.queries, 1);
+	cr_expect_eq(mean_of(&scores, OMT_MRR, 3), 0.5);
+	cr_expect_eq(mean_of(&scores, OMT_MAP, 0), 0.5);
+	omt_scores_free(&scores);
 	cr_expect_eq(omt_run_add(run, "q", "a", 1, &err), OMT_BAD_FORMAT);
 	cr_expect_eq(omt_run_add(run, "q", "c", NAN, &err), OMT_BAD_ARGUMENT);
 	omt_qrels_free(qrels);
@@ -159,10 +172,22 @@ Test(metrics, refuses_bad_files)
 	};
 	static const char *const runs[] = {"q Q0 d 1 x tag\n", "q Q0 d 1 nan tag\n",
 	                                   "q Q0 d 1 2.0\n", "q Q0 d 1 1 t\nq Q0 d 2 0 t\n"};
-	static const int32_t zero = 0;
+	static const struct {
+		omt_scoring scoring;
+		omt_status status;
+		const char *error;
+	} settings[] = {
+		{{.cuts = {0}, .cut_count = 1}, OMT_BAD_ARGUMENT, "cut-off 0"},
+		{{.cuts = {5, 1, 5}, .cut_count = 3}, OMT_BAD_ARGUMENT, "cut-off 5 twice"},
+		{{.cut_count = 17}, OMT_LIMIT, "17 cut-offs, at most 16"},
+		{{.convention = "trec"},
+	         OMT_BAD_ARGUMENT,
+	         "convention is \"trec\", expected trec_eval, mteb or mmeb"},
+		{{.resamples = -1}, OMT_BAD_ARGUMENT, "-1 resamples, 0 to 1000000"},
+	};
 	omt_qrels *qrels;
 	omt_run *run;
-	omt_metrics metrics;
+	omt_scores scores;
 	omt_error err;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		const char *path = scratch_text("f", cases[i].qrels);
@@ -179,24 +204,27 @@ Test(metrics, refuses_bad_files)
 	cr_expect_eq(omt_qrels_load(scratch_write("f", "q 0 d 1\n\0", 9), &qrels, &err),
 	             OMT_BAD_FORMAT);
 	cr_assert_eq(omt_qrels_load(scratch_text("f", "q 0 d 1\n"), &qrels, &err), OMT_OK);
-	cr_expect_eq(omt_metrics_chance(qrels, 5, &zero, 1, &metrics, &err), OMT_BAD_ARGUMENT);
-	cr_expect_eq(omt_metrics_chance(qrels, 5, cuts, 9, &metrics, &err), OMT_LIMIT);
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+		cr_expect_eq(omt_scores_chance(qrels, 5, &settings[i].scoring, &scores, &err),
+		             settings[i].status);
+		cr_expect_str_eq(err.text, settings[i].error);
+	}
 	omt_qrels_free(qrels);
 }
 
 /* Adds the measures of every order of the documents from `at` on; returns how many there are. */
 static int all_orders(const omt_qrels *qrels, char *order, size_t at, size_t count,
-                      omt_metrics *sum)
+                      const omt_scoring *scoring, double *sum)
 {
 	int orders = 0;
-	omt_metrics metrics;
+	omt_scores scores;
 	omt_run *run;
 	if (at < count) {
 		for (size_t i = at; i < count; i++) {
 			char swapped = order[at];
 			order[at] = order[i];
 			order[i] = swapped;
-			orders += all_orders(qrels, order, at + 1, count, sum);
+			orders += all_orders(qrels, order, at + 1, count, scoring, sum);
 			order[i] = order[at];
 			order[at] = swapped;
 		}
@@ -204,41 +232,45 @@ static int all_orders(const omt_qrels *qrels, char *order, size_t at, size_t cou
 	}
 	cr_assert_eq(omt_run_new(&run, NULL), OMT_OK);
 	for (size_t i = 0; i < count; i++) {
-		omt_run_add(run, "q", (char[]){order[i], '\0'}, -(double)i, NULL);
-		omt_run_add(run, "p", (char[]){order[i], '\0'}, -(double)i, NULL);
+		static const char *const queries[] = {"q", "p", "none"};
+		for (int q = 0; q < 3; q++)
+			omt_run_add(run, queries[q], (char[]){order[i], '\0'}, -(double)i, NULL);
 	}
-	cr_assert_eq(omt_metrics_compute(qrels, run, cuts, CUTS, true, &metrics, NULL), OMT_OK);
-	for (size_t c = 0; c < CUTS; c++) {
-		sum->ndcg[c] += metrics.ndcg[c];
-		sum->recall[c] += metrics.recall[c];
-		sum->precision[c] += metrics.precision[c];
-		sum->mrr[c] += metrics.mrr[c];
-	}
-	sum->map += metrics.map;
+	cr_assert_eq(omt_scores_compute(qrels, run, scoring, &scores, NULL), OMT_OK);
+	for (size_t c = 0; c < scores.column_count; c++)
+		sum[c] += scores.mean[c];
+	omt_scores_free(&scores);
 	omt_run_free(run);
 	return 1;
 }
 
-/* The closed forms are the means over all 5,040 orders of 7 documents. */
+/* The closed forms are the means over all 5,040 orders of 7 documents, by each convention (mteb's
+ * are rounded). */
 Test(metrics, chance_is_the_mean_over_all_orders)
 {
+	static const char *const conventions[] = {"trec_eval", "mteb", "mmeb"};
 	char order[] = "abcdefg";
 	size_t count = strlen(order);
 	omt_qrels *qrels;
-	omt_metrics sum = {0}, chance;
+	omt_scores chance;
 	omt_error err;
-	const char *path = scratch_text("q", "q 0 a 3\nq 0 b 1\nq 0 c 0\nq 0 d 1\np 0 e 2\n");
+	const char *path = scratch_text("q", "q 0 a 3\nq 0 b 1\nq 0 c 0\nq 0 d 1\np 0 e 2\n"
+	                                     "none 0 a 0\nq 0 g -2\n");
 	cr_assert_eq(omt_qrels_load(path, &qrels, &err), OMT_OK, "%s", err.text);
-	double n = all_orders(qrels, order, 0, count, &sum);
-	cr_expect_eq(n, 5040);
-	cr_assert_eq(omt_metrics_chance(qrels, count, cuts, CUTS, &chance, &err), OMT_OK);
-	cr_expect_eq(chance.queries, 2);
-	for (size_t c = 0; c < CUTS; c++) {
-		cr_expect_float_eq(chance.ndcg[c], sum.ndcg[c] / n, 1e-12, "nDCG@%d", cuts[c]);
-		cr_expect_float_eq(chance.recall[c], sum.recall[c] / n, 1e-12);
-		cr_expect_float_eq(chance.precision[c], sum.precision[c] / n, 1e-12);
-		cr_expect_float_eq(chance.mrr[c], sum.mrr[c] / n, 1e-12, "MRR@%d", cuts[c]);
+	for (int i = 0; i < 3; i++) {
+		double sum[OMT_METRIC_COLUMNS] = {0};
+		omt_scoring scoring = all_judged;
+		scoring.convention = conventions[i];
+		scoring.cuts[1] = 2;
+		double n = all_orders(qrels, order, 0, count, &scoring, sum);
+		cr_expect_eq(n, 5040);
+		cr_assert_eq(omt_scores_chance(qrels, count, &scoring, &chance, &err), OMT_OK);
+		cr_expect_eq(chance.queries, i == 2 ? 2 : 3);
+		for (size_t c = 0; c < chance.column_count; c++)
+			cr_expect_float_eq(chance.mean[c], sum[c] / n, i == 1 ? 5.1e-6 : 1e-12,
+			                   "%s: measure %d@%d is %g, %g", conventions[i],
+			                   chance.columns[c].measure, chance.columns[c].cut,
+			                   chance.mean[c], sum[c] / n);
 	}
-	cr_expect_float_eq(chance.map, sum.map / n, 1e-12, "MAP %g, %g", chance.map, sum.map / n);
 	omt_qrels_free(qrels);
 }

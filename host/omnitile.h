@@ -195,6 +195,8 @@ typedef struct omt_engine_options {
 	                          start, mapped at the next ones; one of another checkpoint,
 	                          version or size is made again. OMT_CACHE_VERIFY=1 compares its
 	                          checksums too */
+	const char *tiles;     /* how the OpenCL kernels cut their work, over a device's entry:
+	                          "m=12,gemm_short.rows=4"; NULL: OMT_TILES; "": neither */
 	int32_t slots;         /* batches in flight a device: 2; 1: no double buffering */
 	int32_t batch_items;   /* items a batch at most: 8 */
 	int32_t max_tokens;    /* tokens a batch at most, hence of an item too: 8192 */
@@ -213,8 +215,16 @@ void omt_engine_options_init(omt_engine_options *options);
 omt_status omt_engine_open(const omt_model *model, const omt_engine_options *options,
                            omt_engine **engine, omt_error *err);
 void omt_engine_close(omt_engine *engine);
-/* JSON: backends, memory, and each device with its items, batches and seconds so far; given. */
+/* JSON: backends, memory, and each device with its items, batches and seconds so far; what opening
+ * took: "start": {"build_s" (kernels built or loaded), "load_s" (weights onto the devices),
+ * "open_s" (all of it)}; and "ops" if they were timed; given. */
 char *omt_engine_describe(const omt_engine *engine);
+/* On: forgets times of ops so far and times every op from now on, each waited for, so that nothing
+ * runs beside it: runs take longer, and their batches' times are the host's. Off: the times stay in
+ * the description, "ops": [{"op", "class" (of its tiles), "launches", "seconds", "flops",
+ * "bytes"}], of all devices together; flops and bytes are what the ops' shapes ask for. Between
+ * runs. */
+void omt_engine_profile(omt_engine *engine, bool on);
 
 /* ---- embedding ------------------------------------------------------------------------------ */
 

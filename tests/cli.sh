@@ -47,6 +47,10 @@ check "weights of no kind" 2 'weights is "int4"' "$omnitile" embed --model "$dat
 check "int8 weights" 0 '"embedding"' "$omnitile" embed --model "$data/tiny" --weights int8 --text a
 check "tiles of no kind" 2 'tiles "m=99"' env OMT_TILES=m=99 "$omnitile" embed \
 	--model "$data/tiny" --backend opencl --text a
+check "tiles of no kind as an option" 2 'tiles "m=99"' env OMT_TILES=m=4 "$omnitile" embed \
+	--model "$data/tiny" --backend opencl --tiles m=99 --text a
+check "tiles go over the environment's" 0 '"embedding"' env OMT_TILES=m=99 "$omnitile" embed \
+	--model "$data/tiny" --backend opencl --tiles m=8 --text a
 check "a CPU path of no kind" 2 'OMT_CPU is "sse9"' env OMT_CPU=sse9 "$omnitile" embed \
 	--model "$data/tiny" --backend ref --text a
 # tuning

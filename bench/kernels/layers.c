@@ -67,11 +67,17 @@ static void print_ops(const run *r)
 	double sum = 0;
 	printf("{\"tokens\":%d,\"ops\":{", r->tokens);
 	for (int op = 0; op < OMT_OP_COUNT; op++) {
-		const double ms = 1e3 * r->times.seconds[op] / r->repeats;
-		if (!r->times.launches[op])
+		double ms = 0;
+		uint64_t launches = 0;
+		for (int row = 0; row < OMT_OP_ROWS; row++)
+			if (omt_op_of_row(row) == (omt_op)op) {
+				ms += 1e3 * r->times.rows[row].seconds / r->repeats;
+				launches += r->times.rows[row].launches;
+			}
+		if (!launches)
 			continue;
 		printf("%s\"%s\":[%.3f,%llu]", sum > 0 ? "," : "", omt_op_infos[op].name, ms,
-		       (unsigned long long)r->times.launches[op] / (unsigned)r->repeats);
+		       (unsigned long long)launches / (unsigned)r->repeats);
 		sum += ms;
 	}
 	printf("},\"ms\":%.3f}\n", sum);

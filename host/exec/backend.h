@@ -44,6 +44,7 @@ typedef struct omt_backend_info {
 	/* The device's memory is the host's: what alloc() borrows is used where it lies if that is
 	 * at a multiple of OMT_IN_PLACE_ALIGN (backends on the host: anywhere). */
 	bool in_place;
+	double build_s; /* what building its kernels, or loading them, took */
 } omt_backend_info;
 
 #define OMT_IN_PLACE_ALIGN 4096
@@ -51,6 +52,7 @@ typedef struct omt_backend_info {
 
 typedef struct omt_backend_options {
 	const char *device; /* as in omt_engine_options; NULL: OMT_DEVICE */
+	const char *tiles;  /* of OpenCL kernels; NULL: OMT_TILES */
 	int32_t threads;    /* for ops on the host; 0: all cores */
 } omt_backend_options;
 

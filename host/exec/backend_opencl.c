@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "exec/device_entry.h"
 #include "exec/opencl.h"
 
@@ -165,8 +166,8 @@ static omt_status build_programs(omt_cl *cl, omt_error *err)
 }
 
 /* Takes the device and its context. */
-static omt_status open_device(omt_cl_device *device, cl_context *context, omt_backend **self,
-                              omt_error *err)
+static omt_status open_device(omt_cl_device *device, cl_context *context, const char *tiles,
+                              omt_backend **self, omt_error *err)
 {
 	omt_status status;
 	cl_int code;
@@ -180,7 +181,7 @@ static omt_status open_device(omt_cl_device *device, cl_context *context, omt_ba
 	cl->context = *context;
 	cl_device_id id = device->device;
 	omt_cl_device_info(device, &cl->info);
-	OMT_GOTO(omt_device_tiles(&cl->info, &cl->tiles, NULL, 0, err));
+	OMT_GOTO(omt_device_tiles(&cl->info, tiles, &cl->tiles, NULL, 0, err));
 	cl->info.panel = OMT_CL_PANEL;
 	cl->info.tile_rows =
 		cl->tiles.of[OMT_CL_CLASS_gemm].m * cl->tiles.of[OMT_CL_CLASS_gemm].rows;
@@ -189,7 +190,9 @@ static omt_status open_device(omt_cl_device *device, cl_context *context, omt_ba
 	OMT_GOTO(omt_cl_check(code, "clCreateCommandQueue", err));
 	cl->transfer = clCreateCommandQueue(cl->context, id, CL_QUEUE_PROFILING_ENABLE, &code);
 	OMT_GOTO(omt_cl_check(code, "clCreateCommandQueue", err));
+	const double begin_s = omt_now_s();
 	OMT_GOTO(build_programs(cl, err));
+	cl->info.build_s = omt_now_s() - begin_s;
 	*self = &cl->base;
 	return OMT_OK;
 done:
@@ -207,7 +210,8 @@ static omt_status open_cl(const omt_backend_options *options, int32_t most, omt_
 	OMT_TRY(omt_cl_devices_open(options->device, most, devices, contexts, &found, err));
 	omt_status status = OMT_OK;
 	while (status == OMT_OK && opened < found) {
-		status = open_device(&devices[opened], &contexts[opened], &selves[opened], err);
+		status = open_device(&devices[opened], &contexts[opened], options->tiles,
+		                     &selves[opened], err);
 		opened++;
 	}
 	if (status == OMT_OK) {

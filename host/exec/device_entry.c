@@ -126,10 +126,9 @@ static void lay_over(omt_cl_tile_set *below, const omt_cl_tile_set *above)
 		}
 }
 
-omt_status omt_device_tiles(const omt_backend_info *device, omt_cl_tile_set *tiles, char *top,
-                            size_t top_size, omt_error *err)
+omt_status omt_device_tiles(const omt_backend_info *device, const char *changes,
+                            omt_cl_tile_set *tiles, char *top, size_t top_size, omt_error *err)
 {
-	const char *changes = getenv("OMT_TILES");
 	entries all = {.device = device, .list = calloc(MAX_ENTRIES, sizeof *all.list)};
 	omt_status status;
 	*tiles = (omt_cl_tile_set){0};
@@ -142,6 +141,8 @@ omt_status omt_device_tiles(const omt_backend_info *device, omt_cl_tile_set *til
 		lay_over(tiles, &all.list[i].tiles);
 	if (top)
 		snprintf(top, top_size, "%s", all.count ? all.list[all.count - 1].name : "");
+	if (!changes)
+		changes = getenv("OMT_TILES");
 	if (changes)
 		OMT_GOTO(omt_cl_tiles_change(tiles, changes, err));
 	for (omt_cl_class i = 0; i < OMT_CL_CLASS_COUNT; i++)

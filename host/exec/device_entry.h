@@ -5,7 +5,7 @@
  * $XDG_CONFIG_HOME/omnitile/devices, else ~/.config/omnitile/devices) and those of configs/devices/
  * that the library was built with. Those that fit are laid over each other, each with what it
  * names: the user's over the shipped ones, then the better fit (omt_device_file_fits) over the
- * lesser, of equal ones the first by name on top. OMT_TILES goes over all. */
+ * lesser, of equal ones the first by name on top. `changes` (NULL: OMT_TILES) go over all. */
 #ifndef OMT_EXEC_DEVICE_ENTRY_H
 #define OMT_EXEC_DEVICE_ENTRY_H
 
@@ -13,8 +13,8 @@
 
 /* The tiles of a device, checked; into top[top_size] (unless NULL) the topmost entry: a path, or
  * "pocl-avx2.yaml (shipped)". A broken file of the user's folder is an error. */
-omt_status omt_device_tiles(const omt_backend_info *device, omt_cl_tile_set *tiles, char *top,
-                            size_t top_size, omt_error *err);
+omt_status omt_device_tiles(const omt_backend_info *device, const char *changes,
+                            omt_cl_tile_set *tiles, char *top, size_t top_size, omt_error *err);
 
 /* The tiles of every entry, whatever device it is for, as starting points of a search; at most
  * `limit`, shipped ones only. Returns how many. */

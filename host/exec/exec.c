@@ -392,6 +392,27 @@ static omt_status run_op(omt_exec *exec, omt_op op, const void *args, uint64_t *
 	return run_copied(exec, backend, op, args, mark, err);
 }
 
+omt_op omt_op_of_row(int row)
+{
+	return row < OMT_OP_COUNT ? (omt_op)row : omt_cl_class_infos[row - OMT_OP_COUNT].op;
+}
+
+const char *omt_class_of_row(int row)
+{
+	return row < OMT_OP_COUNT ? NULL : omt_cl_class_infos[row - OMT_OP_COUNT].name;
+}
+
+static void add_times(omt_op_times *times, omt_op op, const void *args, double seconds)
+{
+	const omt_cl_class class = omt_cl_class_of(op, args);
+	const int row = class < OMT_CL_CLASS_COUNT ? OMT_OP_COUNT + (int)class : (int)op;
+	const omt_op_cost cost = omt_op_cost_of(op, args);
+	times->rows[row].launches++;
+	times->rows[row].seconds += seconds;
+	times->rows[row].cost.flops += cost.flops;
+	times->rows[row].cost.bytes += cost.bytes;
+}
+
 void omt_exec_time_ops(omt_exec *exec, omt_op_times *times)
 {
 	exec->times = times;
@@ -403,9 +424,12 @@ omt_status omt_exec_run(omt_exec *exec, omt_op op, const void *args, uint64_t *m
 	if (!exec->times || exec->recorder)
 		return run_op(exec, op, args, mark, err);
 	mark = mark ? mark : &own;
+	const uint64_t fallbacks = exec->fallbacks;
+	const double begin_s = omt_now_s();
 	OMT_TRY(run_op(exec, op, args, mark, err));
 	OMT_TRY(omt_exec_wait(exec, *mark, err));
-	exec->times->seconds[op] += omt_exec_elapsed(exec, *mark, *mark);
-	exec->times->launches[op]++;
+	add_times(exec->times, op, args,
+	          exec->fallbacks > fallbacks ? omt_now_s() - begin_s
+	                                      : omt_exec_elapsed(exec, *mark, *mark));
 	return OMT_OK;
 }

@@ -7,13 +7,14 @@
 #define OMT_EXEC_EXEC_H
 
 #include "exec/backend.h"
+#include "exec/opencl_tiles.h"
 
 typedef struct omt_exec omt_exec;
 
 /* chain: "opencl,openblas,ref", one name for that backend alone before ref; NULL: OMT_BACKEND, else
  * these three. "model" comes alone: behind another backend it would leave results out. A backend
  * whose device cannot be opened fails the chain when only one is named, otherwise the next one is
- * taken; what is wrong with the user's own settings (OMT_TILES, a device's file) always fails.
+ * taken; what is wrong with the user's own settings (tiles, a device's file) always fails.
  * OMT_DISABLE_OPS ("gemm,rotary") makes the first backend not support these ops, to try the
  * fallback. OMT_MAX_ALLOC_BYTES lowers the device's max_alloc_bytes, to try matrices in blocks. */
 omt_status omt_exec_open(const char *chain, const omt_backend_options *options, omt_exec **exec,
@@ -47,12 +48,20 @@ size_t omt_exec_largest(const omt_exec *exec);
 size_t omt_exec_bytes(const omt_exec *exec);
 uint64_t omt_exec_fallbacks(const omt_exec *exec);
 
-/* Device time by op. From omt_exec_time_ops() on every op is waited for and added to `times`, which
- * is borrowed; NULL ends it. It takes up the marks: elapsed() of others tells nothing then. */
+/* Device time and work by op: a row each op, and one each class of tiles for those that have any
+ * (omt_cl_class_of(), whatever backend runs them). From omt_exec_time_ops() on every op is waited
+ * for and added to `times`, which is borrowed; NULL ends it. It takes up the marks: elapsed() of
+ * others tells nothing then. An op that fell back counts the host's time, with its copies. */
+#define OMT_OP_ROWS (OMT_OP_COUNT + OMT_CL_CLASS_COUNT)
 typedef struct omt_op_times {
-	double seconds[OMT_OP_COUNT];
-	uint64_t launches[OMT_OP_COUNT];
+	struct {
+		uint64_t launches;
+		double seconds;
+		omt_op_cost cost;
+	} rows[OMT_OP_ROWS];
 } omt_op_times;
+omt_op omt_op_of_row(int row);
+const char *omt_class_of_row(int row); /* NULL: none; static */
 void omt_exec_time_ops(omt_exec *exec, omt_op_times *times);
 
 /* A recorder gets every op instead of a device: the planner walks the real forward code with it.

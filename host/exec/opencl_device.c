@@ -148,7 +148,8 @@ static json_t *describe(const omt_cl_device *device)
 	omt_cl_device_info(device, &info);
 	put_text(vendor, sizeof vendor, device_text(id, CL_DEVICE_VENDOR));
 	clGetDeviceInfo(id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
-	const bool tiled = omt_device_tiles(&info, &tiles, entry, sizeof entry, &err) == OMT_OK;
+	const bool tiled =
+		omt_device_tiles(&info, NULL, &tiles, entry, sizeof entry, &err) == OMT_OK;
 	return json_pack("{si ss ss ss ss ss ss si si sI sI sI sb sb so* sb so*}", "number",
 	                 device->number, "platform", info.platform, "name", info.device, "vendor",
 	                 vendor, "version", info.version, "driver", info.driver, "type", info.type,

@@ -10,7 +10,7 @@
 /* When a finished batch was where, by the host's clock. Marks tell times of the device's clock; no
  * batch ends after it is seen to have ended, and the closest of these sightings sets the one clock
  * by the other. Nor is one sent before it is enqueued: clocks that drift apart are set again. */
-static void locate(omt_driver *driver, const omt_slot *slot, omt_outcome *outcome)
+static void locate_marks(omt_driver *driver, const omt_slot *slot, omt_outcome *outcome)
 {
 	omt_exec *exec = driver->unit->exec;
 	double now_s = omt_now_s(), took_s = omt_exec_elapsed(exec, slot->first, slot->last);
@@ -35,6 +35,17 @@ static void locate(omt_driver *driver, const omt_slot *slot, omt_outcome *outcom
 	outcome->computed_s =
 		outcome->begin_s + omt_exec_elapsed(exec, slot->first, slot->computed);
 	outcome->fetched_s = outcome->end_s - omt_exec_elapsed(exec, slot->last, slot->last);
+}
+
+static void locate(omt_driver *driver, const omt_slot *slot, omt_outcome *outcome)
+{
+	if (!driver->pipe->engine->profiled) {
+		locate_marks(driver, slot, outcome);
+		return;
+	}
+	/* The ops took up the marks, and ran while the batch was enqueued. */
+	outcome->sent_s = outcome->arrived_s = outcome->begin_s = outcome->enqueue_begin_s;
+	outcome->computed_s = outcome->fetched_s = outcome->end_s = omt_now_s();
 }
 
 static omt_status enqueue(omt_driver *driver, const omt_flight *flight, omt_error *err)

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
+#include "base/clock.h"
 #include "model/engine_private.h"
 #include "model/memory.h"
 
@@ -76,8 +75,10 @@ static omt_status open_unit(omt_engine *engine, omt_unit *unit, const omt_batch_
 	                       .matrices = matrices,
 	                       .cache = options->cache,
 	                       .progress = &options->progress};
+	const double begin_s = omt_now_s();
 	if (owner == unit)
 		OMT_TRY(omt_params_load(model, unit->exec, &load, &unit->own, err));
+	engine->load_s += omt_now_s() - begin_s;
 	OMT_TRY(omt_workspace_open(&model->config, limits,
 	                           matrices == OMT_MATRICES_INT8 && unit->info.panel > 1,
 	                           unit->exec, &unit->work, err));
@@ -174,12 +175,14 @@ omt_status omt_engine_open(const omt_model *model, const omt_engine_options *opt
 	omt_engine_options defaults;
 	omt_exec *execs[OMT_MAX_DEVICES];
 	int32_t count;
+	const double begin_s = omt_now_s();
 	omt_engine_options_init(&defaults);
 	if (!options)
 		options = &defaults;
 	*engine = NULL;
 	OMT_TRY(omt_engine_options_check(options, err));
 	const omt_backend_options backend = {.device = options->device,
+	                                     .tiles = options->tiles,
 	                                     .threads = cores_left(options->threads)};
 	OMT_TRY(omt_exec_open_all(options->backend, &backend, OMT_MAX_DEVICES, execs, &count, err));
 	omt_status status = check_memory(model, options, execs, count, err);
@@ -188,7 +191,9 @@ omt_status omt_engine_open(const omt_model *model, const omt_engine_options *opt
 			omt_exec_close(execs[count]);
 		return status;
 	}
-	return omt_engine_open_on(model, options, execs, count, engine, err);
+	OMT_TRY(omt_engine_open_on(model, options, execs, count, engine, err));
+	(*engine)->open_s = omt_now_s() - begin_s;
+	return OMT_OK;
 }
 
 static void close_unit(omt_unit *unit)
@@ -217,44 +222,6 @@ void omt_engine_close(omt_engine *engine)
 omt_exec *omt_engine_exec(omt_engine *engine)
 {
 	return engine->units[0].exec;
-}
-
-static json_t *describe_unit(const omt_engine *engine, int32_t number)
-{
-	const omt_unit *unit = &engine->units[number];
-	char part[32] = "";
-	if (unit->info.parts)
-		snprintf(part, sizeof part, "%d/%d", unit->info.part, unit->info.parts);
-	return json_pack("{ss ss* sb sI sI sI sf sf ss*}", "device", unit->info.device, "part",
-	                 unit->info.parts ? part : NULL, "own_weights", unit->params == &unit->own,
-	                 "memory_bytes", (json_int_t)omt_exec_bytes(unit->exec), "items",
-	                 (json_int_t)unit->items, "batches", (json_int_t)unit->batches, "compute_s",
-	                 unit->compute_s, "gflops", 1e-9 * engine->shares[number].speed, "error",
-	                 unit->failed.status == OMT_OK ? NULL : unit->failed.text);
-}
-
-char *omt_engine_describe(const omt_engine *engine)
-{
-	const omt_backend_info *info = &engine->units[0].info;
-	json_t *devices = json_array();
-	json_int_t bytes = 0;
-	for (int32_t i = 0; i < engine->unit_count; i++) {
-		bytes += (json_int_t)omt_exec_bytes(engine->units[i].exec);
-		json_array_append_new(devices, describe_unit(engine, i));
-	}
-	json_t *all = json_pack(
-		"{ss ss ss ss ss ss sI si si si sb si si si sI so}", "chain",
-		omt_exec_chain(engine->units[0].exec), "device", info->device, "platform",
-		info->platform, "driver", info->driver, "device_version", info->version, "weights",
-		omt_matrices_names[matrices_of(&engine->options)], "device_memory_bytes",
-		(json_int_t)info->memory_bytes, "compute_units", info->compute_units, "panel",
-		info->panel, "slots", engine->options.slots, "eager", engine->options.eager,
-		"batch_items", engine->options.batch_items, "max_tokens",
-		engine->options.max_tokens, "threads", engine->options.threads, "memory_bytes",
-		bytes, "devices", devices);
-	char *described = all ? json_dumps(all, JSON_COMPACT) : NULL;
-	json_decref(all);
-	return described;
 }
 
 omt_status omt_unit_enqueue(omt_unit *unit, omt_slot *slot, omt_batch *batch, const omt_tap *tap,

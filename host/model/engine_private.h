@@ -31,7 +31,8 @@ typedef struct omt_unit {
 	/* Of all runs, kept by the calling thread. */
 	uint64_t items, batches;
 	double compute_s;
-	omt_error failed; /* status OMT_OK: it works */
+	omt_error failed;   /* status OMT_OK: it works */
+	omt_op_times times; /* of its ops, while the engine is profiled */
 } omt_unit;
 
 struct omt_engine {
@@ -42,8 +43,10 @@ struct omt_engine {
 	int32_t unit_count;
 	omt_batch *batches; /* on the host */
 	int32_t batch_count;
-	float *vectors; /* [window, batch_items, hidden]: results that wait for their turn */
-	int32_t window; /* batches between the last one delivered and the last one packed */
+	float *vectors;        /* [window, batch_items, hidden]: results that wait for their turn */
+	int32_t window;        /* batches between the last one delivered and the last one packed */
+	double load_s, open_s; /* what weights took, and all of opening */
+	bool profiled;         /* ops are timed */
 };
 
 /* OMT_BAD_ARGUMENT: a value is out of its range. */

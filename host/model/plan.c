@@ -62,8 +62,10 @@ static omt_status find_device(const omt_engine_options *options, omt_backend_inf
 	*speed = (omt_device_speed){0};
 	if (omt_is_device_file(options->device))
 		return omt_device_file_load(options->device, info, speed, err);
-	OMT_TRY(omt_exec_open(options->backend, &(omt_backend_options){.device = options->device},
-	                      &exec, err));
+	OMT_TRY(omt_exec_open(
+		options->backend,
+		&(omt_backend_options){.device = options->device, .tiles = options->tiles}, &exec,
+		err));
 	omt_exec_info(exec, info);
 	omt_exec_close(exec);
 	return OMT_OK;

@@ -26,7 +26,8 @@ static omt_cl_tile_set tiles_of(const omt_backend_info *device, char top[512])
 {
 	omt_cl_tile_set tiles;
 	omt_error err = {0};
-	cr_assert_eq(omt_device_tiles(device, &tiles, top, 512, &err), OMT_OK, "%s", err.text);
+	cr_assert_eq(omt_device_tiles(device, NULL, &tiles, top, 512, &err), OMT_OK, "%s",
+	             err.text);
 	return tiles;
 }
 
@@ -178,13 +179,20 @@ Test(entries, the_users_entries_lie_over_the_shipped_ones)
 	cr_expect_eq(tiles.of[OMT_CL_CLASS_gemm].rows, 9);
 	cr_expect_eq(tiles.of[OMT_CL_CLASS_gemm_short].rows,
 	             shipped.of[OMT_CL_CLASS_gemm_short].rows);
+	/* What is said in the program goes over the environment. */
+	cr_assert_eq(omt_device_tiles(&pocl, "gemm.rows=8", &tiles, NULL, 0, NULL), OMT_OK);
+	cr_expect_eq(tiles.of[OMT_CL_CLASS_gemm].rows, 8);
+	cr_expect_eq(tiles.of[OMT_CL_CLASS_gemm].m, 12);
+	cr_assert_eq(omt_device_tiles(&pocl, "", &tiles, NULL, 0, NULL), OMT_OK);
+	cr_expect_eq(tiles.of[OMT_CL_CLASS_gemm].rows, 6);
+	cr_expect_eq(omt_device_tiles(&pocl, "m=99", &tiles, NULL, 0, NULL), OMT_BAD_ARGUMENT);
 }
 
 static void fails_with(const char *part)
 {
 	omt_cl_tile_set tiles;
 	omt_error err = {0};
-	cr_expect_neq(omt_device_tiles(&pocl, &tiles, NULL, 0, &err), OMT_OK, "%s", part);
+	cr_expect_neq(omt_device_tiles(&pocl, NULL, &tiles, NULL, 0, &err), OMT_OK, "%s", part);
 	cr_expect_not_null(strstr(err.text, part), "%s: %s", part, err.text);
 }
 

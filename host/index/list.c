@@ -6,6 +6,8 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "index/list.h"
+#include "index/seen.h"
 
 #define MAX_LINE    ((size_t)64 << 20)
 #define MAX_PARTS   1024
@@ -19,13 +21,14 @@ struct omt_list {
 	omt_limits limits;
 	char *line;
 	size_t bytes, room, number;
-	json_t *seen; /* ids so far */
+	omt_seen *seen; /* ids so far */
 
 	/* Of the current item. */
 	char place[PLACE_BYTES], number_id[32];
 	json_t *object;
+	bool beir; /* a line with "_id" */
 	omt_part *parts;
-	char **paths;
+	char **owned; /* of each part its path or joined text, NULL: none */
 	size_t part_count;
 	omt_item item;
 };
@@ -48,7 +51,7 @@ omt_status omt_list_open(const char *path, omt_role role, const omt_limits *limi
 	*given = NULL;
 	if (list)
 		list->standard = !strcmp(path, "-");
-	if (!list || !(list->path = strdup(path)) || !(list->seen = json_object()) ||
+	if (!list || !(list->path = strdup(path)) || !(list->seen = omt_seen_new()) ||
 	    !(list->folder = list->standard ? strdup(".") : omt_path_folder(path))) {
 		omt_list_close(list);
 		return OMT_FAIL(err, NO_MEMORY, "%s", path);
@@ -66,14 +69,15 @@ omt_status omt_list_open(const char *path, omt_role role, const omt_limits *limi
 static void clear_item(omt_list *list)
 {
 	for (size_t i = 0; i < list->part_count; i++)
-		free(list->paths[i]);
-	free(list->paths);
+		free(list->owned[i]);
+	free(list->owned);
 	free(list->parts);
 	json_decref(list->object);
-	list->paths = NULL;
+	list->owned = NULL;
 	list->parts = NULL;
 	list->object = NULL;
 	list->part_count = 0;
+	list->beir = false;
 }
 
 void omt_list_close(omt_list *list)
@@ -83,7 +87,7 @@ void omt_list_close(omt_list *list)
 	clear_item(list);
 	if (list->file && !list->standard)
 		fclose(list->file);
-	json_decref(list->seen);
+	omt_seen_free(list->seen);
 	free(list->line);
 	free(list->folder);
 	free(list->path);
@@ -187,7 +191,7 @@ static omt_status read_path(omt_list *list, omt_json in, const json_t *value, om
 		                kind_names[part->kind]);
 	if (pipe && list->standard)
 		return OMT_FAIL(err, BAD_FORMAT, "%s: standard input is the list itself", in.place);
-	part->path = list->paths[list->part_count] =
+	part->path = list->owned[list->part_count] =
 		pipe ? strdup(path) : omt_path_join(list->folder, path);
 	return part->path ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "%s", in.place);
 }
@@ -197,7 +201,8 @@ static omt_status read_part(omt_list *list, omt_json in, omt_kind kind, bool ite
 	omt_part *part = &list->parts[list->part_count];
 	omt_limits *limits = &part->limits;
 	const json_t *value = json_object_get(in.object, kind_names[kind]);
-	OMT_TRY(check_keys(in, kind, item, err));
+	if (!list->beir)
+		OMT_TRY(check_keys(in, kind, item, err));
 	if (!json_is_string(value))
 		return OMT_FAIL(err, BAD_FORMAT, "%s: \"%s\" is missing or not a string", in.place,
 		                kind_names[kind]);
@@ -248,18 +253,100 @@ static omt_status read_content(omt_list *list, omt_json in, const json_t *conten
 	return OMT_OK;
 }
 
+/* ---- BEIR's lines -------------------------------------------------------------------------- */
+
+/* A string's text; an absent or null one is empty. */
+static omt_status read_text(omt_json in, const char *key, const char **text, size_t *bytes,
+                            omt_error *err)
+{
+	const json_t *value = json_object_get(in.object, key);
+	*text = "";
+	*bytes = 0;
+	if (!value || json_is_null(value))
+		return OMT_OK;
+	if (!json_is_string(value))
+		return OMT_FAIL(err, BAD_FORMAT, "%s: \"%s\" is not a string", in.place, key);
+	*text = json_string_value(value);
+	*bytes = json_string_length(value);
+	return OMT_OK;
+}
+
+static bool is_blank(char byte)
+{
+	return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
+/* Title and text as BEIR's own encoders join them: a space between, no white space at either end;
+ * a line without a title (a query) keeps its text as it is. Beside a file an empty text is none. */
+static omt_status read_beir_text(omt_list *list, omt_json in, bool alone, omt_error *err)
+{
+	const char *title, *text;
+	size_t title_bytes, bytes;
+	OMT_TRY(read_text(in, "title", &title, &title_bytes, err));
+	OMT_TRY(read_text(in, "text", &text, &bytes, err));
+	if (json_is_string(json_object_get(in.object, "title"))) {
+		char *joined = malloc(title_bytes + bytes + 2);
+		if (!joined)
+			return OMT_FAIL(err, NO_MEMORY, "%s", in.place);
+		list->owned[list->part_count] = joined;
+		memcpy(joined, title, title_bytes);
+		joined[title_bytes] = ' ';
+		memcpy(joined + title_bytes + 1, text, bytes);
+		text = joined;
+		bytes += title_bytes + 1;
+		for (; bytes && is_blank(*text); bytes--)
+			text++;
+		while (bytes && is_blank(text[bytes - 1]))
+			bytes--;
+	}
+	if (!bytes && !alone)
+		return OMT_OK;
+	list->parts[list->part_count++] = (omt_part){
+		.kind = OMT_TEXT, .text = text, .text_bytes = bytes, .limits = list->limits};
+	return OMT_OK;
+}
+
+/* {"_id", "title", "text", "image", "video", "audio"}: one part each, in this order. Keys that say
+ * how a file is read hold for these; "metadata" and what else is there are left alone. */
+static omt_status read_beir(omt_list *list, omt_json in, omt_error *err)
+{
+	bool text = json_is_string(json_object_get(in.object, "text")) ||
+	            json_is_string(json_object_get(in.object, "title"));
+	int files = 0;
+	if (json_object_get(in.object, "id") || json_object_get(in.object, "content"))
+		return OMT_FAIL(err, BAD_FORMAT, "%s: \"_id\" beside %s", in.place,
+		                json_object_get(in.object, "id") ? "\"id\"" : "\"content\"");
+	for (int kind = OMT_IMAGE; kind < OMT_KIND_COUNT; kind++) {
+		const json_t *value = json_object_get(in.object, kind_names[kind]);
+		files += value && !json_is_null(value);
+	}
+	OMT_TRY(read_beir_text(list, in, text && !files, err));
+	/* The paper's order of streams: text, frames, sound. */
+	for (int kind = OMT_IMAGE; kind < OMT_KIND_COUNT; kind++) {
+		const json_t *value = json_object_get(in.object, kind_names[kind]);
+		if (value && !json_is_null(value))
+			OMT_TRY(read_part(list, in, (omt_kind)kind, true, err));
+	}
+	return list->part_count
+	               ? OMT_OK
+	               : OMT_FAIL(err, BAD_FORMAT, "%s: none of title, text, image, video, audio",
+	                          in.place);
+}
+
 static omt_status read_parts(omt_list *list, omt_json in, omt_error *err)
 {
 	const json_t *content = json_object_get(in.object, "content");
-	size_t count = json_is_array(content) ? json_array_size(content) : 1;
+	size_t count = json_is_array(content) ? json_array_size(content) : OMT_KIND_COUNT;
 	int first = OMT_KIND_COUNT;
 	if (count > MAX_PARTS)
 		return OMT_FAIL(err, LIMIT, "%s: %zu parts, at most %d", in.place, count,
 		                MAX_PARTS);
 	list->parts = calloc(count, sizeof *list->parts);
-	list->paths = calloc(count, sizeof(char *));
-	if (count && (!list->parts || !list->paths))
+	list->owned = calloc(count, sizeof(char *));
+	if (count && (!list->parts || !list->owned))
 		return OMT_FAIL(err, NO_MEMORY, "%s", in.place);
+	if (list->beir)
+		return read_beir(list, in, err);
 	if (content) {
 		if (!json_is_array(content) || !count)
 			return OMT_FAIL(err, BAD_FORMAT, "%s: content is not an array of parts",
@@ -285,7 +372,10 @@ static omt_status read_parts(omt_list *list, omt_json in, omt_error *err)
 /* A number as an id is the text of it; no id at all is the number of the line. */
 static omt_status read_id(omt_list *list, omt_json in, omt_error *err)
 {
-	const json_t *id = json_object_get(in.object, "id");
+	const json_t *id = json_object_get(in.object, "_id");
+	bool again;
+	list->beir = id != NULL;
+	id = id ? id : json_object_get(in.object, "id");
 	if (json_is_number(id)) {
 		size_t room = sizeof list->number_id - 1;
 		size_t length = json_dumpb(id, list->number_id, room, JSON_ENCODE_ANY);
@@ -299,23 +389,29 @@ static omt_status read_id(omt_list *list, omt_json in, omt_error *err)
 				in.place);
 		list->item.id = text;
 	}
-	if (json_object_get(list->seen, list->item.id))
-		return OMT_FAIL(err, BAD_FORMAT, "%s: id \"%.80s\" for the second time", in.place,
-		                list->item.id);
-	if (json_object_set_new(list->seen, list->item.id, json_true()) != 0)
+	if (!omt_seen_add(list->seen, list->item.id, &again))
 		return OMT_FAIL(err, NO_MEMORY, "%s: ids so far", in.place);
-	return OMT_OK;
+	return again ? OMT_FAIL(err, BAD_FORMAT, "%s: id \"%.80s\" for the second time", in.place,
+	                        list->item.id)
+	             : OMT_OK;
+}
+
+/* The line's object and its id, which is noted. */
+static omt_status read_object(omt_list *list, const char *text, size_t bytes, omt_error *err)
+{
+	OMT_TRY(omt_json_parse(list->place, text, bytes, &list->object, err));
+	if (!json_is_object(list->object))
+		return OMT_FAIL(err, BAD_FORMAT, "%s: not an object", list->place);
+	return read_id(list, (omt_json){list->place, list->object}, err);
 }
 
 static omt_status read_item(omt_list *list, const char *text, size_t bytes, omt_error *err)
 {
 	int role = (int)list->role;
-	OMT_TRY(omt_json_parse(list->place, text, bytes, &list->object, err));
-	if (!json_is_object(list->object))
-		return OMT_FAIL(err, BAD_FORMAT, "%s: not an object", list->place);
+	OMT_TRY(read_object(list, text, bytes, err));
 	omt_json in = {list->place, list->object};
-	OMT_TRY(read_id(list, in, err));
-	OMT_TRY(read_word(in, "role", role_names, &role, err));
+	if (!list->beir)
+		OMT_TRY(read_word(in, "role", role_names, &role, err));
 	list->item.role = (omt_role)role;
 	OMT_TRY(read_parts(list, in, err));
 	list->item.parts = list->parts;
@@ -361,24 +457,38 @@ static bool is_space(char byte)
 	return byte == ' ' || byte == '\t' || byte == '\r';
 }
 
-/* The next line that is not blank, without a byte order mark. */
-static bool next_line(omt_list *list, const char **text, size_t *bytes, bool *whole)
+/* The line that was read, without a byte order mark and white space at its end. */
+static size_t trim(const omt_list *list, const char **text)
 {
 	static const char mark[] = {'\xef', '\xbb', '\xbf'};
+	size_t bytes = list->bytes;
+	*text = list->line;
+	if (list->number == 1 && bytes >= sizeof mark && !memcmp(*text, mark, sizeof mark)) {
+		*text += sizeof mark;
+		bytes -= sizeof mark;
+	}
+	while (bytes && is_space((*text)[bytes - 1]))
+		bytes--;
+	return bytes;
+}
+
+/* The next line that is not blank. */
+static bool next_line(omt_list *list, const char **text, size_t *bytes, bool *whole)
+{
 	while (read_line(list, whole)) {
-		*text = list->line;
-		*bytes = list->bytes;
-		if (list->number == 1 && *bytes >= sizeof mark &&
-		    !memcmp(*text, mark, sizeof mark)) {
-			*text += sizeof mark;
-			*bytes -= sizeof mark;
-		}
-		while (*bytes && is_space((*text)[*bytes - 1]))
-			--*bytes;
+		*bytes = trim(list, text);
 		if (*bytes)
 			return true;
 	}
 	return false;
+}
+
+static void begin_item(omt_list *list)
+{
+	clear_item(list);
+	snprintf(list->place, sizeof list->place, "%s:%zu", list->path, list->number);
+	snprintf(list->number_id, sizeof list->number_id, "%zu", list->number);
+	list->item = (omt_item){.id = list->number_id, .role = list->role, .line = list->number};
 }
 
 bool omt_list_next(omt_list *list, const omt_item **item)
@@ -387,15 +497,12 @@ bool omt_list_next(omt_list *list, const omt_item **item)
 	const char *text;
 	size_t bytes;
 	bool whole;
-	clear_item(list);
 	bool found = !list->broken && next_line(list, &text, &bytes, &whole);
 	int reason = errno;
 	if (!found && (list->broken || !ferror(list->file)))
 		return false;
 	list->broken = !found;
-	snprintf(list->place, sizeof list->place, "%s:%zu", list->path, list->number);
-	snprintf(list->number_id, sizeof list->number_id, "%zu", list->number);
-	list->item = (omt_item){.id = list->number_id, .role = list->role, .line = list->number};
+	begin_item(list);
 	if (!found)
 		OMT_FAIL(failed, IO, "%s: the list ends here: %s", list->place, strerror(reason));
 	else if (!whole)
@@ -409,4 +516,20 @@ bool omt_list_next(omt_list *list, const omt_item **item)
 	}
 	*item = &list->item;
 	return true;
+}
+
+omt_status omt_list_skip(omt_list *list, uint64_t line, omt_error *err)
+{
+	bool whole;
+	while (list->number < line && !list->broken && read_line(list, &whole)) {
+		const char *text;
+		size_t bytes = trim(list, &text);
+		omt_error ignored; /* what is wrong with it was told by who made its item */
+		if (!bytes || !whole)
+			continue;
+		begin_item(list);
+		if (read_object(list, text, bytes, &ignored) == OMT_NO_MEMORY)
+			return OMT_FAIL(err, NO_MEMORY, "%s", ignored.text);
+	}
+	return OMT_OK;
 }

@@ -148,6 +148,13 @@ void omt_model_close(omt_model *model);
 int32_t omt_model_dimension(const omt_model *model);
 char *omt_model_describe(const omt_model *model); /* JSON; given, omt_free() */
 
+/* Which model a vector comes from: "ARCHITECTURE/DIMENSION/DIGEST". The digest is of pooling,
+ * prefixes, names and shapes of all tensors and a sample of each one's content; it does not depend
+ * on where the checkpoint lies or how it is cut into files. Vectors of different identities must
+ * not be compared. */
+#define OMT_IDENTITY_TEXT 96
+omt_status omt_model_identity(const omt_model *model, char text[OMT_IDENTITY_TEXT], omt_error *err);
+
 /* ---- engine: a model on a chain of backends ------------------------------------------------ */
 
 /* Backend "model" computes nothing: its vectors are zeros. It takes the time that a device of the

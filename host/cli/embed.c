@@ -99,6 +99,7 @@ int cli_embed(int argc, char **argv)
 	omt_engine *engine = NULL;
 	omt_error err;
 	embed_run run = {0};
+	char identity[OMT_IDENTITY_TEXT];
 
 	cli_parse(verb, argc, argv, tables, &items.inputs);
 	if (!items.list_path && !items.inputs.count && !items.texts.count)
@@ -117,8 +118,8 @@ int cli_embed(int argc, char **argv)
 		goto done;
 	cli_catch_signals();
 	run.progress = cli_progress();
-	if (!cli_items_open(&items, &err) ||
-	    omt_writer_open(output, NULL, omt_model_dimension(model), &run.writer, &err) !=
+	if (!cli_items_open(&items, &err) || omt_model_identity(model, identity, &err) != OMT_OK ||
+	    omt_writer_open(output, identity, omt_model_dimension(model), &run.writer, &err) !=
 	            OMT_OK) {
 		cli_fail(verb, &err);
 		goto done;

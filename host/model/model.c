@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "base/cpu.h"
+#include "base/digest.h"
 #include "base/file.h"
 #include "device/contract.h"
 #include "token/prompt.h"
@@ -93,6 +94,38 @@ void omt_model_close(omt_model *model)
 int32_t omt_model_dimension(const omt_model *model)
 {
 	return model->config.text.hidden;
+}
+
+/* What makes vectors of one model differ from another's: all that the text model's tensors do not
+ * tell by themselves, then the tensors. */
+static void write_identity(const omt_model *model, FILE *to)
+{
+	const omt_config *c = &model->config;
+	fprintf(to, "%s %d %d %d %d %d %.17g %.17g", c->architecture, c->pooling, c->normalize,
+	        c->text.causal, c->text.heads, c->text.kv_heads, c->text.rope_theta,
+	        c->text.rms_eps);
+	for (size_t role = 0; role < sizeof c->prefix / sizeof *c->prefix; role++)
+		fprintf(to, "\n%s", c->prefix[role]);
+	fputc('\n', to);
+	omt_weights_sample(model->weights, to);
+}
+
+omt_status omt_model_identity(const omt_model *model, char text[OMT_IDENTITY_TEXT], omt_error *err)
+{
+	char digest[OMT_DIGEST_TEXT], *content = NULL;
+	size_t bytes = 0;
+	FILE *to = open_memstream(&content, &bytes);
+	if (to)
+		write_identity(model, to);
+	bool whole = to && !ferror(to);
+	whole = to && fclose(to) == 0 && whole;
+	omt_status status = whole ? omt_digest_pieces(&(omt_piece){content, bytes}, 1, digest, err)
+	                          : OMT_FAIL(err, NO_MEMORY, "%s: identity", model->dir);
+	free(content);
+	if (status == OMT_OK)
+		snprintf(text, OMT_IDENTITY_TEXT, "%.48s/%d/%.32s", model->config.architecture,
+		         model->config.text.hidden, digest);
+	return status;
 }
 
 char *omt_model_describe(const omt_model *model)

@@ -394,6 +394,22 @@ omt_status omt_weights_identify(const omt_weights *weights, FILE *to, omt_error 
 	return OMT_OK;
 }
 
+#define SAMPLE ((size_t)64)
+
+void omt_weights_sample(const omt_weights *weights, FILE *to)
+{
+	char shape[128];
+	for (size_t i = 0; i < weights->count; i++) {
+		const omt_tensor *tensor = &weights->tensors[i];
+		const size_t bytes = tensor->bytes < SAMPLE ? tensor->bytes : SAMPLE;
+		print_shape(shape, sizeof shape, tensor->dims, tensor->shape);
+		fprintf(to, "%s %d [%s]\n", tensor->name, tensor->dtype, shape);
+		fwrite(tensor->data, 1, bytes, to);
+		fwrite(tensor->data + (tensor->bytes - bytes) / 2, 1, bytes, to);
+		fwrite(tensor->data + tensor->bytes - bytes, 1, bytes, to);
+	}
+}
+
 void omt_weights_release(const omt_weights *weights)
 {
 	for (size_t i = 0; i < weights->shard_count; i++)

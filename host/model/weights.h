@@ -39,6 +39,11 @@ size_t omt_weights_bytes(const omt_weights *weights); /* of the tensors kept */
  * nanoseconds, SHA-256 of its header. */
 omt_status omt_weights_identify(const omt_weights *weights, FILE *to, omt_error *err);
 
+/* What tells these weights from others wherever their files lie and however they are cut: a line a
+ * tensor (name, dtype, shape), then 64 bytes from its start, middle and end. Not of all content: 9
+ * GB would be read. */
+void omt_weights_sample(const omt_weights *weights, FILE *to);
+
 /* Tells the kernel that the mapped pages are not needed any more (they were uploaded). */
 void omt_weights_release(const omt_weights *weights);
 

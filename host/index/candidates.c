@@ -1,0 +1,186 @@
+#include "index/candidates.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "index/score.h"
+
+static size_t room_for(size_t wanted)
+{
+	return 2 * wanted + 64;
+}
+
+size_t omt_candidates_bytes(size_t wanted)
+{
+	return room_for(wanted) * sizeof(omt_candidate);
+}
+
+omt_status omt_candidates_init(omt_candidates *all, size_t queries, size_t wanted,
+                               omt_rescore rescore, void *user, omt_error *err)
+{
+	const size_t columns = (queries + OMT_SCORE_GROUP - 1) / OMT_SCORE_GROUP * OMT_SCORE_GROUP;
+	*all = (omt_candidates){.queries = queries,
+	                        .wanted = wanted,
+	                        .room = room_for(wanted),
+	                        .rescore = rescore,
+	                        .user = user};
+	all->list = malloc(queries * all->room * sizeof *all->list);
+	all->count = calloc(queries, sizeof *all->count);
+	all->floor = malloc(columns * sizeof *all->floor);
+	all->margin = calloc(queries, sizeof *all->margin);
+	all->marks = malloc(columns / OMT_SCORE_GROUP);
+	if (!all->list || !all->count || !all->floor || !all->margin || !all->marks) {
+		omt_candidates_free(all);
+		return OMT_FAIL(err, NO_MEMORY, "%zu candidates for each of %zu queries", all->room,
+		                queries);
+	}
+	for (size_t q = 0; q < columns; q++)
+		all->floor[q] = q < queries ? -INFINITY : INFINITY;
+	return OMT_OK;
+}
+
+void omt_candidates_free(omt_candidates *all)
+{
+	free(all->list);
+	free(all->count);
+	free(all->floor);
+	free(all->margin);
+	free(all->marks);
+}
+
+static bool is_better(const omt_candidate *a, const omt_candidate *b)
+{
+	return a->score != b->score ? a->score > b->score : a->row < b->row;
+}
+
+static int best_first(const void *a, const void *b)
+{
+	return is_better(b, a) - is_better(a, b);
+}
+
+static void swap(omt_candidate *a, omt_candidate *b)
+{
+	const omt_candidate kept = *a;
+	*a = *b;
+	*b = kept;
+}
+
+/* Hoare's selection: the best `wanted` of list[0 .. count - 1] become the first ones. No two are
+ * equal: rows differ. */
+static void select_best(omt_candidate *list, size_t count, size_t wanted)
+{
+	size_t low = 0, high = count;
+	while (high - low > 1 && low < wanted && wanted < high) {
+		omt_candidate *middle = &list[low + (high - low) / 2], *last = &list[high - 1];
+		/* The median of three goes to the end, as the pivot. */
+		if (is_better(middle, &list[low]))
+			swap(middle, &list[low]);
+		if (is_better(last, &list[low]))
+			swap(last, &list[low]);
+		if (is_better(middle, last))
+			swap(middle, last);
+		size_t place = low;
+		for (size_t i = low; i < high - 1; i++)
+			if (is_better(&list[i], last))
+				swap(&list[i], &list[place++]);
+		swap(&list[place], last);
+		if (place >= wanted)
+			high = place;
+		else
+			low = place + 1;
+	}
+}
+
+static float least_of(const omt_candidate *list, size_t count)
+{
+	float least = INFINITY;
+	for (size_t i = 0; i < count; i++)
+		least = list[i].score < least ? list[i].score : least;
+	return least;
+}
+
+static bool rescore(const omt_candidates *all, size_t query, omt_candidate *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!list[i].exact && !all->rescore(all->user, query, list[i].row, &list[i].score))
+			return false;
+		list[i].exact = true;
+	}
+	return true;
+}
+
+/* Greatest f32 that is no more than `value`. */
+static float rounded_down(double value)
+{
+	const float near = (float)value;
+	return (double)near > value ? nextafterf(near, -INFINITY) : near;
+}
+
+/* Drops what cannot be among the best any more. Each score is off by a margin at most: with k of
+ * them no less than the k-th, what lies more than two margins below is worse than those k. Where so
+ * many lie close together that this leaves no room, exact scores decide. */
+static bool shrink(omt_candidates *all, size_t query)
+{
+	omt_candidate *list = all->list + query * all->room;
+	size_t *count = &all->count[query], wanted = all->wanted, kept = wanted;
+	const double margin = all->margin[query];
+	select_best(list, *count, wanted);
+	double floor = (double)least_of(list, wanted) - 2 * margin;
+	for (size_t i = wanted; i < *count && margin > 0; i++)
+		if ((double)list[i].score >= floor)
+			swap(&list[i], &list[kept++]);
+	if (kept > wanted + (all->room - wanted) / 2) {
+		if (!rescore(all, query, list, kept))
+			return false;
+		select_best(list, kept, wanted);
+		kept = wanted;
+		floor = (double)least_of(list, wanted) - margin;
+	}
+	*count = kept;
+	all->floor[query] = rounded_down(floor);
+	return true;
+}
+
+static bool offer(omt_candidates *all, size_t query, omt_candidate candidate)
+{
+	all->list[query * all->room + all->count[query]++] = candidate;
+	return all->count[query] < all->room || shrink(all, query);
+}
+
+static bool is_left_out(const uint8_t *left_out, int64_t row)
+{
+	return left_out && left_out[row / 8] >> (row % 8) & 1;
+}
+
+bool omt_candidates_take(omt_candidates *all, const float *scores, size_t ld, int64_t first,
+                         size_t rows, const uint8_t *left_out, bool exact)
+{
+	const size_t groups = (all->queries + OMT_SCORE_GROUP - 1) / OMT_SCORE_GROUP;
+	for (size_t i = 0; i < rows; i++, scores += ld) {
+		const int64_t row = first + (int64_t)i;
+		if (is_left_out(left_out, row))
+			continue;
+		omt_scores_mark(scores, all->floor, groups, all->marks);
+		for (size_t q = 0; q < all->queries; q++) {
+			if (q % OMT_SCORE_GROUP == 0 && !all->marks[q / OMT_SCORE_GROUP]) {
+				q += OMT_SCORE_GROUP - 1;
+				continue;
+			}
+			if (scores[q] >= all->floor[q] &&
+			    !offer(all, q, (omt_candidate){row, scores[q], exact}))
+				return false;
+		}
+	}
+	return true;
+}
+
+bool omt_candidates_finish(omt_candidates *all, size_t query, size_t *found)
+{
+	omt_candidate *list = all->list + query * all->room;
+	const size_t count = all->count[query];
+	if (!rescore(all, query, list, count))
+		return false;
+	qsort(list, count, sizeof *list, best_first);
+	*found = count < all->wanted ? count : all->wanted;
+	return true;
+}

@@ -1,0 +1,350 @@
+#include "index/nearest.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/parallel.h"
+#include "exec/storage.h"
+#include "index/candidates.h"
+#include "index/score.h"
+#include "index/scorer.h"
+
+#define BATCH_QUERIES 1024              /* scored together at most */
+#define BATCH_BYTES   ((size_t)1 << 28) /* of candidates at most */
+#define FEW_QUERIES   4                 /* at most: memory bounds them, the host scores them */
+#define BLOCK_SCORES  ((size_t)1 << 20) /* of a block: they stay in the cache */
+#define BLOCK_BYTES   ((size_t)1 << 25) /* of vectors that a device takes at once */
+#define MAX_BLOCK     32768
+#define ALIGNED_ROWS  2048 /* blocks of so many rows begin at whole pages, whatever they hold */
+
+struct omt_searcher {
+	char *backend, *device;
+	int32_t threads;
+	int64_t candidates;
+	omt_exec *exec;
+	omt_backend_info info;
+};
+
+/* One call of omt_searcher_find(). */
+typedef struct omt_find {
+	const omt_searcher *searcher;
+	const omt_vector_sets *sets;
+	int64_t *starts;      /* [sets + 1]: number of a set's first row */
+	uint8_t *unusable;    /* own bits of rows, with those that were left out; NULL: as
+	                         sets->left_out */
+	double norm;          /* of the longest vector */
+	bool codes;           /* candidates by codes */
+	const float *queries; /* of the batch */
+	omt_candidates kept;
+	omt_neighbor *hits;
+	size_t k, *found;
+	atomic_int failed; /* a status, of which `err` tells */
+	omt_error err;
+} omt_find;
+
+omt_status omt_searcher_new(const omt_searcher_options *options, omt_searcher **given,
+                            omt_error *err)
+{
+	omt_searcher *searcher = calloc(1, sizeof *searcher);
+	*given = NULL;
+	if (!searcher || (options->backend && !(searcher->backend = strdup(options->backend))) ||
+	    (options->device && !(searcher->device = strdup(options->device)))) {
+		omt_searcher_free(searcher);
+		return OMT_FAIL(err, NO_MEMORY, "a search");
+	}
+	searcher->threads = options->threads;
+	searcher->candidates = options->candidates;
+	*given = searcher;
+	return OMT_OK;
+}
+
+void omt_searcher_free(omt_searcher *searcher)
+{
+	if (!searcher)
+		return;
+	omt_exec_close(searcher->exec);
+	free(searcher->backend);
+	free(searcher->device);
+	free(searcher);
+}
+
+static omt_status open_backend(omt_searcher *searcher, omt_error *err)
+{
+	const omt_backend_options options = {searcher->device, searcher->threads};
+	if (searcher->exec)
+		return OMT_OK;
+	OMT_TRY(omt_exec_open(searcher->backend, &options, &searcher->exec, err));
+	omt_exec_info(searcher->exec, &searcher->info);
+	if (!strcmp(searcher->info.backend, "model")) {
+		omt_exec_close(searcher->exec);
+		searcher->exec = NULL;
+		return OMT_FAIL(err, BAD_ARGUMENT, "backend model computes nothing to search by");
+	}
+	return OMT_OK;
+}
+
+/* ---- sets ------------------------------------------------------------------------------------ */
+
+/* The first reason is kept. */
+static void fail(omt_find *find, const omt_error *why)
+{
+	int none = OMT_OK;
+	if (atomic_compare_exchange_strong(&find->failed, &none, OMT_STATUS_COUNT)) {
+		find->err = *why;
+		atomic_store(&find->failed, (int)why->status);
+	}
+}
+
+static bool check(omt_find *find, size_t set, bool codes, int64_t first, int64_t count)
+{
+	const omt_vector_sets *sets = find->sets;
+	omt_error err;
+	if (!sets->check || sets->check(sets->user, set, codes, first, count, &err) == OMT_OK)
+		return true;
+	fail(find, &err);
+	return false;
+}
+
+static const uint8_t *row_of(const omt_find *find, size_t set, int64_t row)
+{
+	const omt_vector_set *of = &find->sets->set[set];
+	return (const uint8_t *)of->data +
+	       (size_t)row * (size_t)find->sets->dimension * omt_dtype_bytes(of->dtype);
+}
+
+/* Lengths of a set's vectors that nobody told; what is not finite is left out. */
+static omt_status look_at(omt_find *find, size_t set, omt_error *err)
+{
+	const omt_vector_set *of = &find->sets->set[set];
+	const size_t bytes = ((size_t)find->starts[find->sets->count] + 7) / 8;
+	if (!find->unusable) {
+		find->unusable = calloc(1, bytes + 1);
+		if (!find->unusable)
+			return OMT_FAIL(err, NO_MEMORY, "marks of %zu bytes", bytes);
+		if (find->sets->left_out)
+			memcpy(find->unusable, find->sets->left_out, bytes);
+	}
+	if (!check(find, set, false, 0, of->count))
+		return OMT_OK;
+	for (int64_t row = 0; row < of->count; row++) {
+		const double norm =
+			omt_norm(row_of(find, set, row), of->dtype, find->sets->dimension);
+		const int64_t number = find->starts[set] + row;
+		if (!isfinite(norm))
+			find->unusable[number / 8] |= (uint8_t)(1 << number % 8);
+		else if (norm > find->norm)
+			find->norm = norm;
+	}
+	return OMT_OK;
+}
+
+static omt_status prepare_sets(omt_find *find, omt_error *err)
+{
+	const omt_vector_sets *sets = find->sets;
+	find->starts = calloc(sets->count + 1, sizeof *find->starts);
+	if (!find->starts)
+		return OMT_FAIL(err, NO_MEMORY, "%zu sets of vectors", sets->count);
+	for (size_t i = 0; i < sets->count; i++)
+		find->starts[i + 1] = find->starts[i] + sets->set[i].count;
+	for (size_t i = 0; i < sets->count; i++) {
+		if (sets->set[i].norm > find->norm)
+			find->norm = sets->set[i].norm;
+		if (sets->set[i].norm <= 0)
+			OMT_TRY(look_at(find, i, err));
+	}
+	return OMT_OK;
+}
+
+static bool rescore(void *user, size_t query, int64_t row, float *score)
+{
+	omt_find *find = user;
+	size_t low = 0, high = find->sets->count;
+	while (high - low > 1) {
+		const size_t middle = (low + high) / 2;
+		if (find->starts[middle] <= row)
+			low = middle;
+		else
+			high = middle;
+	}
+	row -= find->starts[low];
+	if (!check(find, low, false, row, 1))
+		return false;
+	*score = omt_score(find->queries + query * (size_t)find->sets->dimension,
+	                   row_of(find, low, row), find->sets->set[low].dtype,
+	                   find->sets->dimension);
+	return true;
+}
+
+/* ---- a batch of queries ---------------------------------------------------------------------- */
+
+static size_t block_rows(const omt_find *find, size_t queries, bool on_device)
+{
+	const size_t bytes = (size_t)find->sets->dimension * sizeof(float);
+	size_t rows = BLOCK_SCORES / (queries + OMT_SCORE_GROUP - 1);
+	if (on_device && rows > BLOCK_BYTES / bytes)
+		rows = BLOCK_BYTES / bytes;
+	if (rows > MAX_BLOCK)
+		rows = MAX_BLOCK;
+	if (rows >= ALIGNED_ROWS / 2)
+		return rows < ALIGNED_ROWS ? ALIGNED_ROWS / 2 : rows / ALIGNED_ROWS * ALIGNED_ROWS;
+	return rows ? rows : 1;
+}
+
+/* Takes the scores of a block that was put. */
+static omt_status take(omt_find *find, omt_scorer *scorer, const omt_block *block, bool exact,
+                       omt_error *err)
+{
+	const float *scores;
+	const uint8_t *left_out = find->unusable ? find->unusable : find->sets->left_out;
+	const size_t set = (size_t)(block->set - find->sets->set);
+	OMT_TRY(omt_scorer_take(scorer, &scores, err));
+	omt_candidates_take(&find->kept, scores, omt_scorer_ld(scorer),
+	                    find->starts[set] + block->first, block->rows, left_out, exact);
+	return OMT_OK;
+}
+
+/* All blocks of all sets, one being scored while the one before is looked at. */
+static omt_status walk(omt_find *find, omt_scorer *scorer, size_t rows, bool exact, omt_error *err)
+{
+	omt_block block, before = {0};
+	for (size_t i = 0; i < find->sets->count && !find->failed; i++) {
+		block.set = &find->sets->set[i];
+		for (block.first = 0; block.first < block.set->count && !find->failed;
+		     block.first += (int64_t)rows) {
+			const int64_t left = block.set->count - block.first;
+			block.rows = left < (int64_t)rows ? (size_t)left : rows;
+			if (!check(find, i, find->codes, block.first, (int64_t)block.rows))
+				break;
+			OMT_TRY(omt_scorer_put(scorer, &block, err));
+			if (before.set)
+				OMT_TRY(take(find, scorer, &before, exact, err));
+			before = block;
+		}
+	}
+	return before.set && !find->failed ? take(find, scorer, &before, exact, err) : OMT_OK;
+}
+
+static void finish(void *user, size_t q)
+{
+	omt_find *find = user;
+	const omt_candidate *list = find->kept.list + q * find->kept.room;
+	find->found[q] = 0;
+	if (find->failed || !omt_candidates_finish(&find->kept, q, &find->found[q]))
+		return;
+	if (find->found[q] > find->k)
+		find->found[q] = find->k;
+	for (size_t i = 0; i < find->found[q]; i++)
+		find->hits[q * find->k + i] = (omt_neighbor){list[i].row, list[i].score};
+}
+
+/* How far a score by gemm is from the exact one at most (nearest.h); denormals may count as 0. */
+static double margin_of(const omt_find *find, const float *query)
+{
+	const double n = find->sets->dimension, unit = n * 0x1p-24;
+	return 1.001 * unit / (1 - unit) * omt_norm(query, OMT_F32, find->sets->dimension) *
+	               find->norm +
+	       0x1p-24 * find->norm * omt_norm(query, OMT_F32, find->sets->dimension) +
+	       n * (double)FLT_MIN;
+}
+
+static omt_status find_batch(omt_find *find, size_t count, size_t wanted, bool on_device,
+                             omt_error *err)
+{
+	const size_t rows = block_rows(find, count, on_device);
+	omt_scorer *scorer = NULL;
+	omt_status status;
+	OMT_GOTO(omt_candidates_init(&find->kept, count, wanted, rescore, find, err));
+	for (size_t q = 0; q < count && on_device && !find->codes; q++)
+		find->kept.margin[q] =
+			margin_of(find, find->queries + q * (size_t)find->sets->dimension);
+	OMT_GOTO(omt_scorer_open(on_device ? find->searcher->exec : NULL, find->searcher->threads,
+	                         find->queries, count, find->sets->dimension, find->codes, rows,
+	                         &scorer, err));
+	OMT_GOTO(walk(find, scorer, rows, !on_device, err));
+	omt_parallel(find->searcher->threads, count, finish, find);
+	if (find->failed) {
+		status = omt_fail(err, find->err.status, "%s", find->err.text);
+		goto done;
+	}
+done:
+	omt_scorer_close(scorer);
+	omt_candidates_free(&find->kept);
+	return status;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static omt_status check_arguments(const omt_find *find, const float *queries, size_t query_count,
+                                  omt_error *err)
+{
+	const int32_t dimension = find->sets->dimension;
+	if (!find->k)
+		return OMT_FAIL(err, BAD_ARGUMENT, "k is 0");
+	for (size_t q = 0; q < query_count; q++) {
+		const double norm = omt_norm(queries + q * (size_t)dimension, OMT_F32, dimension);
+		if (!isfinite(norm))
+			return OMT_FAIL(err, BAD_ARGUMENT, "query %zu is not finite", q);
+		if (norm * find->norm > (double)FLT_MAX / 2)
+			return OMT_FAIL(err, BAD_ARGUMENT,
+			                "query %zu is so long that its scores overflow", q);
+	}
+	return OMT_OK;
+}
+
+/* Whether candidates come by codes: all sets have them, and the backend multiplies them. */
+static bool by_codes(const omt_find *find)
+{
+	for (size_t i = 0; i < find->sets->count; i++)
+		if (!find->sets->set[i].codes)
+			return false;
+	return find->searcher->info.panel > 1;
+}
+
+static omt_status find_all(omt_searcher *searcher, omt_find *find, const float *queries,
+                           size_t query_count, omt_error *err)
+{
+	const size_t dimension = (size_t)find->sets->dimension, k = find->k;
+	const int64_t total = find->starts[find->sets->count];
+	const bool on_device = searcher->backend || searcher->device || query_count > FEW_QUERIES;
+	if (on_device)
+		OMT_TRY(open_backend(searcher, err));
+	find->codes = on_device && by_codes(find);
+	size_t wanted = k;
+	if (find->codes)
+		wanted = searcher->candidates > (int64_t)k ? (size_t)searcher->candidates
+		                                           : 2 * k + 100;
+	if ((int64_t)wanted > total)
+		wanted = total ? (size_t)total : 1;
+	size_t batch = BATCH_BYTES / omt_candidates_bytes(wanted);
+	batch = batch < 1 ? 1 : batch > BATCH_QUERIES ? BATCH_QUERIES : batch;
+	omt_neighbor *hits = find->hits;
+	size_t *found = find->found;
+	for (size_t q = 0; q < query_count; q += batch) {
+		find->queries = queries + q * dimension;
+		find->hits = hits + q * k;
+		find->found = found + q;
+		OMT_TRY(find_batch(find, query_count - q < batch ? query_count - q : batch, wanted,
+		                   on_device, err));
+	}
+	return OMT_OK;
+}
+
+omt_status omt_searcher_find(omt_searcher *searcher, const omt_vector_sets *sets,
+                             const float *queries, size_t query_count, size_t k, omt_neighbor *hits,
+                             size_t *found, omt_error *err)
+{
+	omt_find find = {.searcher = searcher, .sets = sets, .hits = hits, .found = found, .k = k};
+	omt_status status;
+	OMT_GOTO(prepare_sets(&find, err));
+	OMT_GOTO(check_arguments(&find, queries, query_count, err));
+	OMT_GOTO(find_all(searcher, &find, queries, query_count, err));
+done:
+	if (status == OMT_OK && find.failed)
+		status = omt_fail(err, find.err.status, "%s", find.err.text);
+	free(find.starts);
+	free(find.unusable);
+	return status;
+}

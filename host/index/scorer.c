@@ -1,0 +1,290 @@
+#include "index/scorer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/parallel.h"
+#include "exec/storage.h"
+#include "index/score.h"
+
+#define SLOTS       2
+#define HOST_PIECES 8 /* a thread, of a block */
+
+struct omt_scorer {
+	omt_exec *exec;
+	omt_backend_info info;
+	int32_t threads;
+	const float *queries;
+	size_t query_count, ld;
+	int32_t dimension;
+	bool codes;
+
+	omt_buffer *packed;  /* the queries */
+	omt_buffer *scales;  /* of the queries, with codes */
+	size_t rows;         /* of a block at most */
+	omt_buffer *wide;    /* a block of bf16 vectors as f32 */
+	omt_buffer *numbers; /* 0, 1, ...: rows of a block */
+	struct {
+		omt_block block;
+		omt_buffer *vectors, *scales, *scores;
+		float *host;
+		uint64_t mark;
+	} slots[SLOTS];
+	uint64_t put, taken;
+};
+
+/* Values of a row as codes store it. */
+static size_t code_stride(int32_t dimension)
+{
+	return ((size_t)dimension + 3) / 4 * 4;
+}
+
+static omt_status make_buffer(omt_scorer *s, size_t bytes, omt_usage usage, const void *content,
+                              omt_buffer **buffer, omt_error *err)
+{
+	OMT_TRY(omt_exec_alloc(s->exec, bytes, usage, NULL, buffer, err));
+	if (content)
+		OMT_TRY(omt_exec_write(s->exec, *buffer, 0, content, bytes, NULL, err));
+	return OMT_OK;
+}
+
+/* ---- queries: the packed weights of gemm ----------------------------------------------------- */
+
+static omt_status pack(omt_scorer *s, omt_buffer *rows, int32_t dtype, size_t stride,
+                       omt_error *err)
+{
+	const size_t panel = (size_t)s->info.panel;
+	const size_t filled = (s->query_count + panel - 1) / panel * panel;
+	OMT_TRY(make_buffer(s, filled * stride * omt_dtype_bytes(dtype), OMT_USAGE_WORK, NULL,
+	                    &s->packed, err));
+	return OMT_RUN(s->exec, pack, err, .src = rows, .dst = s->packed,
+	               .n = (int32_t)s->query_count, .k = s->dimension, .lds = (int32_t)stride,
+	               .dtype = dtype, .panel = s->info.panel);
+}
+
+static omt_status load_queries(omt_scorer *s, omt_error *err)
+{
+	const size_t count = s->query_count, stride = code_stride(s->dimension);
+	omt_buffer *rows = NULL, *quantized = NULL;
+	omt_status status;
+	OMT_GOTO(make_buffer(s, count * (size_t)s->dimension * sizeof(float), OMT_USAGE_WORK,
+	                     s->queries, &rows, err));
+	if (s->codes) {
+		OMT_GOTO(make_buffer(s, count * stride, OMT_USAGE_WORK, NULL, &quantized, err));
+		OMT_GOTO(make_buffer(s, count * sizeof(float), OMT_USAGE_WORK, NULL, &s->scales,
+		                     err));
+		OMT_GOTO(OMT_RUN(s->exec, quantize, err, .x = rows, .out = quantized,
+		                 .scale = s->scales, .rows = (int32_t)count, .cols = s->dimension,
+		                 .ldx = s->dimension, .ldo = (int32_t)stride));
+		OMT_GOTO(pack(s, quantized, OMT_I8X4, stride, err));
+	} else if (s->info.panel > 1) {
+		OMT_GOTO(pack(s, rows, OMT_F32, (size_t)s->dimension, err));
+	} else {
+		s->packed = rows;
+		rows = NULL;
+	}
+	OMT_GOTO(omt_exec_wait(s->exec, 0, err));
+done:
+	omt_exec_free(s->exec, rows);
+	omt_exec_free(s->exec, quantized);
+	return status;
+}
+
+/* What bf16 vectors are expanded with: the op that gathers rows. */
+static omt_status make_wide(omt_scorer *s, size_t rows, omt_error *err)
+{
+	int32_t *numbers = malloc(rows * sizeof *numbers);
+	if (!numbers)
+		return OMT_FAIL(err, NO_MEMORY, "blocks of %zu vectors", rows);
+	for (size_t i = 0; i < rows; i++)
+		numbers[i] = (int32_t)i;
+	omt_status status;
+	OMT_GOTO(make_buffer(s, rows * sizeof *numbers, OMT_USAGE_WORK, numbers, &s->numbers, err));
+	OMT_GOTO(make_buffer(s, rows * (size_t)s->dimension * sizeof(float), OMT_USAGE_WORK, NULL,
+	                     &s->wide, err));
+	OMT_GOTO(omt_exec_wait(s->exec, 0, err));
+done:
+	free(numbers);
+	return status;
+}
+
+/* ---- open and close -------------------------------------------------------------------------- */
+
+omt_status omt_scorer_open(omt_exec *exec, int32_t threads, const float *queries,
+                           size_t query_count, int32_t dimension, bool codes, size_t rows,
+                           omt_scorer **given, omt_error *err)
+{
+	omt_status status = OMT_OK;
+	omt_scorer *s = calloc(1, sizeof *s);
+	*given = NULL;
+	if (!s)
+		return OMT_FAIL(err, NO_MEMORY, "scores of %zu queries", query_count);
+	*s = (omt_scorer){.exec = exec,
+	                  .threads = threads,
+	                  .queries = queries,
+	                  .query_count = query_count,
+	                  .dimension = dimension,
+	                  .codes = codes,
+	                  .rows = rows,
+	                  .ld = (query_count + OMT_SCORE_GROUP - 1) / OMT_SCORE_GROUP *
+	                        OMT_SCORE_GROUP};
+	const size_t bytes = rows * s->ld * sizeof(float);
+	if (exec) {
+		omt_exec_info(exec, &s->info);
+		OMT_GOTO(load_queries(s, err));
+	}
+	for (size_t i = 0; i < SLOTS; i++) {
+		if (!(s->slots[i].host = calloc(1, bytes))) {
+			status = OMT_FAIL(err, NO_MEMORY, "scores of %zu vectors for %zu queries",
+			                  rows, query_count);
+			goto done;
+		}
+		if (exec)
+			OMT_GOTO(make_buffer(s, bytes, OMT_USAGE_SLOT, NULL, &s->slots[i].scores,
+			                     err));
+	}
+	*given = s;
+	s = NULL;
+done:
+	omt_scorer_close(s);
+	return status;
+}
+
+static void free_block(omt_scorer *s, size_t slot)
+{
+	omt_exec_free(s->exec, s->slots[slot].vectors);
+	omt_exec_free(s->exec, s->slots[slot].scales);
+	s->slots[slot].vectors = s->slots[slot].scales = NULL;
+}
+
+void omt_scorer_close(omt_scorer *s)
+{
+	if (!s)
+		return;
+	if (s->exec)
+		(void)omt_exec_wait(s->exec, 0, NULL);
+	for (size_t i = 0; i < SLOTS; i++) {
+		free(s->slots[i].host);
+		if (!s->exec)
+			continue;
+		free_block(s, i);
+		omt_exec_free(s->exec, s->slots[i].scores);
+	}
+	if (s->exec) {
+		omt_exec_free(s->exec, s->packed);
+		omt_exec_free(s->exec, s->scales);
+		omt_exec_free(s->exec, s->wide);
+		omt_exec_free(s->exec, s->numbers);
+	}
+	free(s);
+}
+
+size_t omt_scorer_ld(const omt_scorer *s)
+{
+	return s->ld;
+}
+
+/* ---- blocks ---------------------------------------------------------------------------------- */
+
+static size_t row_bytes(const omt_scorer *s, const omt_vector_set *set)
+{
+	return s->codes ? code_stride(s->dimension)
+	                : (size_t)s->dimension * omt_dtype_bytes(set->dtype);
+}
+
+typedef struct omt_piece_of_block {
+	const omt_scorer *s;
+	const omt_block *block;
+	float *scores;
+	size_t rows; /* a piece */
+} omt_piece_of_block;
+
+static void score_piece(void *user, size_t i)
+{
+	const omt_piece_of_block *piece = user;
+	const omt_scorer *s = piece->s;
+	const omt_vector_set *set = piece->block->set;
+	const size_t bytes = row_bytes(s, set), end = (i + 1) * piece->rows;
+	const uint8_t *data = (const uint8_t *)set->data + (size_t)piece->block->first * bytes;
+	for (size_t row = i * piece->rows; row < end && row < piece->block->rows; row++)
+		for (size_t q = 0; q < s->query_count; q++)
+			piece->scores[row * s->ld + q] =
+				omt_score(s->queries + q * (size_t)s->dimension, data + row * bytes,
+			                  set->dtype, s->dimension);
+}
+
+static void score_on_host(const omt_scorer *s, const omt_block *block, float *scores)
+{
+	const int32_t threads = s->threads > 0 ? s->threads : omt_parallel_cores();
+	const size_t pieces = (size_t)threads * HOST_PIECES;
+	omt_piece_of_block piece = {s, block, scores, (block->rows + pieces - 1) / pieces};
+	if (block->rows)
+		omt_parallel(threads, (block->rows + piece.rows - 1) / piece.rows, score_piece,
+		             &piece);
+}
+
+/* bf16 vectors to f32 in s->wide. */
+static omt_status widen(omt_scorer *s, omt_buffer *vectors, size_t rows, omt_error *err)
+{
+	return OMT_RUN(s->exec, rows, err, .src = vectors, .src_index = s->numbers,
+	               .dst_index = s->numbers, .dst = s->wide, .count = (int32_t)rows,
+	               .cols = s->dimension, .lds = s->dimension, .ldd = s->dimension,
+	               .src_dtype = OMT_BF16, .src_rows = (int32_t)rows);
+}
+
+static omt_status multiply(omt_scorer *s, size_t slot, omt_error *err)
+{
+	const omt_block *block = &s->slots[slot].block;
+	omt_buffer *vectors = s->slots[slot].vectors, *scores = s->slots[slot].scores;
+	const int32_t m = (int32_t)block->rows, n = (int32_t)s->query_count, ld = (int32_t)s->ld;
+	if (s->codes)
+		return OMT_RUN(s->exec, gemm_i8, err, .a = vectors,
+		               .a_scale = s->slots[slot].scales, .w = s->packed, .scale = s->scales,
+		               .bias = s->scales, .residual = s->scales, .c = scores, .m = m,
+		               .n = n, .k = s->dimension, .lda = (int32_t)code_stride(s->dimension),
+		               .ldr = ld, .ldc = ld, .w_panel = s->info.panel);
+	if (block->set->dtype == OMT_BF16) {
+		OMT_TRY(widen(s, vectors, block->rows, err));
+		vectors = s->wide;
+	}
+	return OMT_RUN(s->exec, gemm, err, .a = vectors, .w = s->packed, .scale = s->packed,
+	               .bias = s->packed, .residual = s->packed, .c = scores, .m = m, .n = n,
+	               .k = s->dimension, .lda = s->dimension, .ldw = s->dimension, .ldr = ld,
+	               .ldc = ld, .w_dtype = OMT_F32, .w_panel = s->info.panel);
+}
+
+static omt_status put_on_device(omt_scorer *s, size_t slot, omt_error *err)
+{
+	const omt_block *block = &s->slots[slot].block;
+	const omt_vector_set *set = block->set;
+	const size_t bytes = row_bytes(s, set);
+	const uint8_t *data = s->codes ? (const uint8_t *)set->codes : set->data;
+	free_block(s, slot);
+	if (set->dtype == OMT_BF16 && !s->codes && !s->wide)
+		OMT_TRY(make_wide(s, s->rows, err));
+	OMT_TRY(omt_exec_alloc(s->exec, block->rows * bytes, OMT_USAGE_WEIGHT,
+	                       data + (size_t)block->first * bytes, &s->slots[slot].vectors, err));
+	if (s->codes)
+		OMT_TRY(omt_exec_alloc(s->exec, block->rows * sizeof(float), OMT_USAGE_WEIGHT,
+		                       set->scales + block->first, &s->slots[slot].scales, err));
+	OMT_TRY(multiply(s, slot, err));
+	return omt_exec_read(s->exec, s->slots[slot].scores, 0, s->slots[slot].host,
+	                     block->rows * s->ld * sizeof(float), &s->slots[slot].mark, err);
+}
+
+omt_status omt_scorer_put(omt_scorer *s, const omt_block *block, omt_error *err)
+{
+	const size_t slot = (size_t)(s->put++ % SLOTS);
+	s->slots[slot].block = *block;
+	if (s->exec)
+		return put_on_device(s, slot, err);
+	score_on_host(s, block, s->slots[slot].host);
+	return OMT_OK;
+}
+
+omt_status omt_scorer_take(omt_scorer *s, const float **scores, omt_error *err)
+{
+	const size_t slot = (size_t)(s->taken++ % SLOTS);
+	*scores = s->slots[slot].host;
+	return s->exec ? omt_exec_wait(s->exec, s->slots[slot].mark, err) : OMT_OK;
+}

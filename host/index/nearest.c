@@ -73,7 +73,8 @@ void omt_searcher_free(omt_searcher *searcher)
 
 static omt_status open_backend(omt_searcher *searcher, omt_error *err)
 {
-	const omt_backend_options options = {searcher->device, searcher->threads};
+	const omt_backend_options options = {.device = searcher->device,
+	                                     .threads = searcher->threads};
 	if (searcher->exec)
 		return OMT_OK;
 	OMT_TRY(omt_exec_open(searcher->backend, &options, &searcher->exec, err));

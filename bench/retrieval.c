@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/harness.h"
+#include "bench/retrieval.h"
 
 #define DEPTH 100 /* answers kept of a query, more when a cut-off asks for more */
 
@@ -47,13 +47,16 @@ omt_status omt_bench_retrieval(const omt_bench_settings *settings,
 	omt_qrels *qrels = NULL;
 	omt_run *run = NULL;
 	omt_scores scores = {0}, chance;
-	omt_scoring scoring = {.cut_count = settings->cut_count};
+	omt_scoring scoring = {.convention = settings->convention,
+	                       .cut_count = settings->cut_count,
+	                       .resamples = settings->bootstrap,
+	                       .seed = (uint64_t)settings->scenario.seed};
 	omt_status status;
 	size_t depth = DEPTH;
 	omt_answer_row *rows = malloc((passages->count + 1) * sizeof *rows);
 	if (!rows)
 		return OMT_FAIL(err, NO_MEMORY, "%zu passages", passages->count);
-	memcpy(scoring.cuts, settings->cuts, sizeof scoring.cuts);
+	memcpy(scoring.cuts, settings->cuts, sizeof settings->cuts);
 	for (size_t i = 0; i < settings->cut_count; i++)
 		depth = (size_t)settings->cuts[i] > depth ? (size_t)settings->cuts[i] : depth;
 	OMT_GOTO(omt_qrels_load(settings->qrels, &qrels, err));

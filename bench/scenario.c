@@ -5,8 +5,8 @@
 
 #include "bench/part.h"
 
-const char *const omt_bench_mode_names[OMT_BENCH_MODE_COUNT] = {"offline", "single-stream",
-                                                                "multi-stream", "server"};
+const char *const omt_bench_mode_names[OMT_BENCH_MODE_COUNT + 1] = {"offline", "single-stream",
+                                                                    "multi-stream", "server", NULL};
 
 void omt_bench_scenario_init(omt_bench_scenario *scenario)
 {

@@ -32,8 +32,8 @@ typedef enum omt_bench_mode {
 	OMT_BENCH_MODE_COUNT
 } omt_bench_mode;
 
-/* "offline", "single-stream", ...: in files and records. */
-extern const char *const omt_bench_mode_names[OMT_BENCH_MODE_COUNT];
+/* "offline", "single-stream", ...: in files and records; NULL at the end. */
+extern const char *const omt_bench_mode_names[OMT_BENCH_MODE_COUNT + 1];
 
 /* The `scenario` mapping of a benchmark file (bench/README.md). */
 typedef struct omt_bench_scenario {

@@ -394,10 +394,21 @@ typedef struct omt_roofline_options {
  * NULL: the defaults. */
 omt_status omt_roofline(const omt_roofline_options *options, char **json, omt_error *err);
 
-/* Runs a benchmark file (configs/bench/). `record` is one JSON object with all that is needed to
- * repeat the run; given. */
-omt_status omt_bench(const char *yaml_path, const omt_progress *progress, char **record,
-                     omt_error *err);
+/* Runs every point of a benchmark file (bench/README.md) and appends a record of each to the file's
+ * `output`. Points whose record is there already are left out, with a note: a run that was stopped
+ * goes on. A point that fails is a note, and the others run; the status is then the first one's.
+ * Of a bad file every error is a note, the first one the error. */
+typedef struct omt_bench_options {
+	bool restart; /* runs all points, whatever `output` holds */
+	bool dry_run; /* runs nothing: `line` gets {"number","point","key","done"} of each point */
+	omt_progress progress;
+	void (*line)(void *user, const char *json); /* each record once it is kept; may be NULL */
+	bool (*stop)(void *user); /* true: OMT_STOPPED soon, without a record of this point; may be
+	                             NULL; asked from any thread */
+	void *user;
+} omt_bench_options;
+/* `options` NULL: zeros. */
+omt_status omt_bench(const char *yaml_path, const omt_bench_options *options, omt_error *err);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/cli.h"
 
@@ -15,84 +16,178 @@ static const char *string(const json_t *object, const char *key)
 	return value ? value : "";
 }
 
-static void print_passes(const json_t *record)
+/* A number, or what stands in the place of none. */
+static const char *figure(char text[16], const json_t *value, double scale, const char *unit)
 {
-	size_t i;
-	json_t *pass;
-	printf("\n%-9s %-8s %6s %6s %9s %10s %9s %9s %9s %8s\n", "file", "modality", "items",
-	       "failed", "items/s", "tokens/s", "p50 ms", "p90 ms", "p99 ms", "hidden");
-	json_array_foreach(json_object_get(record, "passes"), i, pass)
-	{
-		const json_t *latency = json_object_get(pass, "latency_ms");
-		printf("%-9s %-8s %6.0f %6.0f %9.1f %10.0f %9.1f %9.1f %9.1f %7.0f%%\n",
-		       string(pass, "file"), string(pass, "modality"), number(pass, "items"),
-		       number(pass, "failed"), number(pass, "items_per_s"),
-		       number(pass, "tokens_per_s"), number(latency, "p50"), number(latency, "p90"),
-		       number(latency, "p99"), 100 * number(pass, "hidden_share"));
-	}
-	printf("hidden: share of decoding and preprocessing that ran while the device computed\n");
+	if (json_is_number(value))
+		snprintf(text, 16, "%.1f%s", scale * json_number_value(value), unit);
+	else
+		strcpy(text, "-");
+	return text;
 }
 
-static void print_measure(const json_t *retrieval, const char *key, const char *title)
+static void print_part(const json_t *part, const char *file, const char *modality)
+{
+	static const char *const latencies[] = {"p50", "p90", "p99", "p99_9"};
+	char text[16];
+	const json_t *latency = json_object_get(part, "latency_ms");
+	printf("%-9s %-8s %6.0f %6.0f %9.1f %10.0f", file, modality, number(part, "items"),
+	       number(part, "failed"), number(part, "items_per_s"), number(part, "tokens_per_s"));
+	for (size_t i = 0; i < sizeof latencies / sizeof *latencies; i++)
+		printf(" %9s", figure(text, json_object_get(latency, latencies[i]), 1, ""));
+	printf(" %8s", figure(text, json_object_get(part, "hidden_share"), 100, "%"));
+}
+
+/* A server's part has figures of each modality. */
+static void print_server(const json_t *part)
+{
+	const char *modality;
+	json_t *of_modality;
+	char text[16];
+	const json_t *latency = json_object_get(part, "latency_ms");
+	json_object_foreach((json_t *)(uintptr_t)json_object_get(part, "modalities"), modality,
+	                    of_modality)
+	{
+		print_part(of_modality, "", modality);
+		putchar('\n');
+	}
+	printf("server    %s requests/s, p%g within %s ms",
+	       figure(text, json_object_get(part, "rate"), 1, ""), number(part, "percentile"),
+	       figure((char[16]){0}, json_object_get(part, "target_latency_ms"), 1, ""));
+	printf(" (p99 %s ms), %zu rates tried\n",
+	       figure(text, json_object_get(latency, "p99"), 1, ""),
+	       json_array_size(json_object_get(part, "search")));
+}
+
+static void print_parts(const json_t *record)
+{
+	size_t i, j;
+	json_t *part, *reason;
+	printf("\n%-9s %-8s %6s %6s %9s %10s %9s %9s %9s %9s %8s\n", "file", "modality", "items",
+	       "failed", "items/s", "tokens/s", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "hidden");
+	json_array_foreach(json_object_get(record, "parts"), i, part)
+	{
+		const bool server = json_object_get(part, "modalities") != NULL;
+		print_part(part, string(part, "file"), string(part, "modality"));
+		printf("  %s\n", json_is_false(json_object_get(part, "valid")) ? "INVALID" : "");
+		json_array_foreach(json_object_get(part, "reasons"), j, reason)
+			printf("%-18s not valid: %s\n", "", json_string_value(reason));
+		if (server)
+			print_server(part);
+	}
+	printf("hidden: share of preparation and transfers that ran while the device computed\n");
+}
+
+static void print_measure(const json_t *retrieval, const char *key, const json_t *cuts)
 {
 	const char *cut;
 	json_t *value;
-	const json_t *measured = json_object_get(json_object_get(retrieval, "measured"), key);
+	char name[48];
 	const json_t *chance = json_object_get(json_object_get(retrieval, "chance"), key);
-	json_object_foreach((json_t *)(uintptr_t)measured, cut, value)
+	json_object_foreach((json_t *)(uintptr_t)cuts, cut, value)
 	{
-		char name[32];
-		snprintf(name, sizeof name, "%s%s%s", title, *cut ? "@" : "", cut);
-		printf("%-12s %8.4f   chance %8.4f\n", name, number(value, "value"),
-		       number(chance, cut));
+		snprintf(name, sizeof name, "%s%s%s", key, *cut ? "@" : "", cut);
+		printf("%-14s %8.4f", name, number(value, "value"));
+		if (json_is_number(json_object_get(value, "low")))
+			printf("  95 %% %.4f to %.4f", number(value, "low"), number(value, "high"));
+		if (json_is_number(json_object_get(chance, cut)))
+			printf("  chance %8.4f", number(chance, cut));
+		putchar('\n');
 	}
+}
+
+static void print_retrieval(const json_t *retrieval)
+{
+	const char *key;
+	json_t *cuts;
+	if (!retrieval)
+		return;
+	printf("\nretrieval of %.0f queries among %.0f passages %s\n", number(retrieval, "queries"),
+	       number(retrieval, "passages"), string(retrieval, "convention"));
+	json_object_foreach(json_object_get(retrieval, "measured"), key, cuts)
+		print_measure(retrieval, key, cuts);
 }
 
 static void print_record(const json_t *record)
 {
 	const json_t *engine = json_object_get(record, "engine");
-	const json_t *retrieval = json_object_get(record, "retrieval");
+	const json_t *point = json_object_get(record, "point");
+	char *varies = json_object_size(point) ? json_dumps(point, JSON_COMPACT) : NULL;
+	if (varies)
+		printf("\npoint     %s\n", varies);
+	free(varies);
 	printf("device    %s (%s), driver %s\nbackends  %s\nmodel     %s, %s\n",
 	       string(engine, "device"), string(engine, "platform"), string(engine, "driver"),
 	       string(engine, "chain"), string(json_object_get(record, "model"), "path"),
 	       string(json_object_get(record, "model"), "architecture"));
 	cli_print_devices(stdout, engine);
-	print_passes(record);
-	printf("\nretrieval of %.0f queries among %.0f passages\n", number(retrieval, "queries"),
-	       number(retrieval, "passages"));
-	print_measure(retrieval, "ndcg", "nDCG");
-	print_measure(retrieval, "recall", "Recall");
-	print_measure(retrieval, "mrr", "MRR");
+	print_parts(record);
+	print_retrieval(json_object_get(record, "retrieval"));
+	fflush(stdout);
+}
+
+/* A point of --dry-run. */
+static void print_point(const json_t *line)
+{
+	char *varies = json_dumps(json_object_get(line, "point"), JSON_COMPACT);
+	printf("%4.0f  %-5s %s\n", number(line, "number"),
+	       json_is_true(json_object_get(line, "done")) ? "done" : "to do",
+	       varies ? varies : "");
+	free(varies);
+}
+
+/* Prints records as they come and remembers whether something in them was not right. */
+static void take_line(void *user, const char *text)
+{
+	bool *amiss = user;
+	size_t i;
+	json_t *part, *line = json_loads(text, 0, NULL);
+	cli_progress_end();
+	if (cli_json)
+		puts(text);
+	else if (json_object_get(line, "record"))
+		print_record(line);
+	else
+		print_point(line);
+	json_array_foreach(json_object_get(line, "parts"), i, part) *amiss =
+		*amiss || number(part, "failed") > 0 ||
+		json_is_false(json_object_get(part, "valid"));
+	json_decref(line);
+}
+
+static bool stop(void *user)
+{
+	(void)user;
+	return cli_stopped();
 }
 
 int cli_bench(int argc, char **argv)
 {
 	static const char verb[] = "bench";
-	static const cli_option none[] = {{0}};
-	const cli_option *tables[] = {none, NULL};
+	static omt_bench_options options;
+	static const cli_option table[] = {
+		{"restart", NULL, "run points again whose records are kept already", CLI_FLAG,
+	         &options.restart, 0, 0, NULL},
+		{"dry-run", NULL, "list the grid's points and which are done; run nothing",
+	         CLI_FLAG, &options.dry_run, 0, 0, NULL},
+		{0},
+	};
+	const cli_option *tables[] = {table, NULL};
 	cli_texts files = {0};
-	omt_progress progress;
 	omt_error err;
-	char *record;
-	size_t i, failed = 0;
-	json_t *pass;
+	bool amiss = false;
 	cli_parse(verb, argc, argv, tables, &files);
 	if (files.count != 1)
 		return cli_usage(verb, "expected one benchmark file");
-	progress = cli_progress();
-	omt_status status = omt_bench(files.text[0], &progress, &record, &err);
+	cli_catch_signals();
+	options.progress = cli_progress();
+	options.line = take_line;
+	options.stop = stop;
+	options.user = &amiss;
+	omt_status status = omt_bench(files.text[0], &options, &err);
 	cli_progress_end();
 	free(files.text);
 	if (status != OMT_OK)
 		return cli_fail(verb, &err);
-	json_t *parsed = json_loads(record, 0, NULL);
-	if (cli_json)
-		puts(record);
-	else
-		print_record(parsed);
-	json_array_foreach(json_object_get(parsed, "passes"), i, pass) failed +=
-		(size_t)number(pass, "failed");
-	json_decref(parsed);
-	omt_free(record);
-	return failed ? CLI_SOME_FAILED : CLI_OK;
+	return amiss ? CLI_SOME_FAILED : CLI_OK;
 }

@@ -152,7 +152,7 @@ bench-prep: $B/bench_prep
 	@$(PEERS)/v/bin/python bench/peers/prep.py $< tests/golden/data/tiny build/bench-prep \
 		$(BENCH_ARGS)
 
-$B/bench_%: $B/bench/kernels/%.o $B/bench/kernels/machine.o $B/libomnitile.a
+$B/bench_%: $B/bench/kernels/%.o $B/libomnitile.a
 	@echo "link  $@"
 	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS)
 

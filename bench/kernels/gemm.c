@@ -14,9 +14,9 @@
 #include "base/clock.h"
 #include "base/median.h"
 #include "base/number.h"
-#include "bench/kernels/machine.h"
 #include "exec/backend_host.h"
 #include "exec/exec.h"
+#include "exec/roofline.h"
 #include "exec/storage.h"
 
 #define MAX_REPEATS  99
@@ -181,7 +181,7 @@ static void one(bench *b, const struct shape *shape, int32_t m, const char *type
 	const gemm_call call = {b, da, dc, dw, copies, m, n, k, dtype, info.panel};
 	double ours[MAX_REPEATS], theirs[MAX_REPEATS];
 	for (int32_t r = -1; r < repeats; r++) {
-		bench_settle();
+		omt_settle();
 		run_ours(&call, 2);
 		double begin = omt_now_s();
 		run_ours(&call, calls);
@@ -234,8 +234,10 @@ int main(int argc, char **argv)
 	omt_backend_info info, host = {0};
 	omt_exec_info(b.exec, &info);
 	omt_host_info(&host);
-	b.peak_gflops = bench_peak_gflops(b.threads);
-	b.bandwidth_gbs = bench_bandwidth_gbs(b.threads);
+	omt_roofs roofs;
+	check(&b, omt_roofline_cpu(b.threads, &omt_roofline_thorough, &roofs, &b.err));
+	b.peak_gflops = roofs.peak[OMT_ROOF_F32];
+	b.bandwidth_gbs = roofs.sets[roofs.set_count - 1].read_gbs;
 	printf("{\"machine\":\"%s\",\"device\":\"%s\",\"driver\":\"%s\",\"blas\":\"%s\","
 	       "\"threads\":%d,"
 	       "\"peak_gflops\":%.1f,\"bandwidth_gbs\":%.1f}\n",

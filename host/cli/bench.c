@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 
 int cli_bench(int argc, char **argv);
+int cli_roofline(int argc, char **argv);
 
 static double number(const json_t *object, const char *key)
 {
@@ -176,6 +177,8 @@ int cli_bench(int argc, char **argv)
 	cli_texts files = {0};
 	omt_error err;
 	bool amiss = false;
+	if (argc > 1 && !strcmp(argv[1], "roofline"))
+		return cli_roofline(argc - 1, argv + 1);
 	cli_parse(verb, argc, argv, tables, &files);
 	if (files.count != 1)
 		return cli_usage(verb, "expected one benchmark file");

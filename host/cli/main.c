@@ -9,6 +9,7 @@ int cli_embed(int argc, char **argv);
 int cli_index(int argc, char **argv);
 int cli_search(int argc, char **argv);
 int cli_bench(int argc, char **argv);
+int cli_roofline(int argc, char **argv);
 int cli_verify(int argc, char **argv);
 int cli_synth(int argc, char **argv);
 
@@ -27,6 +28,8 @@ const cli_verb cli_verbs[] = {
          "Finds the nearest passages of each query, exactly.", cli_search},
 	{"bench", "[options] FILE.yaml",
          "Runs a benchmark: throughput, latency and retrieval quality together.", cli_bench},
+	{"bench roofline", "[options]",
+         "Measures what a device can do at most: multiply-adds and memory.", cli_roofline},
 	{"verify", "--model DIR --expected DIR [options]",
          "Checks a checkpoint against a folder of expected values.", cli_verify},
 	{"synth", "--like SHAPE --tokenizer DIR --output DIR [options]",
@@ -38,7 +41,7 @@ static int help(FILE *to)
 {
 	fprintf(to, "usage: omnitile VERB [options]\n\n");
 	for (const cli_verb *verb = cli_verbs; verb->name; verb++)
-		fprintf(to, "  %-8s %s\n", verb->name, verb->summary);
+		fprintf(to, "  %-14s %s\n", verb->name, verb->summary);
 	fprintf(to, "\nomnitile VERB --help lists a verb's options; --version prints the version.\n"
 	            "Exit status: 0 all right, 1 some items failed, 2 could not run.\n");
 	return to == stdout ? CLI_OK : CLI_FAILED;

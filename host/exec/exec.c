@@ -9,9 +9,8 @@
 
 #define MAX_CHAIN 3
 
-static const omt_backend_class *const classes[] = {&omt_backend_opencl, &omt_backend_openblas,
-                                                   &omt_backend_ref, &omt_backend_model};
-#define CLASSES (sizeof classes / sizeof *classes)
+static const omt_backend_class *const classes[OMT_CHAIN] = {
+	&omt_backend_opencl, &omt_backend_openblas, &omt_backend_ref, &omt_backend_model};
 
 struct omt_exec {
 	omt_backend *chain[MAX_CHAIN]; /* chain[0] owns all memory; ref is last */
@@ -30,16 +29,20 @@ struct omt_exec {
 
 static const omt_backend_class *class_named(const char *name, size_t length)
 {
-	for (size_t i = 0; i < CLASSES; i++)
+	for (size_t i = 0; i < OMT_CHAIN; i++)
 		if (strlen(classes[i]->name) == length && !strncmp(classes[i]->name, name, length))
 			return classes[i];
 	return NULL;
 }
 
-static omt_status parse_chain(const char *text, const omt_backend_class **chain, int32_t *count,
-                              omt_error *err)
+omt_status omt_exec_parse_chain(const char *text, const omt_backend_class *chain[OMT_CHAIN],
+                                int32_t *count, omt_error *err)
 {
 	*count = 0;
+	if (!text || !*text)
+		text = getenv("OMT_BACKEND");
+	if (!text || !*text)
+		text = "opencl,openblas,ref";
 	for (const char *at = text; *at;) {
 		size_t length = strcspn(at, ",");
 		const omt_backend_class *class = class_named(at, length);
@@ -132,15 +135,11 @@ static omt_status open_chain(omt_backend *device, const omt_backend_class *const
 omt_status omt_exec_open_all(const char *text, const omt_backend_options *options, int32_t most,
                              omt_exec **given, int32_t *given_count, omt_error *err)
 {
-	const omt_backend_class *named[CLASSES + 1];
+	const omt_backend_class *named[OMT_CHAIN + 1];
 	omt_backend *devices[OMT_MAX_DEVICES];
 	int32_t count, device_count = 0, i = 0;
 	*given_count = 0;
-	if (!text || !*text)
-		text = getenv("OMT_BACKEND");
-	if (!text || !*text)
-		text = "opencl,openblas,ref";
-	OMT_TRY(parse_chain(text, named, &count, err));
+	OMT_TRY(omt_exec_parse_chain(text, named, &count, err));
 	bool only_one = count == 1;
 	if (named[count - 1] != &omt_backend_ref)
 		named[count++] = &omt_backend_ref;

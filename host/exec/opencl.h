@@ -79,6 +79,12 @@ void omt_cl_program_free(omt_cl_program *program);
  * sizes that were launched. */
 void omt_cl_program_keep(cl_device_id device, const omt_cl_program *program);
 
+/* Kernels of device/ that are no ops, without tiles: `macros` are those that name them,
+ * "-DOMT_KERNEL_name", and their own. Not kept in the cache folder. Given, clReleaseProgram(), also
+ * on failure, unless NULL. */
+omt_status omt_cl_program_build_plain(cl_context context, cl_device_id device, const char *macros,
+                                      cl_program *program, omt_error *err);
+
 /* For `omnitile tune`, on an open backend: builds one class's kernel with other tiles; and takes
  * that program (borrowed) for the class from the next run on, NULL: the backend's own again. */
 omt_status omt_cl_class_build(omt_backend *self, omt_cl_class class, const omt_cl_tiles *tiles,

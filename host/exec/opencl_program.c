@@ -156,6 +156,18 @@ void omt_cl_program_free(omt_cl_program *program)
 	*program = (omt_cl_program){0};
 }
 
+/* A program of this source with OpenCL's compiler. */
+static omt_status build_source(cl_context context, cl_device_id device, const omt_cl_source *source,
+                               cl_program *program, omt_error *err)
+{
+	cl_int code;
+	const char **texts = (const char **)(uintptr_t)source->texts;
+	*program = clCreateProgramWithSource(context, (cl_uint)source->count, texts, NULL, &code);
+	OMT_TRY(omt_cl_check(code, "clCreateProgramWithSource", err));
+	code = clBuildProgram(*program, 1, &device, source->options, NULL, NULL);
+	return code == CL_SUCCESS ? OMT_OK : build_failed(*program, device, code, err);
+}
+
 static bool load_cached(cl_context context, cl_device_id device, const omt_cl_source *source,
                         omt_cl_program *program)
 {
@@ -169,14 +181,19 @@ static bool load_cached(cl_context context, cl_device_id device, const omt_cl_so
 	return false;
 }
 
-/* "-cl-std=CL1.2 ... -DTILE_M=16 ... -DOMT_KERNEL_gemm ..." No warnings: PoCL prints how many there
- * were to standard error, ninety where vectors of 16 are not a register. */
+/* What all programs are built with. No warnings: PoCL prints how many there were to standard error,
+ * ninety where vectors of 16 are not a register. */
+static size_t common_options(cl_device_id device, char *text, size_t size)
+{
+	return (size_t)snprintf(text, size, "-cl-std=CL1.2 -cl-kernel-arg-info -w -DGEMM_FEW=%d%s",
+	                        OMT_CL_FEW, cpu_options(device));
+}
+
+/* "-cl-std=CL1.2 ... -DTILE_M=16 ... -DOMT_KERNEL_gemm ..." */
 static void build_options(cl_device_id device, const omt_cl_tiles *tiles, uint32_t ops, char *text,
                           size_t size)
 {
-	size_t length =
-		(size_t)snprintf(text, size, "-cl-std=CL1.2 -cl-kernel-arg-info -w -DGEMM_FEW=%d%s",
-	                         OMT_CL_FEW, cpu_options(device));
+	size_t length = common_options(device, text, size);
 	for (omt_cl_tile i = 0; i < OMT_CL_TILE_COUNT; i++)
 		length += (size_t)snprintf(text + length, size - length, " -D%s=%d",
 		                           omt_cl_tile_infos[i].macro, omt_cl_tile_get(tiles, i));
@@ -186,17 +203,23 @@ static void build_options(cl_device_id device, const omt_cl_tiles *tiles, uint32
 			                           omt_op_infos[op].name);
 }
 
-/* What a program of these tiles is made of: texts[MAX_SOURCES] and options[OPTIONS]. */
-#define OPTIONS 1024
-static omt_status make_source(cl_device_id device, const omt_cl_program *program,
-                              const char **texts, char *options, omt_cl_source *source,
-                              omt_error *err)
+static omt_status take_texts(const char *texts[MAX_SOURCES], omt_error *err)
 {
 	if (omt_kernel_sources_count > MAX_SOURCES)
 		return OMT_FAIL(err, LIMIT, "%zu kernel files, at most %d",
 		                omt_kernel_sources_count, MAX_SOURCES);
 	for (size_t i = 0; i < omt_kernel_sources_count; i++)
 		texts[i] = omt_kernel_sources[i].text;
+	return OMT_OK;
+}
+
+/* What a program of these tiles is made of: texts[MAX_SOURCES] and options[OPTIONS]. */
+#define OPTIONS 1024
+static omt_status make_source(cl_device_id device, const omt_cl_program *program,
+                              const char **texts, char *options, omt_cl_source *source,
+                              omt_error *err)
+{
+	OMT_TRY(take_texts(texts, err));
 	build_options(device, &program->tiles, program->ops, options, OPTIONS);
 	*source = (omt_cl_source){texts, omt_kernel_sources_count, options};
 	return OMT_OK;
@@ -208,18 +231,12 @@ omt_status omt_cl_program_build(cl_context context, cl_device_id device, const o
 	const char *texts[MAX_SOURCES];
 	char options[OPTIONS];
 	omt_cl_source source;
-	cl_int code;
 	*program = (omt_cl_program){.tiles = *tiles, .ops = ops};
 	OMT_TRY(make_source(device, program, texts, options, &source, err));
 	program->saved = load_cached(context, device, &source, program);
 	if (program->saved)
 		return OMT_OK;
-	program->program =
-		clCreateProgramWithSource(context, (cl_uint)source.count, texts, NULL, &code);
-	OMT_TRY(omt_cl_check(code, "clCreateProgramWithSource", err));
-	code = clBuildProgram(program->program, 1, &device, options, NULL, NULL);
-	if (code != CL_SUCCESS)
-		return build_failed(program->program, device, code, err);
+	OMT_TRY(build_source(context, device, &source, &program->program, err));
 	return make_kernels(program, err);
 }
 
@@ -230,4 +247,17 @@ void omt_cl_program_keep(cl_device_id device, const omt_cl_program *program)
 	omt_cl_source source;
 	if (make_source(device, program, texts, options, &source, NULL) == OMT_OK)
 		omt_cl_program_save(device, &source, program->program);
+}
+
+omt_status omt_cl_program_build_plain(cl_context context, cl_device_id device, const char *macros,
+                                      cl_program *program, omt_error *err)
+{
+	const char *texts[MAX_SOURCES];
+	char options[OPTIONS];
+	*program = NULL;
+	OMT_TRY(take_texts(texts, err));
+	const size_t length = common_options(device, options, OPTIONS);
+	snprintf(options + length, OPTIONS - length, " %s", macros);
+	const omt_cl_source source = {texts, omt_kernel_sources_count, options};
+	return build_source(context, device, &source, program, err);
 }

@@ -317,6 +317,34 @@ omt_status omt_index_search(const omt_index *index, const float *queries, size_t
                             int32_t dimension, size_t k, omt_hit *hits, size_t *found,
                             omt_error *err);
 
+/* ---- measures of retrieval --------------------------------------------------------------------
+ */
+
+/* Scores runs against judgements, on files alone. Judgements: TREC ("query 0 document grade") or
+ * BEIR (tab-separated, a header line). Runs: TREC ("query Q0 document rank score tag") or a JSON
+ * object {query: {document: score}}. README "Measures" has the conventions. */
+typedef struct omt_eval_options {
+	const char *qrels;
+	const char *const *runs;
+	size_t run_count;
+	const char *convention; /* "trec_eval" (NULL), "mteb", "mmeb" */
+	const int32_t *cuts;    /* NULL: the convention's */
+	size_t cut_count;
+	const char *absent;    /* judged queries that are not in a run: "zero" or "skip"; NULL: as
+	                          the convention does */
+	bool ignore_identical; /* answers with the query's own id are dropped */
+	int32_t resamples;     /* of the queries, for 95 % intervals and p values; 0: neither */
+	uint64_t seed;         /* the same seed gives the same result on every machine */
+	const char *per_query; /* file for the values of each query, a JSON line each; NULL: none */
+} omt_eval_options;
+/* `json`: {"convention", "qrels", "resamples", "seed", "runs": [{"run", "judged", "queries",
+ * "answered", "measured": {"ndcg": {"10": {"value", "low", "high"}}, "map": {"": {...}}, ...},
+ * "compared": {"queries", "ndcg": {"10": {"difference", "low", "high", "p_randomisation",
+ * "p_bootstrap"}}, ...}}]}; cut-off "" is the whole ranking, "compared" is a later run less the
+ * first one over the queries that both have. Given. A run that shares no query with the judgements
+ * is OMT_BAD_FORMAT. */
+omt_status omt_eval(const omt_eval_options *options, char **json, omt_error *err);
+
 /* ---- tools ----------------------------------------------------------------------------------- */
 
 /* JSON array of OpenCL devices and what each can do; given. */

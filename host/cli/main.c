@@ -8,6 +8,7 @@ int cli_plan(int argc, char **argv);
 int cli_embed(int argc, char **argv);
 int cli_index(int argc, char **argv);
 int cli_search(int argc, char **argv);
+int cli_eval(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_roofline(int argc, char **argv);
 int cli_verify(int argc, char **argv);
@@ -26,6 +27,8 @@ const cli_verb cli_verbs[] = {
          "Builds an index file from vectors and their ids.", cli_index},
 	{"search", "--index passages.idx --model DIR [options] INPUT... | --text TEXT...",
          "Finds the nearest passages of each query, exactly.", cli_search},
+	{"eval", "--qrels FILE --run FILE [--run FILE...] [options]",
+         "Scores runs against judgements, and tells which differences are sure.", cli_eval},
 	{"bench", "[options] FILE.yaml",
          "Runs a benchmark: throughput, latency and retrieval quality together.", cli_bench},
 	{"bench roofline", "[options]",

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "index/metrics.h"
 #include "index/significance.h"
 
 static omt_status scoring_of(const omt_eval_options *options, omt_scoring *scoring, omt_error *err)

@@ -30,8 +30,9 @@
  *     EvaluateRetrieval.evaluate). Capped recall and hole rate are not part of mteb's scores.
  *     main_score is a task's own, ndcg@10 for most.
  *
- *   mmeb       cut-offs 1, 5, 10 (VLM2Vec, src/utils/eval_utils/metrics.py: RankingMetrics); main scores
- *     are hit@1, for visual documents ndcg@5 with linear gain (experiments/report_score_v2.py).
+ *   mmeb       cut-offs 1, 5, 10 (TIGER-AI-Lab/VLM2Vec, src/utils/eval_utils/metrics.py:
+ *     RankingMetrics); main scores are hit@1, for visual documents ndcg@5 with linear gain
+ *     (experiments/report_score_v2.py).
  *     Order: argsort of the negated scores; ties keep the order of candidates, here that of the
  *     run's lines. Only grades > 0 are labels (load_qrels_mapping), so queries without a relevant
  *     document are left out. map@k divides by min(R, k). Absent queries count as 0: there every

@@ -122,13 +122,16 @@ static void resample(const double *differences, size_t count, int32_t resamples,
 	const double observed = studentised(sum, squares, count);
 	omt_random_seed(&random, seed, DRAW_DIFFERENCES);
 	for (int32_t b = 0; b < resamples; b++) {
+		double drawn = 0;
 		sum = squares = 0;
 		for (size_t i = 0; i < count; i++) {
-			const double shifted = differences[omt_random_below(&random, count)] - mean;
+			const double difference = differences[omt_random_below(&random, count)];
+			const double shifted = difference - mean;
+			drawn += difference;
 			sum += shifted;
 			squares += shifted * shifted;
 		}
-		means[b] = sum / (double)count + mean;
+		means[b] = drawn / (double)count;
 		extreme += as_far(studentised(sum, squares, count), observed);
 	}
 	paired->p_bootstrap = p_value(extreme, resamples);

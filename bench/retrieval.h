@@ -5,10 +5,11 @@
 #include "bench/settings.h"
 #include "index/metrics.h"
 
-/* Measures of every query against all passages, and chance beside them: the record's `retrieval`,
- * given. */
+/* Finds the passages nearest to every query, exactly, by vectors cut to the settings' dimension;
+ * measures by their convention, with chance beside them: the record's `retrieval`, given. Answers
+ * go to the settings' `run`, too. */
 omt_status omt_bench_retrieval(const omt_bench_settings *settings,
                                const omt_bench_vectors *passages, const omt_bench_vectors *queries,
-                               json_t **retrieval, omt_error *err);
+                               const omt_progress *progress, json_t **retrieval, omt_error *err);
 
 #endif

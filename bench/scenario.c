@@ -131,6 +131,7 @@ static omt_status run_parts(const omt_bench_load *load, const omt_bench_items *i
 				.samples_per_query = 1,
 				.min_duration_s = scenario->min_duration_s,
 				.min_queries = (uint64_t)scenario->min_queries,
+				.most = load->most,
 				.vectors = scenario->mode == OMT_BENCH_OFFLINE ? vectors : NULL};
 			if (scenario->mode == OMT_BENCH_MULTI_STREAM)
 				traffic.samples_per_query = (uint64_t)scenario->samples_per_query;

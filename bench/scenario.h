@@ -74,6 +74,8 @@ typedef struct omt_bench_load {
 	const omt_bench_scenario *scenario;
 	const omt_bench_file *files;
 	size_t file_count;
+	uint64_t most;     /* items of a part, in a run that is in no figure; 0: as the scenario
+	                      says */
 	int32_t dimension; /* of the engine's vectors */
 	omt_progress progress;
 	bool (*stop)(void *user); /* true: OMT_STOPPED soon; asked from any thread; may be NULL */

@@ -76,7 +76,7 @@ static omt_status tell_errors(const omt_bench_errors *errors, const omt_progress
 	                errors->found[0].text, errors->count);
 }
 
-/* ---- the file: its keys and types ------------------------------------------------------------ */
+/* ---- the file: its keys and types ---------------------------------------------------------- */
 
 /* Reads one value for its errors alone. */
 static void check_value(omt_bench_errors *errors, const omt_bench_key *key, json_t *value)
@@ -150,7 +150,7 @@ static void check_keys(omt_bench_errors *errors, omt_bench_grid *grid, const cha
 	}
 }
 
-/* ---- points ---------------------------------------------------------------------------------- */
+/* ---- points -------------------------------------------------------------------------------- */
 
 static const json_t *find_value(const json_t *root, const char *name)
 {
@@ -266,14 +266,14 @@ void omt_bench_point_free(omt_bench_point *point)
 	*point = (omt_bench_point){0};
 }
 
-/* ---- what cannot be together ---------------------------------------------------------------- */
+/* ---- what cannot be together --------------------------------------------------------------- */
 
 static bool says(const omt_bench_grid *grid, const char *key)
 {
 	return find_value(grid->yaml.root, key) != NULL;
 }
 
-static bool is_modelled(const omt_bench_settings *s)
+bool omt_bench_is_modelled(const omt_bench_settings *s)
 {
 	return !strcmp(s->engine.backend, "model");
 }
@@ -333,22 +333,22 @@ static bool retrieval_without_qrels(const omt_bench_case *c)
 
 static bool retrieval_of_zeros(const omt_bench_case *c)
 {
-	return says(c->grid, "retrieval") && is_modelled(c->s);
+	return says(c->grid, "retrieval") && omt_bench_is_modelled(c->s);
 }
 
 static bool model_in_chain(const omt_bench_case *c)
 {
-	return strstr(c->s->engine.backend, "model") && !is_modelled(c->s);
+	return strstr(c->s->engine.backend, "model") && !omt_bench_is_modelled(c->s);
 }
 
 static bool device_is_no_file(const omt_bench_case *c)
 {
-	return is_modelled(c->s) && (!c->s->engine.device || count_devices(c->s, false));
+	return omt_bench_is_modelled(c->s) && (!c->s->engine.device || count_devices(c->s, false));
 }
 
 static bool device_is_a_file(const omt_bench_case *c)
 {
-	return !is_modelled(c->s) && count_devices(c->s, true);
+	return !omt_bench_is_modelled(c->s) && count_devices(c->s, true);
 }
 
 static bool odd_frames(const omt_bench_case *c)
@@ -431,7 +431,7 @@ static omt_status check_rules(omt_bench_errors *errors, const omt_bench_grid *gr
 	return OMT_OK;
 }
 
-/* ---- the whole file -------------------------------------------------------------------------- */
+/* ---- the whole file ------------------------------------------------------------------------ */
 
 static omt_status open_grid(omt_bench_grid *grid, const omt_progress *progress, omt_error *err)
 {

@@ -9,7 +9,8 @@
 #include "base/yaml.h"
 #include "bench/scenario.h"
 
-#define OMT_BENCH_CUTS 16
+#define OMT_BENCH_CUTS     16
+#define OMT_BENCH_PROFILED 4 /* batches of a part whose ops are timed */
 
 /* What one point is. Strings are the point's, paths joined with the file's folder; NULL: not said.
  */
@@ -27,6 +28,9 @@ typedef struct omt_bench_settings {
 	int32_t bootstrap;
 	bool profile, roofline, energy;
 } omt_bench_settings;
+
+/* Whether the device is a model of one's time, whose vectors are zeros. */
+bool omt_bench_is_modelled(const omt_bench_settings *settings);
 
 typedef struct omt_bench_grid {
 	omt_yaml yaml;

@@ -1,0 +1,251 @@
+#include "bench/session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "bench/retrieval.h"
+
+/* ---- model and engine ---------------------------------------------------------------------- */
+
+static void close_engine(omt_bench_session *session)
+{
+	omt_engine_close(session->engine);
+	json_decref(session->opened);
+	session->engine = NULL;
+	session->opened = NULL;
+}
+
+omt_status omt_bench_session_close(omt_bench_session *session, bool commit, omt_error *err)
+{
+	close_engine(session);
+	omt_model_close(session->model);
+	session->model = NULL;
+	const omt_status status = omt_trace_close(session->trace, commit, err);
+	session->trace = NULL;
+	return status;
+}
+
+/* An engine to which items come over time sends a batch as soon as a device is free. */
+static omt_engine_options engine_options(const omt_bench_session *session,
+                                         const omt_bench_settings *s)
+{
+	omt_engine_options options = s->engine;
+	options.eager = s->scenario.mode != OMT_BENCH_OFFLINE;
+	options.progress = session->options->progress;
+	options.trace = session->trace;
+	return options;
+}
+
+static bool next_once(void *user, const omt_item **item)
+{
+	const omt_item **left = user;
+	*item = *left;
+	*left = NULL;
+	return *item;
+}
+
+static omt_status take_nothing(void *user, const omt_result *result, omt_error *err)
+{
+	(void)user;
+	return result->failed.status == OMT_OK
+	               ? OMT_OK
+	               : omt_fail(err, result->failed.status, "%s", result->failed.text);
+}
+
+/* One short text, the engine's first: kernels that are built late are built now. */
+static omt_status embed_first(omt_bench_session *session, omt_error *err)
+{
+	const omt_part part = {.kind = OMT_TEXT, .text = "first", .text_bytes = 5};
+	const omt_item item = {
+		.id = "first", .role = OMT_ROLE_QUERY, .parts = &part, .part_count = 1};
+	const omt_item *left = &item;
+	return omt_embed(session->engine, &(omt_source){next_once, &left},
+	                 &(omt_sink){take_nothing, NULL}, NULL, err);
+}
+
+/* What the last point left open is taken where nothing differs. The model is one for the file. */
+static omt_status open_engine(omt_bench_session *session, const omt_bench_point *point,
+                              omt_error *err)
+{
+	static const char *const keys[] = {"backend", "device", "weights", "tiles", "engine"};
+	double start = omt_now_s();
+	if (point->s.trace && !session->trace)
+		OMT_TRY(omt_trace_open(point->s.trace, &session->trace, err));
+	if (!session->model) {
+		OMT_TRY(omt_model_open(point->s.model, &session->model, err));
+		session->model_s = omt_now_s() - start;
+	}
+	const omt_engine_options options = engine_options(session, &point->s);
+	json_t *wanted = json_object();
+	json_object_set_new(wanted, "eager", json_boolean(options.eager));
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		json_object_set(wanted, keys[i], json_object_get(point->settings, keys[i]));
+	session->reused = session->engine && json_equal(wanted, session->opened);
+	if (session->reused) {
+		json_decref(wanted);
+		return OMT_OK;
+	}
+	close_engine(session);
+	session->opened = wanted;
+	start = omt_now_s();
+	OMT_TRY(omt_engine_open(session->model, &options, &session->engine, err));
+	session->open_s = omt_now_s() - start;
+	OMT_TRY(embed_first(session, err));
+	session->first_s = omt_now_s() - start;
+	return OMT_OK;
+}
+
+/* ---- what the engine tells ----------------------------------------------------------------- */
+
+static json_t *engine_described(const omt_bench_session *session)
+{
+	char *text = omt_engine_describe(session->engine);
+	json_t *engine = json_loads(text ? text : "{}", 0, NULL);
+	omt_free(text);
+	return engine;
+}
+
+/* The engine after its work: with what each device did. */
+static void describe_engine(const omt_bench_session *session, json_t *record)
+{
+	char *model = omt_model_describe(session->model);
+	json_t *engine = engine_described(session);
+	json_t *start = json_deep_copy(json_object_get(engine, "start"));
+	json_object_update_new(start, json_pack("{sf sf sf sb}", "model_s", session->model_s,
+	                                        "open_s", session->open_s, "first_s",
+	                                        session->first_s, "reused", session->reused));
+	json_object_set_new(record, "model", json_loads(model ? model : "{}", 0, NULL));
+	json_object_set_new(record, "start", start);
+	json_object_set_new(record, "memory",
+	                    json_pack("{sO* sO*}", "device_bytes",
+	                              json_object_get(engine, "memory_bytes"), "weights_bytes",
+	                              json_object_get(engine, "weights_bytes")));
+	json_object_del(engine, "start");
+	json_object_del(engine, "ops");
+	json_object_set_new(record, "engine", engine);
+	omt_free(model);
+}
+
+/* ---- measuring ----------------------------------------------------------------------------- */
+
+static void free_vectors(omt_bench_vectors vectors[2])
+{
+	omt_bench_vectors_free(&vectors[0]);
+	omt_bench_vectors_free(&vectors[1]);
+}
+
+/* The point's files, gone through as `scenario` says; most: items of a part at most, 0: all. */
+static omt_status run_scenario(const omt_bench_session *session, const omt_bench_settings *s,
+                               const omt_bench_scenario *scenario, uint64_t most, json_t **parts,
+                               omt_bench_vectors vectors[2], omt_error *err)
+{
+	const omt_bench_file files[2] = {
+		{"passages", s->passages, OMT_ROLE_PASSAGE, s->limits},
+		{"queries", s->queries, OMT_ROLE_QUERY, s->limits},
+	};
+	const omt_bench_load load = {.engine = session->engine,
+	                             .scenario = scenario,
+	                             .files = files,
+	                             .file_count = s->queries ? 2 : 1,
+	                             .most = most,
+	                             .dimension = omt_model_dimension(session->model),
+	                             .progress = session->options->progress,
+	                             .stop = session->options->stop,
+	                             .user = session->options->user};
+	return omt_bench_scenario_run(&load, parts, vectors, err);
+}
+
+/* Everything once, in no figure: for the profile `most` items of a part, for their vectors all. */
+static omt_status run_once(const omt_bench_session *session, const omt_bench_settings *s,
+                           uint64_t most, omt_bench_vectors vectors[2], omt_error *err)
+{
+	const omt_bench_scenario once = {
+		.mode = OMT_BENCH_OFFLINE, .min_queries = 1, .repetitions = 1, .seed = 1};
+	json_t *parts = NULL;
+	free_vectors(vectors);
+	omt_status status = run_scenario(session, s, &once, most, &parts, vectors, err);
+	json_decref(parts);
+	return status;
+}
+
+/* Every op timed: some full batches of each part. */
+static omt_status run_profile(const omt_bench_session *session, const omt_bench_settings *s,
+                              json_t *record, omt_error *err)
+{
+	omt_bench_vectors vectors[2] = {0};
+	const uint64_t most = (uint64_t)s->engine.batch_items * OMT_BENCH_PROFILED;
+	omt_engine_profile(session->engine, true);
+	omt_status status = run_once(session, s, most, vectors, err);
+	omt_engine_profile(session->engine, false);
+	free_vectors(vectors);
+	OMT_TRY(status);
+	json_t *engine = engine_described(session);
+	json_object_set(record, "ops", json_object_get(engine, "ops"));
+	json_decref(engine);
+	return OMT_OK;
+}
+
+/* The same parts with one slot: nothing is prepared or moved while a device computes. */
+static omt_status run_serial(omt_bench_session *session, const omt_bench_settings *s, json_t *parts,
+                             omt_error *err)
+{
+	omt_engine_options options = engine_options(session, s);
+	omt_bench_scenario scenario = s->scenario;
+	omt_bench_vectors vectors[2] = {0};
+	json_t *serial = NULL;
+	close_engine(session); /* weights are on the device once */
+	options.slots = 1;
+	scenario.requests = NULL;
+	OMT_TRY(omt_engine_open(session->model, &options, &session->engine, err));
+	omt_status status = run_scenario(session, s, &scenario, 0, &serial, vectors, err);
+	if (status == OMT_OK)
+		omt_bench_parts_compare(parts, serial);
+	json_decref(serial);
+	free_vectors(vectors);
+	close_engine(session);
+	return status;
+}
+
+static omt_status check_point(const omt_bench_session *session, const omt_bench_settings *s,
+                              omt_error *err)
+{
+	char why[80];
+	const int32_t dimension = omt_model_dimension(session->model);
+	if (s->dimension <= dimension)
+		return OMT_OK;
+	snprintf(why, sizeof why, "is %d, the model's vectors have %d values", s->dimension,
+	         dimension);
+	return omt_bench_point_refuse(session->grid, "dimension", why, err);
+}
+
+omt_status omt_bench_session_measure(omt_bench_session *session, const omt_bench_point *point,
+                                     json_t *record, omt_error *err)
+{
+	const omt_bench_settings *s = &point->s;
+	omt_bench_vectors vectors[2] = {0};
+	const bool retrieval = s->qrels && !omt_bench_is_modelled(s);
+	json_t *parts = NULL, *measures = NULL;
+	omt_status status;
+	OMT_GOTO(open_engine(session, point, err));
+	OMT_GOTO(check_point(session, s, err));
+	OMT_GOTO(run_scenario(session, s, &s->scenario, 0, &parts, vectors, err));
+	json_object_set(record, "parts", parts);
+	describe_engine(session, record);
+	if (s->profile)
+		OMT_GOTO(run_profile(session, s, record, err));
+	if (retrieval && !vectors[0].data)
+		OMT_GOTO(run_once(session, s, 0, vectors, err));
+	if (s->scenario.overlap)
+		OMT_GOTO(run_serial(session, s, parts, err));
+	if (retrieval) {
+		OMT_GOTO(omt_bench_retrieval(s, &vectors[0], &vectors[1],
+		                             &session->options->progress, &measures, err));
+		json_object_set(record, "retrieval", measures);
+	}
+done:
+	json_decref(parts);
+	json_decref(measures);
+	free_vectors(vectors);
+	return status;
+}

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/median.h"
 #include "bench/samples.h"
 
 /* ---- the rules ---- */
@@ -27,6 +28,11 @@ static bool fell_behind(const omt_verdict *v)
 	return v->after_s > 0.1 * v->duration_s && 1e3 * v->after_s > 4 * v->least_ms;
 }
 
+bool omt_verdict_in_time(const omt_verdict *v)
+{
+	return v->latency_ms <= v->target_latency_ms && !fell_behind(v);
+}
+
 static void judge_server(const omt_verdict *v, json_t *reasons, json_t *remarks)
 {
 	if (v->samples && v->latency_ms > v->target_latency_ms)
@@ -36,6 +42,9 @@ static void judge_server(const omt_verdict *v, json_t *reasons, json_t *remarks)
 		say(reasons,
 		    "arrivals fell behind: the last answer came %.3g s after %.3g s of them",
 		    v->after_s, v->duration_s);
+	if (v->hopeless)
+		say(reasons, "ended early: too many requests took longer than %g ms",
+		    v->target_latency_ms);
 	if (v->lag_ms > 0.1 * v->target_latency_ms)
 		say(remarks, "an arrival came %.3g ms late, it counts as waiting", v->lag_ms);
 }
@@ -78,29 +87,50 @@ double *omt_trial_latencies(const omt_trial *trial, size_t *count)
 		if (!failed)
 			values[(*count)++] = last_ms;
 	}
+	if (values)
+		omt_reals_sort(values, *count);
 	return values;
 }
 
-/* One stage of all requests that did not fail; stage OMT_STAGES is their sum. */
-static json_t *describe_stage(const omt_trial *trial, int stage, double *values)
+double omt_trial_rate(const omt_trial *trial)
 {
-	size_t count = 0;
-	for (size_t i = 0; i < trial->requests.count; i++) {
-		const omt_request *request = omt_requests_at(&trial->requests, i);
-		if (!request->failed)
-			values[count++] = stage < OMT_STAGES ? (double)request->stage_ms[stage]
-			                                     : request->total_ms;
-	}
-	return omt_samples_describe_short(values, count);
+	const double items = (double)(trial->requests.count - trial->failed);
+	return trial->duration_s > 0 ? items / trial->duration_s : 0;
 }
 
-static json_t *describe_stages(const omt_trial *trial, double *values)
+/* Requests of one modality, or of all. */
+typedef struct omt_view {
+	const omt_traffic *traffic;
+	const omt_trial *trial;
+	int group;      /* < 0: all */
+	double *values; /* room for one a request */
+} omt_view;
+
+static bool is_in(const omt_view *view, const omt_request *request)
+{
+	return view->group < 0 ||
+	       view->traffic->items->all[request->place].group == (uint32_t)view->group;
+}
+
+/* One stage of the requests that did not fail, OMT_STAGES: the total; into view->values. */
+static size_t collect(const omt_view *view, int stage)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < view->trial->requests.count; i++) {
+		const omt_request *request = omt_requests_at(&view->trial->requests, i);
+		if (!request->failed && is_in(view, request))
+			view->values[count++] =
+				stage < OMT_STAGES ? request->stage_ms[stage] : request->total_ms;
+	}
+	return count;
+}
+
+static json_t *describe_stages(const omt_view *view)
 {
 	json_t *stages = json_object();
-	for (int stage = 0; stage < OMT_STAGES; stage++)
-		json_object_set_new(stages, omt_stage_names[stage],
-		                    describe_stage(trial, stage, values));
-	json_object_set_new(stages, "total", describe_stage(trial, OMT_STAGES, values));
+	for (int stage = 0; stage <= OMT_STAGES; stage++)
+		json_object_set_new(stages, stage < OMT_STAGES ? omt_stage_names[stage] : "total",
+		                    omt_samples_describe_short(view->values, collect(view, stage)));
 	return stages;
 }
 
@@ -109,18 +139,42 @@ static json_t *rate_of(double count, double seconds)
 	return seconds > 0 ? json_real(count / seconds) : json_null();
 }
 
-static void describe_counts(const omt_traffic *traffic, const omt_trial *trial, json_t *part)
+static void describe_counts(const omt_view *view, json_t *part)
 {
-	const double items = (double)trial->requests.count, s = trial->duration_s;
-	json_object_set_new(part, "queries", json_integer((json_int_t)trial->queries));
-	json_object_set_new(part, "items", json_integer((json_int_t)trial->requests.count));
-	json_object_set_new(part, "failed", json_integer((json_int_t)trial->failed));
-	json_object_set_new(part, "tokens", json_integer((json_int_t)trial->tokens));
-	json_object_set_new(part, "seed", json_integer(traffic->load->scenario->seed));
-	json_object_set_new(part, "duration_s", json_real(s));
-	json_object_set_new(part, "items_per_s", rate_of(items - (double)trial->failed, s));
-	json_object_set_new(part, "tokens_per_s", rate_of((double)trial->tokens, s));
-	json_object_set_new(part, "queries_per_s", rate_of((double)trial->queries, s));
+	const double s = view->trial->duration_s;
+	double items = 0, failed = 0, tokens = 0;
+	for (size_t i = 0; i < view->trial->requests.count; i++) {
+		const omt_request *request = omt_requests_at(&view->trial->requests, i);
+		if (!is_in(view, request))
+			continue;
+		items++;
+		failed += request->failed;
+		tokens += request->tokens;
+	}
+	json_object_set_new(part, "items", json_integer((json_int_t)items));
+	json_object_set_new(part, "failed", json_integer((json_int_t)failed));
+	json_object_set_new(part, "tokens", json_integer((json_int_t)tokens));
+	json_object_set_new(part, "items_per_s", rate_of(items - failed, s));
+	json_object_set_new(part, "tokens_per_s", rate_of(tokens, s));
+}
+
+/* What each modality had of a mixed run. */
+static json_t *describe_modalities(const omt_view *mixed)
+{
+	json_t *modalities = json_object();
+	for (int group = 0; group < OMT_BENCH_GROUPS; group++) {
+		omt_view view = *mixed;
+		json_t *modality = json_object();
+		view.group = group;
+		describe_counts(&view, modality);
+		json_object_set_new(modality, "latency_ms",
+		                    omt_samples_describe(view.values, collect(&view, OMT_STAGES)));
+		json_object_set_new(modality, "stages_ms", describe_stages(&view));
+		if (json_integer_value(json_object_get(modality, "items")))
+			json_object_set(modalities, omt_bench_group_names[group], modality);
+		json_decref(modality);
+	}
+	return modalities;
 }
 
 static void describe_sums(const omt_trial *trial, json_t *part)
@@ -166,11 +220,10 @@ static void describe_latency(const omt_traffic *traffic, double *values, size_t 
 	                  bounded ? json_real(bound) : json_null()));
 }
 
-static void judge(const omt_traffic *traffic, const omt_trial *trial, const double *values,
-                  size_t count, json_t *part)
+omt_verdict omt_trial_verdict(const omt_traffic *traffic, const omt_trial *trial,
+                              const double *values, size_t count)
 {
 	const omt_bench_scenario *scenario = traffic->load->scenario;
-	json_t *reasons = json_array(), *remarks = json_array();
 	omt_verdict verdict = {.mode = traffic->mode,
 	                       .duration_s = trial->duration_s,
 	                       .min_duration_s = traffic->min_duration_s,
@@ -178,17 +231,26 @@ static void judge(const omt_traffic *traffic, const omt_trial *trial, const doub
 	                       .min_queries = traffic->min_queries,
 	                       .items = trial->requests.count,
 	                       .failed = trial->failed,
-	                       .samples = count};
-	if (traffic->mode == OMT_BENCH_SERVER && count) {
+	                       .samples = count,
+	                       .percentile = scenario->percentile,
+	                       .target_latency_ms = scenario->target_latency_ms,
+	                       .hopeless = trial->hopeless,
+	                       .lag_ms = 1e3 * trial->lag_s};
+	if (traffic->mode == OMT_BENCH_SERVER && trial->requests.count) {
 		verdict.duration_s = traffic->arrivals_s[trial->requests.count - 1];
 		verdict.after_s = trial->duration_s - verdict.duration_s;
-		verdict.percentile = scenario->percentile;
-		verdict.target_latency_ms = scenario->target_latency_ms;
+	}
+	if (count) {
 		verdict.latency_ms = omt_samples_percentile(values, count, scenario->percentile);
 		verdict.least_ms = values[0];
-		verdict.lag_ms = 1e3 * trial->lag_s;
 	}
-	omt_verdict_judge(&verdict, reasons, remarks);
+	return verdict;
+}
+
+static void judge(const omt_verdict *verdict, json_t *part)
+{
+	json_t *reasons = json_array(), *remarks = json_array();
+	omt_verdict_judge(verdict, reasons, remarks);
 	json_object_set_new(part, "valid", json_boolean(!json_array_size(reasons)));
 	json_object_set_new(part, "reasons", reasons);
 	json_object_set_new(part, "remarks", remarks);
@@ -199,23 +261,29 @@ json_t *omt_part_describe(const omt_traffic *traffic, const omt_trial *trial, co
 {
 	size_t count;
 	double *values = omt_trial_latencies(trial, &count);
-	json_t *part = json_object(), *latency = json_object();
+	json_t *part = json_object();
 	if (!values || !part) {
 		free(values);
 		json_decref(part);
-		json_decref(latency);
 		return NULL;
 	}
-	describe_latency(traffic, values, count, latency); /* sorts the values */
+	const omt_view view = {traffic, trial, -1, values};
+	const omt_verdict verdict = omt_trial_verdict(traffic, trial, values, count);
 	json_object_set_new(part, "mode", json_string(omt_bench_mode_names[traffic->mode]));
 	json_object_set_new(part, "file", file ? json_string(file) : json_null());
 	json_object_set_new(part, "modality", json_string(modality));
-	judge(traffic, trial, values, count, part);
-	describe_counts(traffic, trial, part);
-	json_object_update(part, latency);
-	json_object_set_new(part, "stages_ms", describe_stages(trial, values));
+	judge(&verdict, part);
+	json_object_set_new(part, "queries", json_integer((json_int_t)trial->queries));
+	describe_counts(&view, part);
+	json_object_set_new(part, "seed", json_integer(traffic->load->scenario->seed));
+	json_object_set_new(part, "duration_s", json_real(trial->duration_s));
+	json_object_set_new(part, "queries_per_s",
+	                    rate_of((double)trial->queries, trial->duration_s));
+	describe_latency(traffic, values, count, part);
+	json_object_set_new(part, "stages_ms", describe_stages(&view));
 	describe_sums(trial, part);
+	if (traffic->mode == OMT_BENCH_SERVER)
+		json_object_set_new(part, "modalities", describe_modalities(&view));
 	free(values);
-	json_decref(latency);
 	return part;
 }

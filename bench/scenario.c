@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "bench/part.h"
+#include "bench/server.h"
 
 const char *const omt_bench_mode_names[OMT_BENCH_MODE_COUNT + 1] = {"offline", "single-stream",
                                                                     "multi-stream", "server", NULL};
@@ -57,6 +59,8 @@ static omt_status warm_up(const omt_traffic *measured, omt_error *err)
 	const uint64_t each = traffic.samples_per_query;
 	traffic.most = ((uint64_t)traffic.load->scenario->warmup + each - 1) / each * each;
 	traffic.vectors = NULL;
+	if (traffic.mode == OMT_BENCH_SERVER) /* nothing to wait for */
+		traffic.mode = OMT_BENCH_OFFLINE;
 	if (!traffic.most)
 		return OMT_OK;
 	omt_status status = omt_traffic_run(&traffic, &trial, err);
@@ -64,107 +68,162 @@ static omt_status warm_up(const omt_traffic *measured, omt_error *err)
 	return status;
 }
 
-static double items_per_s(const json_t *part)
-{
-	return json_number_value(json_object_get(part, "items_per_s"));
-}
+/* What the parts of a run have in common. */
+typedef struct omt_parts {
+	const omt_bench_load *load;
+	omt_bench_items items;
+	omt_bench_vectors *vectors;
+	uint32_t *places; /* of the part's items */
+	omt_output requests;
+	json_t *parts;
+} omt_parts;
 
-/* The part of the median repetition by items/s (of an even number the slower of the middle two),
- * with the rates of all. */
-static json_t *choose_part(const json_t *repetitions)
+/* The median trial by items/s, of an even number the slower of the middle two; with the rates of
+ * all. */
+static size_t choose(const omt_trial *trials, size_t count, json_t *rates)
 {
-	const size_t count = json_array_size(repetitions);
-	json_t *rates = json_array(), *median = NULL;
-	size_t i, j;
-	json_t *part, *other;
-	json_array_foreach(repetitions, i, part)
-	{
+	size_t median = 0;
+	for (size_t i = 0; i < count; i++) {
+		const double rate = omt_trial_rate(&trials[i]);
 		size_t slower = 0;
-		json_array_append_new(rates, json_real(items_per_s(part)));
-		json_array_foreach(repetitions, j, other) slower +=
-			items_per_s(other) < items_per_s(part) ||
-			(j < i && items_per_s(other) == items_per_s(part));
+		for (size_t j = 0; j < count; j++) {
+			const double other = omt_trial_rate(&trials[j]);
+			slower += other < rate || (j < i && other == rate);
+		}
 		if (slower == (count - 1) / 2)
-			median = part;
+			median = i;
+		json_array_append_new(rates, json_real(rate));
 	}
-	json_object_set_new(median, "repeats", rates);
-	return json_incref(median);
+	return median;
 }
 
-static omt_status run_part(omt_traffic *traffic, const char *file, const char *modality,
-                           json_t *parts, omt_error *err)
+/* Puts a part and its requests to the others. */
+static omt_status add_part(omt_parts *run, const omt_traffic *traffic, const omt_trial *trial,
+                           const char *file, const char *modality, json_t *more, omt_error *err)
 {
-	json_t *repetitions = json_array();
-	omt_status status = warm_up(traffic, err);
-	for (int32_t i = 0; status == OMT_OK && i < traffic->load->scenario->repetitions; i++) {
-		omt_trial trial;
-		json_t *part = NULL;
-		status = omt_traffic_run(traffic, &trial, err);
-		if (status == OMT_OK)
-			part = omt_part_describe(traffic, &trial, file, modality);
-		if (status == OMT_OK && json_array_append_new(repetitions, part) != 0)
-			status = OMT_FAIL(err, NO_MEMORY, "a part of %zu requests",
-			                  trial.requests.count);
-		omt_trial_free(&trial);
+	json_t *part = omt_part_describe(traffic, trial, file, modality);
+	if (!part || json_object_update(part, more) != 0 ||
+	    json_array_append_new(run->parts, part) != 0)
+		return OMT_FAIL(err, NO_MEMORY, "a part of %zu requests", trial->requests.count);
+	if (!run->requests.stream)
+		return OMT_OK;
+	return omt_requests_write(run->requests.stream, json_array_size(run->parts) - 1, traffic,
+	                          trial, err);
+}
+
+static omt_status run_part(omt_parts *run, omt_traffic *traffic, const char *file,
+                           const char *modality, omt_error *err)
+{
+	const size_t count = (size_t)run->load->scenario->repetitions;
+	omt_trial *trials = calloc(count, sizeof *trials);
+	json_t *rates = json_array(), *more = json_pack("{sO}", "repeats", rates);
+	omt_status status;
+	if (!trials || !more)
+		OMT_GOTO(OMT_FAIL(err, NO_MEMORY, "%zu repetitions", count));
+	OMT_GOTO(warm_up(traffic, err));
+	for (size_t i = 0; i < count; i++) {
+		OMT_GOTO(omt_traffic_run(traffic, &trials[i], err));
 		traffic->vectors = NULL; /* the first repetition's are kept */
 	}
-	if (status == OMT_OK)
-		json_array_append_new(parts, choose_part(repetitions));
-	json_decref(repetitions);
+	OMT_GOTO(add_part(run, traffic, &trials[choose(trials, count, rates)], file, modality, more,
+	                  err));
+done:
+	for (size_t i = 0; trials && i < count; i++)
+		omt_trial_free(&trials[i]);
+	free(trials);
+	json_decref(rates);
+	json_decref(more);
 	return status;
 }
 
 /* Every file and modality on its own. */
-static omt_status run_parts(const omt_bench_load *load, const omt_bench_items *items,
-                            uint32_t *places, json_t *parts, omt_bench_vectors *vectors,
-                            omt_error *err)
+static omt_status run_apart(omt_parts *run, omt_error *err)
 {
-	const omt_bench_scenario *scenario = load->scenario;
-	for (int file = 0; file < (int)load->file_count; file++)
+	const omt_bench_scenario *scenario = run->load->scenario;
+	for (int file = 0; file < (int)run->load->file_count; file++)
 		for (int group = 0; group < OMT_BENCH_GROUPS; group++) {
-			omt_traffic traffic = {
-				.load = load,
-				.items = items,
-				.places = places,
-				.what = omt_bench_group_names[group],
-				.mode = scenario->mode,
-				.samples_per_query = 1,
-				.min_duration_s = scenario->min_duration_s,
-				.min_queries = (uint64_t)scenario->min_queries,
-				.most = load->most,
-				.vectors = scenario->mode == OMT_BENCH_OFFLINE ? vectors : NULL};
+			omt_traffic traffic = {.load = run->load,
+			                       .items = &run->items,
+			                       .places = run->places,
+			                       .what = omt_bench_group_names[group],
+			                       .mode = scenario->mode,
+			                       .samples_per_query = 1,
+			                       .min_duration_s = scenario->min_duration_s,
+			                       .min_queries = (uint64_t)scenario->min_queries,
+			                       .most = run->load->most,
+			                       .vectors = scenario->mode == OMT_BENCH_OFFLINE
+			                                          ? run->vectors
+			                                          : NULL};
 			if (scenario->mode == OMT_BENCH_MULTI_STREAM)
 				traffic.samples_per_query = (uint64_t)scenario->samples_per_query;
-			traffic.place_count = omt_bench_items_pick(items, file, group, places);
+			traffic.place_count =
+				omt_bench_items_pick(&run->items, file, group, run->places);
 			if (traffic.place_count)
-				OMT_TRY(run_part(&traffic, load->files[file].name,
-				                 omt_bench_group_names[group], parts, err));
+				OMT_TRY(run_part(run, &traffic, run->load->files[file].name,
+				                 omt_bench_group_names[group], err));
 		}
 	return OMT_OK;
 }
 
-omt_status omt_bench_scenario_run(const omt_bench_load *load, json_t **given,
+/* Everything mixed, as it arrives. */
+static omt_status run_server(omt_parts *run, omt_error *err)
+{
+	const omt_bench_scenario *scenario = run->load->scenario;
+	omt_traffic traffic = {.load = run->load,
+	                       .items = &run->items,
+	                       .places = run->places,
+	                       .place_count =
+	                               omt_bench_items_pick(&run->items, -1, -1, run->places),
+	                       .what = "mixed",
+	                       .mode = OMT_BENCH_SERVER,
+	                       .samples_per_query = 1,
+	                       .min_duration_s = scenario->min_duration_s,
+	                       .min_queries = (uint64_t)scenario->min_queries};
+	omt_server server = {0};
+	json_t *more = NULL;
+	omt_status status;
+	OMT_GOTO(warm_up(&traffic, err));
+	OMT_GOTO(omt_server_run(&traffic, &server, err));
+	more = json_pack("{sf sf sf sO}", "rate", server.rate, "target_latency_ms",
+	                 scenario->target_latency_ms, "percentile", scenario->percentile, "search",
+	                 server.search);
+	OMT_GOTO(add_part(run, &traffic, &server.trial, NULL, "mixed", more, err));
+done:
+	omt_server_free(&server);
+	json_decref(more);
+	return status;
+}
+
+omt_status omt_bench_scenario_run(const omt_bench_load *load, json_t **parts,
                                   omt_bench_vectors *vectors, omt_error *err)
 {
-	omt_bench_items items = {0};
-	uint32_t *places = NULL;
-	json_t *parts = json_array();
+	const char *requests = load->scenario->requests;
+	omt_parts run = {.load = load, .vectors = vectors, .parts = json_array()};
 	omt_status status;
-	*given = NULL;
+	*parts = NULL;
 	memset(vectors, 0, load->file_count * sizeof *vectors);
-	OMT_GOTO(load_files(load, &items, vectors, err));
-	places = malloc(items.count * sizeof *places);
-	if (!places || !parts)
-		OMT_GOTO(OMT_FAIL(err, NO_MEMORY, "%zu items", items.count));
-	OMT_GOTO(run_parts(load, &items, places, parts, vectors, err));
-	*given = json_incref(parts);
+	OMT_GOTO(load_files(load, &run.items, vectors, err));
+	run.places = malloc(run.items.count * sizeof *run.places);
+	if (!run.places || !run.parts)
+		OMT_GOTO(OMT_FAIL(err, NO_MEMORY, "%zu items", run.items.count));
+	if (requests)
+		OMT_GOTO(omt_output_open(requests, &run.requests, err));
+	OMT_GOTO(load->scenario->mode == OMT_BENCH_SERVER ? run_server(&run, err)
+	                                                  : run_apart(&run, err));
 done:
-	if (status != OMT_OK)
-		for (size_t i = 0; i < load->file_count; i++)
-			omt_bench_vectors_free(&vectors[i]);
-	json_decref(parts);
-	free(places);
-	omt_bench_items_free(&items);
+	if (run.requests.stream) {
+		const bool commit = status == OMT_OK;
+		const omt_status closed =
+			omt_output_close(&run.requests, commit, commit ? err : NULL);
+		status = commit ? closed : status;
+	}
+	for (size_t i = 0; status != OMT_OK && i < load->file_count; i++)
+		omt_bench_vectors_free(&vectors[i]);
+	if (status == OMT_OK)
+		*parts = json_incref(run.parts);
+	json_decref(run.parts);
+	free(run.places);
+	omt_bench_items_free(&run.items);
 	return status;
 }
 

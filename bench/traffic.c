@@ -167,10 +167,10 @@ static void time_request(const omt_flow *flow, const omt_result *result, omt_req
 	request->total_ms = 1e3 * (result->delivered_s - flow->begin_s - request->arrival_s);
 	double queue_ms = request->total_ms;
 	for (int stage = OMT_STAGE_QUEUE + 1; stage < OMT_STAGES; stage++) {
-		request->stage_ms[stage] = (float)stage_ms[stage];
+		request->stage_ms[stage] = stage_ms[stage];
 		queue_ms -= stage_ms[stage];
 	}
-	request->stage_ms[OMT_STAGE_QUEUE] = (float)queue_ms;
+	request->stage_ms[OMT_STAGE_QUEUE] = queue_ms;
 }
 
 static void keep_vector(const omt_flow *flow, const omt_result *result, uint32_t place)
@@ -264,7 +264,7 @@ omt_status omt_traffic_run(const omt_traffic *traffic, omt_trial *trial, omt_err
 {
 	omt_flow flow = {.traffic = traffic, .trial = trial};
 	omt_status status;
-	const bool shuffled = traffic->mode != OMT_BENCH_OFFLINE;
+	const bool shuffled = traffic->load->scenario->mode != OMT_BENCH_OFFLINE;
 	const int64_t seed = traffic->load->scenario->seed;
 	*trial = (omt_trial){0};
 	pthread_mutex_init(&flow.lock, NULL);

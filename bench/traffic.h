@@ -21,7 +21,7 @@ extern const char *const omt_stage_names[OMT_STAGES];
 typedef struct omt_request {
 	double arrival_s; /* when it was due, since the run's begin */
 	double total_ms;  /* from then to the delivery of its vector: the sum of the stages */
-	float stage_ms[OMT_STAGES];
+	double stage_ms[OMT_STAGES];
 	uint32_t place; /* in omt_bench_items.all */
 	int32_t tokens;
 	uint64_t query;

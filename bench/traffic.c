@@ -53,6 +53,7 @@ typedef struct omt_flow {
 	/* The source's: the engine takes one item at a time, from any thread. */
 	omt_order sent;
 	uint64_t given;
+	double given_s; /* when the last one was */
 	double source_s;
 
 	/* The sink's, in the calling thread. */
@@ -68,19 +69,15 @@ typedef struct omt_flow {
 	double query_s; /* when the query that waits for answers was sent */
 } omt_flow;
 
-static double since_begin(const omt_flow *flow)
-{
-	return omt_now_s() - flow->begin_s;
-}
-
 /* ---- the source ---- */
 
 #define LOOK_UP_S 0.1
 
+/* The last item was taken after the minimum, so its vector came after it, too. */
 static bool minima_met(const omt_flow *flow)
 {
 	const omt_traffic *traffic = flow->traffic;
-	return since_begin(flow) >= traffic->min_duration_s &&
+	return flow->given_s >= traffic->min_duration_s &&
 	       flow->given / traffic->samples_per_query >= traffic->min_queries;
 }
 
@@ -143,6 +140,7 @@ static bool next(void *user, const omt_item **item)
 	if (more) {
 		*item = traffic->items->all[omt_order_next(&flow->sent)].item;
 		flow->given++;
+		flow->given_s = woken_s - flow->begin_s;
 	}
 	flow->source_s += omt_now_s() - woken_s;
 	return more;

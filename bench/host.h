@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* {"system", "release", "machine", "cpu" (its name), "cores" (that the process may use),
- * "memory_bytes", and where the kernel tells "governor" and "max_hz"}. Given, json_decref(); NULL:
- * no memory. */
+/* {"system", "release", "machine", "cores" (that the process may use),
+ * "memory_bytes", and where the kernel tells "cpu" (its name), "governor" and "max_hz"}. Given,
+ * json_decref(); NULL: no memory. */
 json_t *omt_host_describe(void);
 
 /* The peak of resident memory since the process began or since the last reset; 0: not known. */

@@ -296,6 +296,58 @@ omt_status omt_writer_open(const char *path, const char *model, int32_t dimensio
 omt_status omt_writer_put(omt_writer *writer, const omt_result *result, omt_error *err);
 omt_status omt_writer_close(omt_writer *writer, bool commit, omt_error *err);
 
+/* ---- many items ------------------------------------------------------------------------------ */
+
+/* A list's vectors in shards of a folder, each whole or not there, so that a run that was killed
+ * goes on after the last whole one, and several processes (ranks) share a list without talking to
+ * each other. README "Many items".
+ *
+ *     omt_shards_open(&options, &shards, &err);
+ *     omt_embed(engine, &(omt_source){omt_shards_next, shards},
+ *               &(omt_sink){omt_shards_put, shards}, &stats, &err);
+ *     omt_shards_close(shards, &counts, &err);
+ *
+ * Shard s holds the items of lines s * shard_lines + 1 to (s + 1) * shard_lines of the list and
+ * belongs to rank s modulo world: lines alone decide, and the files are the same whoever made them.
+ * FOLDER/manifest.json says what they were made with; another list, model or setting that changes
+ * vectors is OMT_MISMATCH. FOLDER/failed.jsonl has the failed items, a line each:
+ * {"id","error","line"}. */
+typedef struct omt_shards omt_shards;
+
+typedef struct omt_shards_options {
+	const char *folder; /* is made; its own folder must be there */
+	const char *list;   /* as omt_list_open(), but a regular file */
+	omt_role role;      /* of both what a line does not say: passage */
+	omt_limits limits;
+	const char *model;   /* omt_model_identity() */
+	const char *weights; /* as in omt_engine_options */
+	bool zeros;          /* backend "model": its zeros never go beside vectors */
+	int32_t dimension;
+	int64_t shard_lines; /* 0: as in the folder, else 10,000 */
+	int32_t rank, world; /* 0 of 1 */
+	bool restart;        /* removes what is there; one rank only */
+	bool retry_failed;   /* failed items of whole shards are embedded again, no others */
+} omt_shards_options;
+
+typedef struct omt_shards_counts {
+	int64_t lines;                  /* of the list */
+	int64_t shards, whole;          /* in all, and of them there (at the close) */
+	int64_t own, own_whole;         /* this rank's */
+	uint64_t items, failed;         /* in this rank's whole shards */
+	int64_t todo_lines, done_lines; /* of this run: to be done at its start, done by now */
+} omt_shards_counts;
+
+void omt_shards_options_init(omt_shards_options *options);
+/* Options are borrowed during the call. */
+omt_status omt_shards_open(const omt_shards_options *options, omt_shards **shards, omt_error *err);
+/* An omt_source's next and an omt_sink's put; a source may end a run before its time. A device that
+ * fails ends the run: the items are tried again at the next start. */
+bool omt_shards_next(void *shards, const omt_item **item);
+omt_status omt_shards_put(void *shards, const omt_result *result, omt_error *err);
+void omt_shards_count(const omt_shards *shards, omt_shards_counts *counts);
+/* Writes the last shard if the run came to its end, drops it if not. `counts` may be NULL. */
+omt_status omt_shards_close(omt_shards *shards, omt_shards_counts *counts, omt_error *err);
+
 /* ---- search ---------------------------------------------------------------------------------- */
 
 /* Exact search over an index file: vectors, ids, checksum and the identity of the model. */

@@ -50,6 +50,9 @@ int cli_usage(const char *verb, const char *format, ...) __attribute__((format(p
 
 /* A line that is rewritten, on a terminal only; nothing with --quiet. */
 omt_progress cli_progress(void);
+/* The same for text of the verb's own; where there is no terminal, a line of its own. */
+void cli_progress_line(const char *verb, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 void cli_progress_end(void);
 
 /* Engine and limit options that several verbs take; the values start at the library's defaults. */
@@ -70,13 +73,20 @@ const cli_option *cli_engine_table(cli_engine *engine);
 const cli_option *cli_limits_table(cli_limits *limits);
 
 /* Opens model and engine by the options; prints the reason and returns false on failure. */
+bool cli_model_open(const char *verb, const cli_engine *from, omt_model **model);
 bool cli_engine_open(const char *verb, cli_engine *from, omt_model **model, omt_engine **engine);
+/* The engine alone, for a model that is open; *err says why not. */
+bool cli_engine_build(const cli_engine *from, const omt_model *model, omt_engine **engine,
+                      omt_error *err);
 /* omt_engine_describe() parsed; NULL: no memory. */
 json_t *cli_engine_described(const omt_engine *engine);
 /* What each device of a described engine did, a line each; nothing for a single one. */
 void cli_print_devices(FILE *to, const json_t *engine);
-/* Whether it is a model of a device's time (--backend model), whose vectors are zeros. */
+/* Whether it is a model of a device's time (--backend model), whose vectors are zeros; by the
+ * options, before there is an engine, too. */
 bool cli_engine_is_modelled(const omt_engine *engine);
+bool cli_engine_models(const cli_engine *from);
+void cli_warn_modelled(const char *verb, const omt_engine *engine);
 /* The limits as parsed. */
 const omt_limits *cli_limits_get(cli_limits *from);
 
@@ -85,7 +95,6 @@ typedef struct cli_items {
 	const char *verb;
 	omt_role role;
 	const omt_limits *limits;
-	omt_fusion fusion;
 	const char *list_path; /* or NULL: the two below */
 	cli_texts inputs, texts;
 	const char *kind; /* of a pipe among the inputs; NULL: not told */
@@ -100,6 +109,30 @@ typedef struct cli_items {
 bool cli_items_open(cli_items *items, omt_error *err);
 bool cli_items_next(void *items, const omt_item **item); /* an omt_source's next */
 void cli_items_close(cli_items *items);
+
+/* The process's part of a list that several share. */
+typedef struct cli_ranks {
+	const char *rank_text, *world_text; /* options; NULL: not given */
+	int64_t rank, world;
+	const char *from; /* option or variable that told; NULL: none did, 0 of 1 */
+} cli_ranks;
+
+/* From the options, else the environment; prints what is wrong and returns false. */
+bool cli_ranks_find(const char *verb, cli_ranks *ranks);
+
+/* `embed` into a folder of shards. */
+typedef struct cli_shards {
+	int64_t lines; /* a shard; 0: not given */
+	cli_ranks ranks;
+	bool retry, restart;
+} cli_shards;
+
+const cli_option *cli_shards_table(cli_shards *shards);
+/* Whether the output is a folder of shards; whether options were given that need one. */
+bool cli_shards_wanted(const cli_shards *shards, const char *output);
+bool cli_shards_told(const cli_shards *shards);
+int cli_shards_embed(const char *verb, cli_shards *from, const cli_engine *engine,
+                     const cli_items *items, const char *folder);
 
 /* True after SIGINT or SIGTERM, once cli_catch_signals() was called. */
 void cli_catch_signals(void);

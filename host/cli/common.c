@@ -67,6 +67,23 @@ omt_progress cli_progress(void)
 	                      cli_quiet ? NULL : note};
 }
 
+void cli_progress_line(const char *verb, const char *format, ...)
+{
+	va_list args;
+	if (cli_quiet)
+		return;
+	bool terminal = isatty(STDERR_FILENO);
+	if (terminal)
+		fputc('\r', stderr);
+	else
+		fprintf(stderr, "omnitile %s: ", verb);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs(terminal ? "  " : "\n", stderr);
+	progress_open = terminal;
+}
+
 void cli_progress_end(void)
 {
 	if (progress_open)

@@ -44,9 +44,7 @@ static int embed_all(embed_run *run, omt_engine *engine, cli_items *items, const
 {
 	omt_error err;
 	omt_embed_stats stats;
-	if (cli_engine_is_modelled(engine))
-		fprintf(stderr, "omnitile embed: backend model takes a device's time and computes "
-		                "nothing: all vectors are zeros\n");
+	cli_warn_modelled("embed", engine);
 	omt_status status = omt_embed(engine, &(omt_source){cli_items_next, items},
 	                              &(omt_sink){put, run}, &stats, &err);
 	cli_progress_end();
@@ -70,6 +68,13 @@ static int embed_all(embed_run *run, omt_engine *engine, cli_items *items, const
 	return stats.failed ? CLI_SOME_FAILED : CLI_OK;
 }
 
+static int embed_shards(embed_run *run, cli_shards *shards, const cli_engine *engine,
+                        const cli_items *items, const char *output)
+{
+	int exit_status = cli_shards_embed("embed", shards, engine, items, output);
+	return close_outputs(run, exit_status != CLI_FAILED) ? exit_status : CLI_FAILED;
+}
+
 int cli_embed(int argc, char **argv)
 {
 	static const char verb[] = "embed";
@@ -87,14 +92,17 @@ int cli_embed(int argc, char **argv)
 	         NULL},
 		{"kind", "KIND", "what comes through a pipe: image, video or audio", CLI_TEXT,
 	         &items.kind, 0, 0, NULL},
-		{"output", "FILE", "vectors.npy (ids in vectors.ids.jsonl); \"-\": JSON lines (-)",
-	         CLI_TEXT, &output, 0, 0, NULL},
+		{"output", "OUT",
+	         "vectors.npy, lines.jsonl, a FOLDER/ of shards; \"-\": JSON lines (-)", CLI_TEXT,
+	         &output, 0, 0, NULL},
 		{"trace", "FILE", "what ran when, as Chrome trace events (Perfetto)", CLI_TEXT,
 	         &trace_path, 0, 0, NULL},
 		{0},
 	};
-	const cli_option *tables[] = {own, cli_engine_table(&engine_options),
-	                              cli_limits_table(&limits), NULL};
+	cli_shards shards;
+	const cli_option *tables[] = {own, cli_shards_table(&shards),
+	                              cli_engine_table(&engine_options), cli_limits_table(&limits),
+	                              NULL};
 	omt_model *model = NULL;
 	omt_engine *engine = NULL;
 	omt_error err;
@@ -106,14 +114,22 @@ int cli_embed(int argc, char **argv)
 		return cli_usage(verb, "nothing to embed: name files, --text or --input");
 	if (items.list_path && (items.inputs.count || items.texts.count))
 		return cli_usage(verb, "--input is a list of its own: no further inputs beside it");
+	const bool sharded = cli_shards_wanted(&shards, output);
+	if (sharded ? !items.list_path : cli_shards_told(&shards))
+		return cli_usage(verb, sharded ? "shards are made of an --input list"
+		                               : "--rank, --world, --retry-failed and --restart "
+		                                 "are of shards: --output FOLDER/");
 	items.role = (omt_role)role;
 	items.limits = cli_limits_get(&limits);
-	items.fusion = (omt_fusion)limits.fusion;
 	if (trace_path && omt_trace_open(trace_path, &run.trace, &err) != OMT_OK) {
 		cli_fail(verb, &err);
 		goto done;
 	}
 	engine_options.options.trace = run.trace;
+	if (sharded) {
+		exit_status = embed_shards(&run, &shards, &engine_options, &items, output);
+		goto done;
+	}
 	if (!cli_engine_open(verb, &engine_options, &model, &engine))
 		goto done;
 	cli_catch_signals();

@@ -86,7 +86,7 @@ bool cli_items_next(void *user, const omt_item **item)
 	size_t at = items->next++;
 	if (at >= items->inputs.count + items->texts.count)
 		return false;
-	items->part = (omt_part){.fusion = items->fusion, .limits = *items->limits};
+	items->part = (omt_part){.fusion = items->limits->fusion, .limits = *items->limits};
 	items->item = (omt_item){.role = items->role, .parts = &items->part, .part_count = 1};
 	if (at < items->inputs.count) {
 		const char *path = items->inputs.text[at];

@@ -1,6 +1,7 @@
 /* Options that several verbs take. */
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -97,32 +98,50 @@ const omt_limits *cli_limits_get(cli_limits *from)
 	from->limits.recipe = (omt_recipe)from->recipe;
 	from->limits.min_frames = (int32_t)from->min_frames;
 	from->limits.max_frames = (int32_t)from->max_frames;
+	from->limits.fusion = (omt_fusion)from->fusion;
 	return &from->limits;
+}
+
+bool cli_model_open(const char *verb, const cli_engine *from, omt_model **model)
+{
+	omt_error err;
+	*model = NULL;
+	if (!from->model) {
+		cli_usage(verb, "--model is missing");
+		return false;
+	}
+	if (omt_model_open(from->model, model, &err) == OMT_OK)
+		return true;
+	cli_fail(verb, &err);
+	return false;
+}
+
+bool cli_engine_build(const cli_engine *from, const omt_model *model, omt_engine **engine,
+                      omt_error *err)
+{
+	omt_engine_options options = from->options;
+	options.batch_items = (int32_t)from->batch;
+	options.max_tokens = (int32_t)from->max_tokens;
+	options.slots = (int32_t)from->slots;
+	options.threads = (int32_t)from->threads;
+	options.progress = cli_progress();
+	omt_status status = omt_engine_open(model, &options, engine, err);
+	cli_progress_end();
+	return status == OMT_OK;
 }
 
 bool cli_engine_open(const char *verb, cli_engine *from, omt_model **model, omt_engine **engine)
 {
 	omt_error err;
-	*model = NULL;
 	*engine = NULL;
-	if (!from->model) {
-		cli_usage(verb, "--model is missing");
+	if (!cli_model_open(verb, from, model))
 		return false;
-	}
-	from->options.batch_items = (int32_t)from->batch;
-	from->options.max_tokens = (int32_t)from->max_tokens;
-	from->options.slots = (int32_t)from->slots;
-	from->options.threads = (int32_t)from->threads;
-	from->options.progress = cli_progress();
-	if (omt_model_open(from->model, model, &err) != OMT_OK ||
-	    omt_engine_open(*model, &from->options, engine, &err) != OMT_OK) {
-		cli_fail(verb, &err);
-		omt_model_close(*model);
-		*model = NULL;
-		return false;
-	}
-	cli_progress_end();
-	return true;
+	if (cli_engine_build(from, *model, engine, &err))
+		return true;
+	cli_fail(verb, &err);
+	omt_model_close(*model);
+	*model = NULL;
+	return false;
 }
 
 json_t *cli_engine_described(const omt_engine *engine)
@@ -140,6 +159,21 @@ bool cli_engine_is_modelled(const omt_engine *engine)
 	bool modelled = chain && !strncmp(chain, "model", 5);
 	json_decref(all);
 	return modelled;
+}
+
+bool cli_engine_models(const cli_engine *from)
+{
+	const char *chain = from->options.backend ? from->options.backend : getenv("OMT_BACKEND");
+	return chain && !strcmp(chain, "model");
+}
+
+void cli_warn_modelled(const char *verb, const omt_engine *engine)
+{
+	if (cli_engine_is_modelled(engine))
+		fprintf(stderr,
+		        "omnitile %s: backend model takes a device's time and computes "
+		        "nothing: all vectors are zeros\n",
+		        verb);
 }
 
 static const char *text_of(const json_t *object, const char *key)

@@ -89,7 +89,6 @@ int cli_search(int argc, char **argv)
 	if (!items.list_path && !items.inputs.count && !items.texts.count)
 		return cli_usage(verb, "no query: name files, --text or --input");
 	items.limits = cli_limits_get(&limits);
-	items.fusion = (omt_fusion)limits.fusion;
 	run.k = (size_t)k;
 	run.hits = calloc(run.k, sizeof *run.hits);
 	if (omt_index_open(index_path, &run.index, &err) != OMT_OK) {

@@ -122,17 +122,17 @@ static const char *const kind_names[] = {[OMT_TEXT] = "text",
                                          [OMT_VIDEO] = "video",
                                          [OMT_AUDIO] = "audio",
                                          NULL};
-static const char *const role_names[] = {
+const char *const omt_list_roles[] = {
 	[OMT_ROLE_NONE] = "none", [OMT_ROLE_QUERY] = "query", [OMT_ROLE_PASSAGE] = "passage", NULL};
-static const char *const fusion_names[] = {[OMT_AUDIO_OFF] = "off",
-                                           [OMT_AUDIO_SEPARATE] = "separate",
-                                           [OMT_AUDIO_INTERLEAVED] = "interleaved",
-                                           NULL};
-static const char *const recipe_names[] = {[OMT_RECIPE_CARD] = "card",
-                                           [OMT_RECIPE_ST] = "st",
-                                           [OMT_RECIPE_CAP] = "cap",
-                                           [OMT_RECIPE_MTEB16] = "mteb16",
-                                           NULL};
+const char *const omt_list_fusions[] = {[OMT_AUDIO_OFF] = "off",
+                                        [OMT_AUDIO_SEPARATE] = "separate",
+                                        [OMT_AUDIO_INTERLEAVED] = "interleaved",
+                                        NULL};
+const char *const omt_list_recipes[] = {[OMT_RECIPE_CARD] = "card",
+                                        [OMT_RECIPE_ST] = "st",
+                                        [OMT_RECIPE_CAP] = "cap",
+                                        [OMT_RECIPE_MTEB16] = "mteb16",
+                                        NULL};
 
 /* ---- parts --------------------------------------------------------------------------------- */
 
@@ -140,8 +140,8 @@ static omt_status read_video_limits(omt_json in, omt_part *part, omt_error *err)
 {
 	omt_limits *limits = &part->limits;
 	int fusion = (int)part->fusion, recipe = (int)limits->recipe;
-	OMT_TRY(read_word(in, "use_audio", fusion_names, &fusion, err));
-	OMT_TRY(read_word(in, "recipe", recipe_names, &recipe, err));
+	OMT_TRY(read_word(in, "use_audio", omt_list_fusions, &fusion, err));
+	OMT_TRY(read_word(in, "recipe", omt_list_recipes, &recipe, err));
 	OMT_TRY(omt_json_real(in, "fps", 0.001, 1000, &limits->fps, err));
 	OMT_TRY(omt_json_int(in, "min_frames", 2, 100000, &limits->min_frames, err));
 	OMT_TRY(omt_json_int(in, "max_frames", 2, 100000, &limits->max_frames, err));
@@ -411,7 +411,7 @@ static omt_status read_item(omt_list *list, const char *text, size_t bytes, omt_
 	OMT_TRY(read_object(list, text, bytes, err));
 	omt_json in = {list->place, list->object};
 	if (!list->beir)
-		OMT_TRY(read_word(in, "role", role_names, &role, err));
+		OMT_TRY(read_word(in, "role", omt_list_roles, &role, err));
 	list->item.role = (omt_role)role;
 	OMT_TRY(read_parts(list, in, err));
 	list->item.parts = list->parts;
@@ -532,4 +532,9 @@ omt_status omt_list_skip(omt_list *list, uint64_t line, omt_error *err)
 			return OMT_FAIL(err, NO_MEMORY, "%s", ignored.text);
 	}
 	return OMT_OK;
+}
+
+uint64_t omt_list_line(const omt_list *list)
+{
+	return list->number;
 }

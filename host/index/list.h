@@ -4,9 +4,14 @@
 
 #include "base/status.h"
 
+/* Words of a list by value, a NULL at the end. */
+extern const char *const omt_list_roles[], *const omt_list_fusions[], *const omt_list_recipes[];
+
 /* Reads on through line `line` without making items; their ids are noted all the same, so that the
  * next items are what they would be after all of them. Lines that were read already stay so. At the
  * end of the list there is nothing more to skip. */
 omt_status omt_list_skip(omt_list *list, uint64_t line, omt_error *err);
+/* How many lines were read. */
+uint64_t omt_list_line(const omt_list *list);
 
 #endif

@@ -1,7 +1,10 @@
 #include "index/manifest.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -60,14 +63,43 @@ omt_status omt_manifest_load(const char *path, omt_manifest *manifest, omt_error
 	return omt_manifest_parse(path, all, manifest, err);
 }
 
-omt_status omt_manifest_save(const omt_manifest *manifest, const char *path, omt_error *err)
+/* Whole, under a name of this process; given. NULL: err says why. */
+static char *write_fresh(const omt_manifest *manifest, const char *path, omt_error *err)
 {
+	char host[64] = "", *fresh = NULL;
 	omt_output output;
-	OMT_TRY(omt_output_open(path, &output, err));
-	bool whole = json_dumpf(manifest->all, output.stream, JSON_INDENT(2)) == 0 &&
-	             fputc('\n', output.stream) != EOF;
-	omt_status status = omt_output_close(&output, whole, err);
-	return whole || status != OMT_OK ? status : OMT_FAIL(err, IO, "%s: not written", path);
+	gethostname(host, sizeof host - 1);
+	if (asprintf(&fresh, "%s.tmp.%s.%ld", path, host, (long)getpid()) < 0) {
+		OMT_FAIL(err, NO_MEMORY, "%s", path);
+		return NULL;
+	}
+	omt_status status = omt_output_open(fresh, &output, err);
+	if (status == OMT_OK) {
+		bool whole = json_dumpf(manifest->all, output.stream, JSON_INDENT(2)) == 0 &&
+		             fputc('\n', output.stream) != EOF;
+		status = omt_output_close(&output, whole, err);
+		if (!whole && status == OMT_OK)
+			status = OMT_FAIL(err, IO, "%s: not written", path);
+	}
+	if (status == OMT_OK)
+		return fresh;
+	free(fresh);
+	return NULL;
+}
+
+omt_status omt_manifest_create(const omt_manifest *manifest, const char *path, omt_error *err)
+{
+	omt_status status = OMT_OK;
+	char *fresh = write_fresh(manifest, path, err);
+	if (!fresh)
+		return err ? err->status : OMT_IO;
+	/* A link is made by one of several processes only; where there are none, the last one's
+	 * manifest stays, which differs only if they were started with other settings. */
+	if (link(fresh, path) != 0 && errno != EEXIST && rename(fresh, path) != 0)
+		status = OMT_FAIL(err, IO, "%s: %s", path, strerror(errno));
+	unlink(fresh);
+	free(fresh);
+	return status;
 }
 
 void omt_manifest_free(omt_manifest *manifest)

@@ -1,7 +1,7 @@
 /* manifest.h - what a folder of shards holds, and what it was made with: FOLDER/manifest.json.
  *
  *     {"layout": 1,                        of this file and the folder
- *      "list": {"name", "bytes", "lines", "digest"},
+ *      "list": {"bytes", "lines", "digest"},
  *      "shard_lines": 10000,               shard s has the items of lines s * 10000 + 1 and on
  *      "dimension": 2048, "model": "...", "settings": {...}}
  *
@@ -28,7 +28,8 @@ char *omt_manifest_path(const char *folder);
 omt_status omt_manifest_parse(const char *place, json_t *all, omt_manifest *manifest,
                               omt_error *err);
 omt_status omt_manifest_load(const char *path, omt_manifest *manifest, omt_error *err);
-omt_status omt_manifest_save(const omt_manifest *manifest, const char *path, omt_error *err);
+/* Writes it where there is none; one that is there by then, another process's, stays. */
+omt_status omt_manifest_create(const omt_manifest *manifest, const char *path, omt_error *err);
 void omt_manifest_free(omt_manifest *manifest);
 /* OMT_MISMATCH naming the first value that is not the same. */
 omt_status omt_manifest_compare(const char *path, const omt_manifest *there,

@@ -172,7 +172,11 @@ Test(vectors, manifests_compare)
 	cr_expect_str_eq(err.text, "m: settings.role was \"query\", now it is not there");
 	cr_expect_eq(omt_manifest_compare("m", &wanted, &there, &err), OMT_MISMATCH);
 	cr_expect_str_eq(err.text, "m: settings.role was not there, now it is \"query\"");
-	cr_assert_eq(omt_manifest_save(&there, scratch_path("manifest.json"), &err), OMT_OK);
+	cr_assert_eq(omt_manifest_create(&there, scratch_path("manifest.json"), &err), OMT_OK);
+	json_object_set_new(there.all, "model", json_string("another"));
+	cr_assert_eq(omt_manifest_create(&there, scratch_path("manifest.json"), &err), OMT_OK);
+	cr_expect_eq(scratch_files(false), 1);
+	json_object_set_new(there.all, "model", json_string("m"));
 	omt_manifest_free(&wanted);
 	cr_assert_eq(omt_manifest_load(scratch_path("manifest.json"), &wanted, &err), OMT_OK);
 	cr_expect_eq(omt_manifest_compare("m", &there, &wanted, &err), OMT_OK);

@@ -2,10 +2,10 @@
  * tells how long a device of the speed in a configs/devices/ file would take, and takes as long.
  *
  * An op takes max(flops / peak, bytes / bandwidth) (omt_op_cost_of), a transfer bytes / link.
- * Commands go to two queues in order, one for ops and one for slot transfers, and wait for each
- * other's as on the OpenCL backend; they return at once. wait() sleeps until the modelled end, so
- * that the device needs no core of this machine: what a run hides behind compute can be measured
- * where host and device would share cores.
+ * Commands go to three queues in order, one for ops and one each way for slot transfers, and wait
+ * for each other's as on the OpenCL backend; they return at once. wait() sleeps until the modelled
+ * end, so that the device needs no core of this machine: what a run hides behind compute can be
+ * measured where host and device would share cores.
  *
  * A file may say after how many ops the device fails, as a device that is lost does: what was
  * enqueued ends in an error, nothing more is taken. */
@@ -23,9 +23,10 @@ typedef struct omt_timed {
 	omt_host_backend host; /* the marks */
 	omt_backend_info info;
 	omt_device_speed speed;
-	double compute_free_s, transfer_free_s; /* end of the last command of each queue */
-	uint64_t bytes;                         /* allocated */
-	int64_t ops;                            /* enqueued */
+	double compute_free_s, upload_free_s,
+		download_free_s; /* end of each queue's last command */
+	uint64_t bytes;          /* allocated */
+	int64_t ops;             /* enqueued */
 } omt_timed;
 
 typedef struct omt_timed_buffer {
@@ -64,7 +65,8 @@ static double enqueue(omt_timed *timed, double *queue_free_s, double ready_s, do
 static double end_of(const omt_timed *timed, uint64_t mark)
 {
 	if (!mark)
-		return fmax(timed->compute_free_s, timed->transfer_free_s);
+		return fmax(timed->compute_free_s,
+		            fmax(timed->upload_free_s, timed->download_free_s));
 	bool known = mark <= timed->host.next_mark && timed->host.next_mark - mark < OMT_MARKS;
 	return known ? timed->host.marks[mark % OMT_MARKS].end_s : 0;
 }
@@ -211,12 +213,13 @@ static omt_status alloc_timed(omt_backend *self, size_t bytes, omt_usage usage,
 	return OMT_OK;
 }
 
-static void transfer(omt_timed *timed, omt_timed_buffer *buffer, size_t bytes, uint64_t *mark)
+static void transfer(omt_timed *timed, omt_timed_buffer *buffer, double *queue_free_s, size_t bytes,
+                     uint64_t *mark)
 {
 	double cost_s = (double)bytes / (1e9 * timed->speed.link_gbs);
 	if (buffer->slot)
-		buffer->moved_s =
-			enqueue(timed, &timed->transfer_free_s, buffer->used_s, cost_s, mark);
+		buffer->moved_s = enqueue(timed, queue_free_s,
+		                          fmax(buffer->used_s, buffer->moved_s), cost_s, mark);
 	else
 		enqueue(timed, &timed->compute_free_s, 0, cost_s, mark);
 }
@@ -229,7 +232,7 @@ static omt_status write_timed(omt_backend *self, omt_buffer *buffer, size_t offs
 		return OMT_FAIL(err, BAD_ARGUMENT, "a write to borrowed memory");
 	if (bytes)
 		memcpy(to->data + offset, data, bytes);
-	transfer((omt_timed *)self, to, bytes, mark);
+	transfer((omt_timed *)self, to, &((omt_timed *)self)->upload_free_s, bytes, mark);
 	return OMT_OK;
 }
 
@@ -240,7 +243,8 @@ static omt_status read_timed(omt_backend *self, const omt_buffer *buffer, size_t
 	if (bytes)
 		memcpy(data, ((const omt_timed_buffer *)buffer)->data + offset, bytes);
 	/* A read leaves the content as it is, but the buffer remembers it for the next op. */
-	transfer((omt_timed *)self, (omt_timed_buffer *)(uintptr_t)buffer, bytes, mark);
+	transfer((omt_timed *)self, (omt_timed_buffer *)(uintptr_t)buffer,
+	         &((omt_timed *)self)->download_free_s, bytes, mark);
 	return OMT_OK;
 }
 

@@ -1,6 +1,7 @@
-/* The OpenCL backend: each device has a queue for kernels and one for transfers, both in order.
- * Slot buffers are written and read on the transfer queue; events order the two queues, so that
- * batch n + 1 travels while batch n computes. All other buffers live on the compute queue. */
+/* The OpenCL backend: each device has a queue for kernels, one for what goes to slot buffers and
+ * one for what comes from them, all in order. Events order the queues among each other: batch n + 1
+ * travels while batch n computes, and its upload does not wait behind batch n's download. All other
+ * buffers live on the compute queue. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,7 @@ typedef struct omt_cl_buffer {
 	omt_buffer base;
 	cl_mem memory;
 	bool slot;
-	/* Of a slot, NULL before the first; each waits for the other queue's, being in order waits
-	 * for its own. */
+	/* Of a slot, NULL before the first; what comes next waits for them. */
 	cl_event moved; /* last write or read */
 	cl_event used;  /* last kernel */
 } omt_cl_buffer;
@@ -25,7 +25,7 @@ typedef struct omt_cl {
 	omt_backend_info info;
 	omt_cl_tile_set tiles;
 	cl_context context;
-	cl_command_queue compute, transfer;
+	cl_command_queue compute, upload, download;
 	omt_cl_program programs[OMT_CL_CLASS_COUNT]; /* as many as classes have other tiles */
 	/* Of each class, and of ops without tiles. */
 	const omt_cl_program *program_of[OMT_CL_CLASS_COUNT + 1];
@@ -93,8 +93,9 @@ static omt_status wait_cl(omt_backend *self, uint64_t mark, omt_error *err)
 		cl_int code = event ? clWaitForEvents(1, &event) : CL_SUCCESS;
 		return omt_cl_check(code, "clWaitForEvents", err);
 	}
-	OMT_TRY(omt_cl_check(clFinish(cl->transfer), "clFinish", err));
-	return omt_cl_check(clFinish(cl->compute), "clFinish", err);
+	OMT_TRY(omt_cl_check(clFinish(cl->upload), "clFinish", err));
+	OMT_TRY(omt_cl_check(clFinish(cl->compute), "clFinish", err));
+	return omt_cl_check(clFinish(cl->download), "clFinish", err);
 }
 
 static double elapsed_cl(omt_backend *self, uint64_t first, uint64_t last)
@@ -117,7 +118,8 @@ static double elapsed_cl(omt_backend *self, uint64_t first, uint64_t last)
 static void close_cl(omt_backend *self)
 {
 	omt_cl *cl = (omt_cl *)self;
-	if (cl->compute && cl->transfer)
+	cl_command_queue const queues[] = {cl->compute, cl->upload, cl->download};
+	if (cl->compute && cl->upload && cl->download)
 		wait_cl(self, 0, NULL);
 	for (size_t i = 0; i < OMT_CL_CLASS_COUNT; i++)
 		if (cl->last_mark && cl->programs[i].program && !cl->programs[i].saved)
@@ -126,10 +128,9 @@ static void close_cl(omt_backend *self)
 		event_set(&cl->marks[i], NULL);
 	for (size_t i = 0; i < OMT_CL_CLASS_COUNT; i++)
 		omt_cl_program_free(&cl->programs[i]);
-	if (cl->compute)
-		clReleaseCommandQueue(cl->compute);
-	if (cl->transfer)
-		clReleaseCommandQueue(cl->transfer);
+	for (size_t i = 0; i < sizeof queues / sizeof *queues; i++)
+		if (queues[i])
+			clReleaseCommandQueue(queues[i]);
 	omt_cl_devices_release(&cl->device, &cl->context, 1);
 	free(cl);
 }
@@ -186,10 +187,12 @@ static omt_status open_device(omt_cl_device *device, cl_context *context, const 
 	cl->info.tile_rows =
 		cl->tiles.of[OMT_CL_CLASS_gemm].m * cl->tiles.of[OMT_CL_CLASS_gemm].rows;
 	cl->info.memory = cl->context;
-	cl->compute = clCreateCommandQueue(cl->context, id, CL_QUEUE_PROFILING_ENABLE, &code);
-	OMT_GOTO(omt_cl_check(code, "clCreateCommandQueue", err));
-	cl->transfer = clCreateCommandQueue(cl->context, id, CL_QUEUE_PROFILING_ENABLE, &code);
-	OMT_GOTO(omt_cl_check(code, "clCreateCommandQueue", err));
+	cl_command_queue *const queues[] = {&cl->compute, &cl->upload, &cl->download};
+	for (size_t i = 0; i < sizeof queues / sizeof *queues; i++) {
+		*queues[i] =
+			clCreateCommandQueue(cl->context, id, CL_QUEUE_PROFILING_ENABLE, &code);
+		OMT_GOTO(omt_cl_check(code, "clCreateCommandQueue", err));
+	}
 	const double begin_s = omt_now_s();
 	OMT_GOTO(build_programs(cl, err));
 	cl->info.build_s = omt_now_s() - begin_s;
@@ -311,22 +314,27 @@ static omt_status alloc_cl(omt_backend *self, size_t bytes, omt_usage usage, con
 static omt_status transfer(omt_cl *cl, omt_cl_buffer *buffer, size_t offset, size_t bytes,
                            const void *from, void *to, uint64_t *mark, omt_error *err)
 {
-	cl_command_queue queue = buffer->slot ? cl->transfer : cl->compute;
-	cl_uint waits = buffer->used ? 1 : 0;
-	cl_event *used = waits ? &buffer->used : NULL, event;
+	cl_command_queue queue = !buffer->slot ? cl->compute : to ? cl->download : cl->upload;
+	cl_event before[2], event;
+	cl_uint waits = 0;
+	if (buffer->used)
+		before[waits++] = buffer->used;
+	if (buffer->moved)
+		before[waits++] = buffer->moved;
+	cl_event *first = waits ? before : NULL;
 	const char *what;
 	cl_int code;
 	if (!bytes) {
 		what = "clEnqueueMarkerWithWaitList";
-		code = clEnqueueMarkerWithWaitList(queue, waits, used, &event);
+		code = clEnqueueMarkerWithWaitList(queue, waits, first, &event);
 	} else if (to) {
 		what = "clEnqueueReadBuffer";
 		code = clEnqueueReadBuffer(queue, buffer->memory, CL_FALSE, offset, bytes, to,
-		                           waits, used, &event);
+		                           waits, first, &event);
 	} else {
 		what = "clEnqueueWriteBuffer";
 		code = clEnqueueWriteBuffer(queue, buffer->memory, CL_FALSE, offset, bytes, from,
-		                            waits, used, &event);
+		                            waits, first, &event);
 	}
 	OMT_TRY(omt_cl_check(code, what, err));
 	if (buffer->slot)

@@ -194,6 +194,25 @@ Test(pipe, two_slots_hide_preparation, .timeout = 300)
 	cr_expect_geq(4 * one.stats.wall_s, 1.2 * two.stats.wall_s);
 }
 
+Test(pipe, two_slots_hide_transfers, .timeout = 300)
+{
+	/* A text's way to this device takes about as long as it computes. */
+	enum { TEXTS = 30 * BATCH };
+	char *path = strdup(scratch_text(
+		"link.yaml",
+		"device: test\npeak_gflops: 10\nbandwidth_gbs: 10\nlink_gbs: 0.004\n"));
+	omt_test_run two = embed_on(path, true, 2, TEXTS, NULL, NULL);
+	omt_test_run one = embed_on(path, true, 1, TEXTS, NULL, NULL);
+	cr_log_info("transfers %.3f s, hidden %.3f s, compute %.3f s; 1 slot: hidden %.3f s",
+	            two.stats.transfer_s, two.stats.hidden_transfer_s, two.stats.compute_s,
+	            one.stats.hidden_transfer_s);
+	cr_expect_float_eq(two.stats.transfer_s, one.stats.transfer_s, 0.1 * one.stats.transfer_s);
+	cr_expect_geq(two.stats.hidden_transfer_s,
+	              0.8 * fmin(two.stats.transfer_s, two.stats.compute_s));
+	cr_expect_eq(one.stats.hidden_transfer_s, 0);
+	free(path);
+}
+
 Test(pipe, two_slots_hide_compute, .timeout = 300)
 {
 	omt_test_run run = embed(speed_for(0.6), 2, ITEMS, NULL);

@@ -176,9 +176,11 @@ omt_status omt_model_identity(const omt_model *model, char text[OMT_IDENTITY_TEX
  * left items fail with the reason. */
 typedef struct omt_engine omt_engine;
 
-/* A trace of omt_embed() as Chrome trace events (Perfetto, chrome://tracing): a row a preparation
- * thread with each item's decoding and preprocessing (of an item of several files their sums), rows
- * for packing and for delivery, three a device: enqueuing, transfers, computing a batch. The file
+/* A trace of omt_embed() as Chrome trace events (Perfetto, chrome://tracing). A row each queue of a
+ * device: compute, upload, download. A row each thread of the host: each device's driver, which
+ * enqueues batches; the filler, which packs items; the calling thread, which delivers; the workers
+ * with the source's time, each item's decoding and preprocessing (of an item of several files their
+ * sums). What a thread waited for is a span "wait: ...", so that its row has no gaps. The file
  * appears whole at omt_trace_close(commit = true) or not at all. One engine's at a time. */
 typedef struct omt_trace omt_trace;
 omt_status omt_trace_open(const char *path, omt_trace **trace, omt_error *err);

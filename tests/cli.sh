@@ -244,7 +244,8 @@ check "a device model warns" 0 "all vectors are zeros" "$omnitile" embed --model
 	--backend model --device $device --input "$tmp/list.jsonl" --trace "$trace"
 check "its vectors are zeros" 0 '"embedding":\[0,0,.*,0\]' "$omnitile" embed --text a \
 	--model "$data/tiny" --backend model --device $device
-for row in "device 1: compute" "device 1: transfers" "filler: pack" "deliver" "prepare 1"; do
+for row in "device 1: compute" "device 1: upload" "device 1: download" "device 1: driver" filler \
+	caller deliver "worker 1"; do
 	check "trace, row $row" 0 "\"$row\"" cat "$trace"
 done
 check "trace, six files decoded" 0 "^6$" grep -c '"decode"' "$trace"

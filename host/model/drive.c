@@ -87,6 +87,8 @@ static bool landed(void *user)
 static omt_status compute(omt_driver *driver, omt_error *err)
 {
 	for (;;) {
+		if (driver->flying.lane && driver->unit->slot_count == 1)
+			OMT_TRY(finish(driver, err)); /* no other one has a place */
 		omt_flight next = {.slot = &driver->unit->slots[driver->turn]};
 		next.lane = omt_pipe_take(driver->pipe, driver->number,
 		                          driver->flying.lane ? landed : NULL, driver);
@@ -120,7 +122,7 @@ static void *drive(void *user)
 {
 	omt_driver *driver = user;
 	omt_error why = driver->unit->failed;    /* of an earlier run */
-	if (driver->pipe->engine->options.eager) /* else the kernel adds 50 us to each wait */
+	if (driver->pipe->engine->options.eager) /* else 50 us are added to each wait */
 		prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0, 0, 0);
 	if (why.status == OMT_OK) {
 		if (compute(driver, &why) == OMT_OK)

@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "base/clock.h"
 #include "model/drive.h"
 #include "model/stages.h"
@@ -29,6 +27,7 @@ typedef struct omt_interval {
 typedef struct omt_embedding {
 	omt_engine *engine;
 	omt_pipe pipe;
+	omt_tracer tracer;
 	const omt_sink *sink;
 	omt_embed_stats stats;
 	omt_interval busy[INTERVALS]; /* by begin */
@@ -93,45 +92,6 @@ static void check_finite(omt_work *work, const float *vector, int32_t dimension)
 		}
 }
 
-/* ---- the trace ---- */
-
-static void trace_item(const omt_embedding *run, const omt_work *work, uint64_t index)
-{
-	omt_trace *trace = run->engine->options.trace;
-	int32_t worker = work->worker;
-	long long batch = (long long)run->stats.batches - 1;
-	double decoded_s = work->begin_s + work->decode_s;
-	omt_trace_span(trace, OMT_TRACE_PREPARE, worker, work->id, work->begin_s, work->end_s,
-	               "{sI si sb sI}", "item", (json_int_t)index, "tokens", work->tokens, "failed",
-	               work->failed.status != OMT_OK, "batch", (json_int_t)batch);
-	if (work->failed.status != OMT_OK)
-		return;
-	if (work->decode_s > 0)
-		omt_trace_span(trace, OMT_TRACE_PREPARE, worker, "decode", work->begin_s, decoded_s,
-		               "{}");
-	omt_trace_span(trace, OMT_TRACE_PREPARE, worker, "preprocess", decoded_s, work->end_s,
-	               "{}");
-	omt_trace_span(trace, OMT_TRACE_FILLER, 0, work->id, work->fill_begin_s, work->fill_end_s,
-	               "{sI sI}", "item", (json_int_t)index, "batch", (json_int_t)batch);
-}
-
-static void trace_batch(const omt_embedding *run, const omt_outcome *done)
-{
-	omt_trace *trace = run->engine->options.trace;
-	char name[32];
-	if (!trace)
-		return;
-	snprintf(name, sizeof name, "batch %llu", (unsigned long long)run->stats.batches);
-	omt_trace_span(trace, OMT_TRACE_ENQUEUE, done->unit, name, done->enqueue_begin_s,
-	               done->enqueue_end_s, "{si}", "items", done->items);
-	omt_trace_span(trace, OMT_TRACE_COMPUTE, done->unit, name, done->begin_s, done->computed_s,
-	               "{si si}", "items", done->items, "tokens", done->tokens);
-	omt_trace_span(trace, OMT_TRACE_TRANSFERS, done->unit, name, done->sent_s, done->arrived_s,
-	               "{ss}", "to", "device");
-	omt_trace_span(trace, OMT_TRACE_TRANSFERS, done->unit, name, done->fetched_s, done->end_s,
-	               "{ss}", "to", "host");
-}
-
 /* ---- delivery ---- */
 
 static omt_status put_items(omt_embedding *run, const omt_outcome *done, omt_error *err)
@@ -170,7 +130,7 @@ static omt_status put_items(omt_embedding *run, const omt_outcome *done, omt_err
 		if (prepared)
 			run->stats.hidden_s +=
 				overlap_s(run, NO_BATCH, work->fill_begin_s, work->fill_end_s);
-		trace_item(run, work, result.index);
+		omt_tracer_item(&run->tracer, batch, result.index, work);
 		OMT_TRY(run->sink->put(run->sink->user, &result, err));
 	}
 	return OMT_OK;
@@ -183,8 +143,8 @@ static omt_status deliver(omt_embedding *run, const omt_outcome *done, omt_error
 	const double seen_s = omt_now_s(), took_s = done->computed_s - done->begin_s;
 	const uint64_t number = run->stats.batches;
 	const uint64_t late = LATER * (uint64_t)run->engine->unit_count;
+	omt_tracer_batch(&run->tracer, number, done);
 	if (took_s > 0) {
-		trace_batch(run, done);
 		settle_moved(run, number < late ? 0 : number - late);
 		add_busy(run, number, done->begin_s, done->computed_s);
 		add_moved(run, number, done->sent_s, done->arrived_s);
@@ -196,8 +156,7 @@ static omt_status deliver(omt_embedding *run, const omt_outcome *done, omt_error
 	}
 	run->stats.batches++;
 	OMT_TRY(put_items(run, done, err));
-	omt_trace_span(run->engine->options.trace, OMT_TRACE_DELIVER, 0, "deliver", seen_s,
-	               omt_now_s(), "{sI}", "batch", (json_int_t)number);
+	omt_tracer_delivered(&run->tracer, number, seen_s);
 	return OMT_OK;
 }
 
@@ -238,14 +197,17 @@ omt_status omt_embed(omt_engine *engine, const omt_source *source, const omt_sin
 	double begin_s = omt_now_s();
 	OMT_TRY(omt_pipe_open(engine, source, &run.pipe, err));
 	omt_status status = omt_drivers_start(&run.pipe, drivers, &driver_count, err);
+	omt_tracer_begin(&run.tracer, engine->options.trace, engine->unit_count, begin_s);
 	if (status == OMT_OK)
 		status = deliver_all(&run, err);
 	if (status != OMT_OK)
 		omt_pipe_stop(&run.pipe);
+	const double done_s = omt_now_s();
 	omt_drivers_join(drivers, driver_count);
 	tell_lost(&run);
 	settle_moved(&run, NO_BATCH);
-	omt_pipe_close(&run.pipe);
+	const omt_work last = omt_pipe_close(&run.pipe);
+	omt_tracer_end(&run.tracer, &last, done_s);
 	run.stats.wall_s = omt_now_s() - begin_s;
 	if (stats)
 		*stats = run.stats;

@@ -17,6 +17,19 @@ omt_work *omt_pipe_work(const omt_pipe *pipe, uint64_t index)
 	return &pipe->works[index % pipe->capacity];
 }
 
+#define TO_WORKERS (1u << OMT_WORKER)
+#define TO_FILLER  (1u << OMT_FILLER)
+#define TO_DRIVERS (1u << OMT_DRIVER)
+#define TO_ALL     ((1u << OMT_WAITERS) - 1)
+
+/* With the lock held: what these wait for may be there. */
+static void tell(omt_pipe *pipe, uint32_t waiters)
+{
+	for (int32_t i = 0; i < OMT_WAITERS; i++)
+		if (waiters >> i & 1)
+			pthread_cond_broadcast(&pipe->changed[i]);
+}
+
 /* ---- workers ----------------------------------------------------------------------------------
  */
 
@@ -33,19 +46,21 @@ static bool is_full(const omt_pipe *pipe)
 }
 
 /* Takes the next item of the source, when there is room; NULL at the end. */
-static omt_item *take(omt_pipe *pipe, omt_work **given)
+static omt_item *take(omt_pipe *pipe, int32_t worker, double free_s, omt_work **given)
 {
 	const omt_item *item;
 	omt_item *copy = NULL;
+	omt_work fresh = {.worker = worker, .free_s = free_s};
 	pthread_mutex_lock(&pipe->source_lock);
 	pthread_mutex_lock(&pipe->lock);
 	while (!pipe->stop && !pipe->ended && is_full(pipe))
-		pthread_cond_wait(&pipe->changed, &pipe->lock);
+		pthread_cond_wait(&pipe->changed[OMT_WORKER], &pipe->lock);
 	bool go = !pipe->stop && !pipe->ended;
 	pthread_mutex_unlock(&pipe->lock);
 
+	fresh.asked_s = omt_now_s();
 	bool more = go && pipe->source->next(pipe->source->user, &item);
-	omt_work fresh = {.taken_s = omt_now_s()};
+	fresh.taken_s = omt_now_s();
 	if (more) {
 		copy = omt_item_copy(item);
 		fresh.id = strdup(item->id ? item->id : "");
@@ -61,9 +76,11 @@ static omt_item *take(omt_pipe *pipe, omt_work **given)
 		**given = fresh;
 	} else {
 		*given = NULL;
+		if (go)
+			pipe->last = fresh;
 		pipe->ended = true;
+		tell(pipe, TO_ALL);
 	}
-	pthread_cond_broadcast(&pipe->changed);
 	pthread_mutex_unlock(&pipe->lock);
 	pthread_mutex_unlock(&pipe->source_lock);
 	return copy;
@@ -76,12 +93,12 @@ static void *worker(void *user)
 	omt_work *work;
 	pthread_mutex_lock(&pipe->lock);
 	int32_t number = pipe->worker_count++;
+	double free_s = omt_now_s();
 	pthread_mutex_unlock(&pipe->lock);
 	for (;;) {
-		omt_item *item = take(pipe, &work);
+		omt_item *item = take(pipe, number, free_s, &work);
 		if (!work)
 			return NULL;
-		work->worker = number;
 		work->begin_s = omt_now_s();
 		if (work->failed.status == OMT_OK)
 			work->failed.status =
@@ -91,10 +108,10 @@ static void *worker(void *user)
 		work->tokens = work->sample.tokens;
 		work->kinds = work->sample.kinds;
 		work->decode_s = work->sample.decode_s;
-		work->end_s = omt_now_s();
+		work->end_s = free_s = omt_now_s();
 		pthread_mutex_lock(&pipe->lock);
 		work->ready = true;
-		pthread_cond_broadcast(&pipe->changed);
+		tell(pipe, TO_FILLER);
 		pthread_mutex_unlock(&pipe->lock);
 	}
 }
@@ -130,7 +147,7 @@ static omt_work *next_prepared(omt_pipe *pipe, const omt_lane *lane, bool *more)
 		*more = !pipe->stop && (index < pipe->taken || !pipe->ended);
 		if (ready || !*more || (eager && is_idle(pipe)))
 			break;
-		pthread_cond_wait(&pipe->changed, &pipe->lock);
+		pthread_cond_wait(&pipe->changed[OMT_FILLER], &pipe->lock);
 	}
 	pthread_mutex_unlock(&pipe->lock);
 	return ready && *more ? work : NULL;
@@ -140,6 +157,7 @@ static omt_work *next_prepared(omt_pipe *pipe, const omt_lane *lane, bool *more)
 static omt_lane *begin_lane(omt_pipe *pipe)
 {
 	omt_lane *lane = NULL;
+	const double asked_s = omt_now_s();
 	pthread_mutex_lock(&pipe->lock);
 	while (!pipe->stop && !lane) {
 		bool room = pipe->batches - pipe->batches_out < (uint64_t)pipe->engine->window;
@@ -147,13 +165,15 @@ static omt_lane *begin_lane(omt_pipe *pipe)
 			if (pipe->lanes[i].state == OMT_LANE_FREE)
 				lane = &pipe->lanes[i];
 		if (!lane)
-			pthread_cond_wait(&pipe->changed, &pipe->lock);
+			pthread_cond_wait(&pipe->changed[OMT_FILLER], &pipe->lock);
 	}
 	if (lane) {
 		*lane = (omt_lane){.batch = lane->batch,
 		                   .state = OMT_LANE_FILLING,
 		                   .number = pipe->batches,
-		                   .first = pipe->packed};
+		                   .first = pipe->packed,
+		                   .asked_s = asked_s,
+		                   .given_s = omt_now_s()};
 		omt_batch_clear(lane->batch);
 	}
 	pthread_mutex_unlock(&pipe->lock);
@@ -180,7 +200,7 @@ static bool fill_lane(omt_pipe *pipe, omt_lane *lane)
 		lane->count++;
 		pthread_mutex_lock(&pipe->lock);
 		pipe->packed++;
-		pthread_cond_broadcast(&pipe->changed);
+		tell(pipe, TO_WORKERS);
 		pthread_mutex_unlock(&pipe->lock);
 	}
 	return true;
@@ -196,13 +216,15 @@ static void end_lane(omt_pipe *pipe, omt_lane *lane)
 		*outcome = (omt_outcome){.first = lane->first,
 		                         .count = lane->count,
 		                         .vectors = outcome->vectors,
+		                         .asked_s = lane->asked_s,
+		                         .given_s = lane->given_s,
 		                         .items = lane->batch->items,
 		                         .tokens = lane->batch->tokens};
 		pipe->batches++;
 		pipe->ready_items += lane->count;
 		pipe->ready_work += lane->work;
 	}
-	pthread_cond_broadcast(&pipe->changed);
+	tell(pipe, TO_DRIVERS);
 	pthread_mutex_unlock(&pipe->lock);
 }
 
@@ -217,31 +239,30 @@ static void *filler(void *user)
 	}
 	pthread_mutex_lock(&pipe->lock);
 	pipe->filled = true;
-	pthread_cond_broadcast(&pipe->changed);
+	tell(pipe, TO_ALL);
 	pthread_mutex_unlock(&pipe->lock);
 	return NULL;
 }
 
 /* ---- drivers ---- */
 
-/* Waits until the pipe changes or it is time to ask again whether the unit's batch is done: half of
- * the time that its speed says is left, an eighth of that by which it is late. */
+/* Waits until the pipe changes or it is time to ask again whether the unit's batch is done: for an
+ * eager engine half of the time that the unit's speed says is left, an eighth of that by which it
+ * is late. */
 static void wait_a_little(omt_pipe *pipe, const omt_share *share)
 {
-	struct timespec until;
+	const double took_s = share->speed > 0 ? share->pending / share->speed : 0;
+	const double left_s = share->since_s + took_s - omt_now_s();
 	double wait_s = MOST_POLL_S;
+	struct timespec until;
+	if (pipe->engine->options.eager)
+		wait_s = fmin(fmax(left_s > 0 ? left_s / 2 : -left_s / 8, LEAST_POLL_S),
+		              MOST_EAGER_POLL_S);
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	if (pipe->engine->options.eager) {
-		const double now_s = (double)until.tv_sec + 1e-9 * (double)until.tv_nsec;
-		const double took_s = share->speed > 0 ? share->pending / share->speed : 0;
-		const double left_s = share->since_s + took_s - now_s;
-		wait_s = left_s > 0 ? left_s / 2 : -left_s / 8;
-		wait_s = fmin(fmax(wait_s, LEAST_POLL_S), MOST_EAGER_POLL_S);
-	}
 	until.tv_nsec += (long)(1e9 * wait_s);
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
-	pthread_cond_clockwait(&pipe->changed, &pipe->lock, CLOCK_MONOTONIC, &until);
+	pthread_cond_clockwait(&pipe->changed[OMT_DRIVER], &pipe->lock, CLOCK_MONOTONIC, &until);
 }
 
 /* The oldest READY lane; *over: no lane is or will be. */
@@ -297,14 +318,14 @@ omt_lane *omt_pipe_take(omt_pipe *pipe, int32_t unit, bool (*give_up)(void *user
 		if (give_up)
 			wait_a_little(pipe, &pipe->engine->shares[unit]);
 		else
-			pthread_cond_wait(&pipe->changed, &pipe->lock);
+			pthread_cond_wait(&pipe->changed[OMT_DRIVER], &pipe->lock);
 	}
 	if (lane) {
 		lane->state = OMT_LANE_BUSY;
 		lane->unit = unit;
 		omt_spread_take(&pipe->engine->shares[unit], lane->work, omt_now_s());
-		/* The next lane may be for another unit. */
-		pthread_cond_broadcast(&pipe->changed);
+		/* The next lane may be for another unit, or wanted by one. */
+		tell(pipe, TO_DRIVERS | TO_FILLER);
 	}
 	pthread_mutex_unlock(&pipe->lock);
 	return lane;
@@ -324,7 +345,7 @@ void omt_pipe_done(omt_pipe *pipe, omt_lane *lane)
 	outcome->unit = lane->unit;
 	outcome->done = true;
 	lane->state = OMT_LANE_FREE;
-	pthread_cond_broadcast(&pipe->changed);
+	tell(pipe, TO_ALL);
 	pthread_mutex_unlock(&pipe->lock);
 }
 
@@ -340,7 +361,7 @@ int32_t omt_pipe_lose(omt_pipe *pipe, int32_t unit, const omt_error *why)
 			pipe->lanes[i].state = OMT_LANE_READY;
 	for (int32_t i = 0; i < pipe->engine->unit_count; i++)
 		left += !shares[i].lost;
-	pthread_cond_broadcast(&pipe->changed);
+	tell(pipe, TO_ALL);
 	pthread_mutex_unlock(&pipe->lock);
 	return left;
 }
@@ -353,7 +374,7 @@ const omt_outcome *omt_pipe_next(omt_pipe *pipe)
 	const omt_outcome *next =
 		&pipe->outcomes[pipe->batches_out % (uint64_t)pipe->engine->window];
 	while (!next->done && !(pipe->filled && pipe->batches_out == pipe->batches))
-		pthread_cond_wait(&pipe->changed, &pipe->lock);
+		pthread_cond_wait(&pipe->changed[OMT_CALLER], &pipe->lock);
 	if (!next->done)
 		next = NULL;
 	pthread_mutex_unlock(&pipe->lock);
@@ -372,7 +393,7 @@ void omt_pipe_release(omt_pipe *pipe, const omt_outcome *outcome)
 	pipe->outcomes[pipe->batches_out % (uint64_t)pipe->engine->window].done = false;
 	pipe->batches_out++;
 	pipe->delivered += outcome->count;
-	pthread_cond_broadcast(&pipe->changed);
+	tell(pipe, TO_WORKERS | TO_FILLER);
 	pthread_mutex_unlock(&pipe->lock);
 }
 
@@ -409,7 +430,8 @@ omt_status omt_pipe_open(omt_engine *engine, const omt_source *source, omt_pipe 
 	pipe->threads = calloc((size_t)workers + 1, sizeof *pipe->threads);
 	pthread_mutex_init(&pipe->lock, NULL);
 	pthread_mutex_init(&pipe->source_lock, NULL);
-	pthread_cond_init(&pipe->changed, NULL);
+	for (int32_t i = 0; i < OMT_WAITERS; i++)
+		pthread_cond_init(&pipe->changed[i], NULL);
 	if (!pipe->works || !pipe->lanes || !pipe->outcomes || !pipe->threads) {
 		omt_pipe_close(pipe);
 		return OMT_FAIL(err, NO_MEMORY, "a queue of %llu items",
@@ -432,11 +454,11 @@ void omt_pipe_stop(omt_pipe *pipe)
 {
 	pthread_mutex_lock(&pipe->lock);
 	pipe->stop = true;
-	pthread_cond_broadcast(&pipe->changed);
+	tell(pipe, TO_ALL);
 	pthread_mutex_unlock(&pipe->lock);
 }
 
-void omt_pipe_close(omt_pipe *pipe)
+omt_work omt_pipe_close(omt_pipe *pipe)
 {
 	omt_pipe_stop(pipe);
 	for (int32_t i = 0; i < pipe->thread_count; i++)
@@ -449,8 +471,11 @@ void omt_pipe_close(omt_pipe *pipe)
 	free(pipe->lanes);
 	free(pipe->outcomes);
 	free(pipe->threads);
-	pthread_cond_destroy(&pipe->changed);
+	for (int32_t i = 0; i < OMT_WAITERS; i++)
+		pthread_cond_destroy(&pipe->changed[i]);
 	pthread_mutex_destroy(&pipe->source_lock);
 	pthread_mutex_destroy(&pipe->lock);
+	const omt_work last = pipe->last;
 	*pipe = (omt_pipe){0};
+	return last;
 }

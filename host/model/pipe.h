@@ -28,9 +28,11 @@ typedef struct omt_work {
 	bool ready;
 	int32_t tokens;
 	uint32_t kinds;
-	int32_t worker;                 /* which prepared it, from 0 */
-	double taken_s, begin_s, end_s; /* taken from the source; prepared from begin to end */
-	double decode_s;                /* first part of the preparation */
+	int32_t worker; /* which prepared it, from 0 */
+	/* Its worker had nothing to do, asked the source for it, was given it. */
+	double free_s, asked_s, taken_s;
+	double begin_s, end_s; /* it was prepared */
+	double decode_s;       /* first part of the preparation */
 	double fill_begin_s, fill_end_s;
 } omt_work;
 
@@ -47,8 +49,9 @@ typedef struct omt_lane {
 	omt_lane_state state;
 	uint64_t number; /* of the batch, from 0 */
 	uint64_t first, count;
-	double work;  /* omt_spread_work() */
-	int32_t unit; /* BUSY: which has it */
+	double work;             /* omt_spread_work() */
+	double asked_s, given_s; /* the filler wanted it, got it */
+	int32_t unit;            /* BUSY: which has it */
 } omt_lane;
 
 /* What became of a batch. Times are the host's. */
@@ -58,10 +61,15 @@ typedef struct omt_outcome {
 	bool done;        /* the driver is done with it: all that follows is set */
 	omt_error failed; /* no device was left to compute it */
 	int32_t unit, items, tokens;
+	double asked_s, given_s; /* as in its lane */
 	double enqueue_begin_s, enqueue_end_s;
 	/* Upload, computing, download; 0: nothing was computed. */
 	double sent_s, arrived_s, begin_s, computed_s, fetched_s, end_s;
 } omt_outcome;
+
+/* Who waits for a change of the pipe: each is woken by what it can wait for only, because an item
+ * is less work than a few threads that wake in vain. */
+typedef enum omt_waiter { OMT_WORKER, OMT_FILLER, OMT_DRIVER, OMT_CALLER, OMT_WAITERS } omt_waiter;
 
 typedef struct omt_pipe {
 	omt_engine *engine;
@@ -69,7 +77,8 @@ typedef struct omt_pipe {
 	omt_work *works; /* ring of `capacity`, by source index */
 	uint64_t capacity;
 	uint64_t taken, packed, delivered; /* items */
-	bool ended;                        /* the source is at its end */
+	bool ended;                        /* the source is at its end, */
+	omt_work last;                     /* as it said then: times and the worker */
 	bool stop;                         /* the run is to end early */
 	bool filled;                       /* the filler is done: no further batch */
 	omt_lane *lanes;
@@ -82,7 +91,7 @@ typedef struct omt_pipe {
 	bool lost_told[OMT_MAX_DEVICES];
 	pthread_mutex_t lock;        /* all of the above */
 	pthread_mutex_t source_lock; /* the source: held while an item is taken */
-	pthread_cond_t changed;
+	pthread_cond_t changed[OMT_WAITERS];
 	pthread_t *threads; /* workers, then the filler */
 	int32_t thread_count;
 	int32_t worker_count; /* that have begun */
@@ -92,15 +101,17 @@ omt_status omt_pipe_open(omt_engine *engine, const omt_source *source, omt_pipe 
                          omt_error *err);
 /* Makes every thread end soon. */
 void omt_pipe_stop(omt_pipe *pipe);
-/* Stops and joins the pipe's threads, frees what is on its way. No driver may run any more. */
-void omt_pipe_close(omt_pipe *pipe);
+/* Stops and joins the pipe's threads, frees what is on its way. No driver may run any more. Returns
+ * times and worker of the source's last answer. */
+omt_work omt_pipe_close(omt_pipe *pipe);
 
 /* ---- for drivers ---- */
 
 /* The next batch for this unit, BUSY from now on. Waits for it, but no longer than until `give_up`
- * says so, which is asked every millisecond, when the engine is eager the more often the sooner the
- * unit's batch should be done by its speed (NULL: never). NULL: none yet, or none will come. A unit
- * that was lost and asks is the last one: it gets every batch, to fail it. */
+ * says so, which is asked every millisecond, when the engine is eager every 200 us, and the more
+ * often the nearer the end of the unit's batch should be by its speed (NULL: never). NULL: none
+ * yet, or none will come. A unit that was lost and asks is the last one: it gets every batch, to
+ * fail it. */
 omt_lane *omt_pipe_take(omt_pipe *pipe, int32_t unit, bool (*give_up)(void *user), void *user);
 /* What its driver fills in while the lane is BUSY. */
 omt_outcome *omt_pipe_outcome(const omt_pipe *pipe, const omt_lane *lane);

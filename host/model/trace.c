@@ -2,17 +2,21 @@
  * microseconds and a name ("M") for each row. */
 #include "model/trace.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "exec/backend.h"
 
 /* Rows by number: those of devices, device by device, then the others. */
 #define DEVICE_ROWS (OMT_TRACE_FILLER * OMT_MAX_DEVICES)
-#define ROWS        (DEVICE_ROWS + OMT_TRACE_PREPARE - OMT_TRACE_FILLER + 256)
+#define ROWS        (DEVICE_ROWS + OMT_TRACE_WORKER - OMT_TRACE_FILLER + 256)
+
+/* A shorter gap is no waiting: taking a lock, reading the clock. */
+#define LEAST_WAIT_S 2e-6
 
 struct omt_trace {
 	omt_output output;
@@ -25,11 +29,12 @@ struct omt_trace {
 static void put_row(omt_trace *trace, int32_t tid, omt_trace_row row, int32_t index)
 {
 	static const char *const names[] = {"device %d: compute",
-	                                    "device %d: transfers",
-	                                    "device %d: enqueue",
-	                                    "filler: pack",
-	                                    "deliver",
-	                                    "prepare %d"};
+	                                    "device %d: upload",
+	                                    "device %d: download",
+	                                    "device %d: driver",
+	                                    "filler",
+	                                    "caller",
+	                                    "worker %d"};
 	FILE *to = trace->output.stream;
 	const char *comma = trace->begun ? "," : "";
 	trace->begun = trace->named[tid] = true;
@@ -58,8 +63,26 @@ omt_status omt_trace_open(const char *path, omt_trace **given, omt_error *err)
 	return OMT_OK;
 }
 
+/* An id may hold anything. */
+static void put_name(omt_trace *trace, const char *name)
+{
+	const unsigned char *at = (const unsigned char *)name;
+	while (*at >= ' ' && *at < 127 && *at != '"' && *at != '\\')
+		at++;
+	if (!*at) {
+		fprintf(trace->output.stream, "\"%s\"", name);
+		return;
+	}
+	json_t *json = omt_json_text(name);
+	char *text = json ? json_dumps(json, JSON_ENCODE_ANY) : NULL;
+	fputs(text ? text : "\"\"", trace->output.stream);
+	trace->failed = trace->failed || !text;
+	free(text);
+	json_decref(json);
+}
+
 void omt_trace_span(omt_trace *trace, omt_trace_row row, int32_t index, const char *name,
-                    double begin_s, double end_s, const char *format, ...)
+                    double begin_s, double end_s, const char *args, ...)
 {
 	const int32_t tid = row < OMT_TRACE_FILLER
 	                            ? OMT_TRACE_FILLER * index + (int32_t)row
@@ -67,21 +90,17 @@ void omt_trace_span(omt_trace *trace, omt_trace_row row, int32_t index, const ch
 	va_list list;
 	if (!trace)
 		return;
+	FILE *to = trace->output.stream;
 	if (!trace->named[tid])
 		put_row(trace, tid, row, index);
-	va_start(list, format);
-	json_t *args = json_vpack_ex(NULL, 0, format, list);
+	fprintf(to, ",\n{\"ph\":\"X\",\"pid\":1,\"tid\":%d,\"ts\":%.3f,\"dur\":%.3f,\"name\":", tid,
+	        1e6 * (begin_s - trace->begin_s), 1e6 * fmax(end_s - begin_s, 0));
+	put_name(trace, name);
+	fputs(",\"args\":{", to);
+	va_start(list, args);
+	vfprintf(to, args, list);
 	va_end(list);
-	json_t *event = json_pack("{ss si si sf sf so so}", "ph", "X", "pid", 1, "tid", tid, "ts",
-	                          1e6 * (begin_s - trace->begin_s), "dur", 1e6 * (end_s - begin_s),
-	                          "name", omt_json_text(name), "args", args);
-	char *text = event ? json_dumps(event, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
-	if (text)
-		fprintf(trace->output.stream, ",\n%s", text);
-	else
-		trace->failed = true;
-	free(text);
-	json_decref(event);
+	fputs("}}", to);
 }
 
 omt_status omt_trace_close(omt_trace *trace, bool commit, omt_error *err)
@@ -96,4 +115,110 @@ omt_status omt_trace_close(omt_trace *trace, bool commit, omt_error *err)
 	omt_status closed = omt_output_close(&trace->output, commit, err);
 	free(trace);
 	return status == OMT_OK ? closed : status;
+}
+
+/* ---- a run ---- */
+
+static void put_wait(omt_trace *trace, omt_trace_row row, int32_t index, const char *name,
+                     double begin_s, double end_s)
+{
+	if (end_s - begin_s >= LEAST_WAIT_S)
+		omt_trace_span(trace, row, index, name, begin_s, end_s, "%s", "");
+}
+
+void omt_tracer_begin(omt_tracer *tracer, omt_trace *trace, int32_t devices, double begin_s)
+{
+	const double now_s = omt_now_s();
+	*tracer = (omt_tracer){
+		.trace = trace, .devices = devices, .filler_s = now_s, .caller_s = now_s};
+	for (int32_t i = 0; i < OMT_MAX_DEVICES; i++)
+		tracer->driver_s[i] = now_s;
+	omt_trace_span(trace, OMT_TRACE_CALLER, 0, "begin", begin_s, now_s, "%s", "");
+}
+
+/* What a worker waited for and what the source took, before it had an item. */
+static void put_asking(omt_trace *trace, const omt_work *work)
+{
+	put_wait(trace, OMT_TRACE_WORKER, work->worker, "wait: turn", work->free_s, work->asked_s);
+	omt_trace_span(trace, OMT_TRACE_WORKER, work->worker, "source", work->asked_s,
+	               work->taken_s, "%s", "");
+}
+
+void omt_tracer_item(omt_tracer *tracer, uint64_t batch, uint64_t item, const omt_work *work)
+{
+	omt_trace *trace = tracer->trace;
+	const bool prepared = work->fill_end_s > 0;
+	const double decoded_s = work->begin_s + work->decode_s;
+	if (!trace)
+		return;
+	put_asking(trace, work);
+	omt_trace_span(trace, OMT_TRACE_WORKER, work->worker, "copy", work->taken_s, work->begin_s,
+	               "%s", "");
+	omt_trace_span(trace, OMT_TRACE_WORKER, work->worker, work->id, work->begin_s, work->end_s,
+	               "\"item\":%llu,\"tokens\":%d,\"failed\":%s,\"batch\":%llu",
+	               (unsigned long long)item, work->tokens,
+	               work->failed.status == OMT_OK ? "false" : "true", (unsigned long long)batch);
+	if (!prepared)
+		return;
+	if (work->decode_s > 0)
+		omt_trace_span(trace, OMT_TRACE_WORKER, work->worker, "decode", work->begin_s,
+		               decoded_s, "%s", "");
+	omt_trace_span(trace, OMT_TRACE_WORKER, work->worker, "preprocess", decoded_s, work->end_s,
+	               "%s", "");
+	put_wait(trace, OMT_TRACE_FILLER, 0, "wait: item", tracer->filler_s, work->fill_begin_s);
+	omt_trace_span(trace, OMT_TRACE_FILLER, 0, work->id, work->fill_begin_s, work->fill_end_s,
+	               "\"item\":%llu,\"batch\":%llu", (unsigned long long)item,
+	               (unsigned long long)batch);
+	tracer->filler_s = work->fill_end_s;
+}
+
+void omt_tracer_batch(omt_tracer *tracer, uint64_t batch, const omt_outcome *done)
+{
+	omt_trace *trace = tracer->trace;
+	double *driver_s = &tracer->driver_s[done->unit];
+	char name[32];
+	if (!trace)
+		return;
+	put_wait(trace, OMT_TRACE_FILLER, 0, "wait: item", tracer->filler_s, done->asked_s);
+	put_wait(trace, OMT_TRACE_FILLER, 0, "wait: free batch",
+	         fmax(tracer->filler_s, done->asked_s), done->given_s);
+	tracer->filler_s = fmax(tracer->filler_s, done->given_s);
+	if (done->end_s <= 0)
+		return;
+	snprintf(name, sizeof name, "batch %llu", (unsigned long long)batch);
+	put_wait(trace, OMT_TRACE_DRIVER, done->unit, "wait: batch or device", *driver_s,
+	         done->enqueue_begin_s);
+	*driver_s = done->enqueue_end_s;
+	omt_trace_span(trace, OMT_TRACE_DRIVER, done->unit, name, done->enqueue_begin_s,
+	               done->enqueue_end_s, "\"items\":%d", done->items);
+	omt_trace_span(trace, OMT_TRACE_COMPUTE, done->unit, name, done->begin_s, done->computed_s,
+	               "\"items\":%d,\"tokens\":%d", done->items, done->tokens);
+	omt_trace_span(trace, OMT_TRACE_UPLOAD, done->unit, name, done->sent_s, done->arrived_s,
+	               "\"items\":%d", done->items);
+	omt_trace_span(trace, OMT_TRACE_DOWNLOAD, done->unit, name, done->fetched_s, done->end_s,
+	               "\"items\":%d", done->items);
+}
+
+void omt_tracer_delivered(omt_tracer *tracer, uint64_t batch, double seen_s)
+{
+	const double now_s = omt_now_s();
+	if (!tracer->trace)
+		return;
+	put_wait(tracer->trace, OMT_TRACE_CALLER, 0, "wait: results", tracer->caller_s, seen_s);
+	omt_trace_span(tracer->trace, OMT_TRACE_CALLER, 0, "deliver", seen_s, now_s,
+	               "\"batch\":%llu", (unsigned long long)batch);
+	tracer->caller_s = now_s;
+}
+
+void omt_tracer_end(omt_tracer *tracer, const omt_work *last, double done_s)
+{
+	if (!tracer->trace)
+		return;
+	if (last->taken_s > 0)
+		put_asking(tracer->trace, last);
+	for (int32_t i = 0; i < tracer->devices; i++)
+		put_wait(tracer->trace, OMT_TRACE_DRIVER, i, "wait: batch or device",
+		         tracer->driver_s[i], done_s);
+	put_wait(tracer->trace, OMT_TRACE_CALLER, 0, "wait: results", tracer->caller_s, done_s);
+	omt_trace_span(tracer->trace, OMT_TRACE_CALLER, 0, "end", done_s, omt_now_s(), "%s", "");
 }

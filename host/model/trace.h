@@ -6,21 +6,42 @@
 #define OMT_MODEL_TRACE_H
 
 #include "base/status.h"
+#include "model/pipe.h"
 
-/* Rows of the trace: three a device, one each for the filler and for delivery, one a preparation
- * thread. */
+/* Rows of the trace: one a queue of a device, one a thread of the host. */
 typedef enum omt_trace_row {
 	OMT_TRACE_COMPUTE,
-	OMT_TRACE_TRANSFERS,
-	OMT_TRACE_ENQUEUE,
+	OMT_TRACE_UPLOAD,
+	OMT_TRACE_DOWNLOAD,
+	OMT_TRACE_DRIVER,
 	OMT_TRACE_FILLER,
-	OMT_TRACE_DELIVER,
-	OMT_TRACE_PREPARE
+	OMT_TRACE_CALLER,
+	OMT_TRACE_WORKER
 } omt_trace_row;
 
-/* A span of omt_now_s() times in a row of device or thread `index`, from 0; `args` as for jansson's
- * json_pack(), an object. */
+/* A span of omt_now_s() times in a row of device or worker `index`, from 0; `args` as for printf(),
+ * what stands in a JSON object. */
 void omt_trace_span(omt_trace *trace, omt_trace_row row, int32_t index, const char *name,
-                    double begin_s, double end_s, const char *args, ...);
+                    double begin_s, double end_s, const char *args, ...)
+	__attribute__((format(printf, 7, 8)));
+
+/* A run of omt_embed() as it is written. Rows of threads have no gaps but short ones: what is not
+ * work is a span "wait: ...". */
+typedef struct omt_tracer {
+	omt_trace *trace;
+	int32_t devices;
+	double filler_s, caller_s;        /* to where the rows of these threads are written, */
+	double driver_s[OMT_MAX_DEVICES]; /* and these */
+} omt_tracer;
+
+/* The run begins; call when threads are there. */
+void omt_tracer_begin(omt_tracer *tracer, omt_trace *trace, int32_t devices, double begin_s);
+/* A batch, then its items, then that they are delivered, `seen_s` being when that began. */
+void omt_tracer_batch(omt_tracer *tracer, uint64_t batch, const omt_outcome *done);
+void omt_tracer_item(omt_tracer *tracer, uint64_t batch, uint64_t item, const omt_work *work);
+void omt_tracer_delivered(omt_tracer *tracer, uint64_t batch, double seen_s);
+/* All is delivered and all threads have ended; `last` is what the source was asked last, without an
+ * item. */
+void omt_tracer_end(omt_tracer *tracer, const omt_work *last, double done_s);
 
 #endif

@@ -264,64 +264,6 @@ Test(pipe, batches_go_by_measured_speed, .timeout = 300)
 	free(slow);
 }
 
-/* Spans of a row of the trace, in the order of the file. */
-static size_t row_spans(const json_t *events, const char *row, const json_t **spans, size_t most)
-{
-	size_t i, count = 0;
-	const json_t *event;
-	int tid = -1;
-	json_array_foreach(events, i, event)
-	{
-		const char *phase = json_string_value(json_object_get(event, "ph"));
-		const json_t *args = json_object_get(event, "args");
-		const char *name = json_string_value(json_object_get(args, "name"));
-		int at = (int)json_integer_value(json_object_get(event, "tid"));
-		if (*phase == 'M' && name && !strcmp(name, row))
-			tid = at;
-		else if (*phase == 'X' && at == tid && count < most)
-			spans[count++] = event;
-	}
-	return count;
-}
-
-static double value(const json_t *span, const char *key)
-{
-	return json_number_value(json_object_get(span, key));
-}
-
-Test(pipe, trace, .timeout = 300)
-{
-	const json_t *spans[4 * BATCH];
-	json_t *trace;
-	double sum_s = 0;
-	char *path = strdup(scratch_path("trace.json"));
-	omt_test_run run = embed(speed_for(5), 2, 3 * BATCH, path);
-	cr_assert_eq(omt_json_load(path, 1 << 20, &trace, &err), OMT_OK, "%s", err.text);
-	const json_t *events = json_object_get(trace, "traceEvents");
-	cr_assert_eq(row_spans(events, "device 1: compute", spans, 4), 3);
-	for (int i = 0; i < 3; i++) {
-		sum_s += 1e-6 * value(spans[i], "dur");
-		cr_expect_eq(value(json_object_get(spans[i], "args"), "items"), BATCH);
-		if (i) /* the device's clock is set by the host's as closely as that looks */
-			cr_expect_geq(value(spans[i], "ts") + 0.1 * value(spans[i], "dur"),
-			              value(spans[i - 1], "ts") + value(spans[i - 1], "dur"));
-	}
-	cr_expect_float_eq(sum_s, run.stats.compute_s, 0.01 * run.stats.compute_s);
-	cr_expect_eq(row_spans(events, "device 1: transfers", spans, 7), 6);
-	cr_expect_eq(row_spans(events, "device 1: enqueue", spans, 7), 3);
-	cr_expect_eq(row_spans(events, "deliver", spans, 7), 3);
-	cr_expect_eq(row_spans(events, "filler: pack", spans, 4 * BATCH), 3 * BATCH);
-	/* Each item, and in it decoding and the rest. */
-	const json_t *items[10 * BATCH];
-	cr_assert_eq(row_spans(events, "prepare 1", items, 10 * BATCH), 9 * BATCH);
-	cr_expect_str_eq(json_string_value(json_object_get(items[3], "name")), "item 1");
-	cr_expect_str_eq(json_string_value(json_object_get(items[4], "name")), "decode");
-	cr_expect_gt(value(items[4], "dur"), 0);
-	cr_expect_leq(value(items[4], "dur"), value(items[3], "dur"));
-	json_decref(trace);
-	free(path);
-}
-
 Test(pipe, a_trace_not_committed_leaves_no_file)
 {
 	omt_trace *trace;

@@ -1,8 +1,8 @@
 /* names.h - byte strings numbered in the order in which they first came: a set with numbers.
  *
  * Names lie one after the other in one block, each with a NUL after it, and are found by a hash
- * table of numbers with linear probing. A name of n bytes takes n + 1 bytes, 8 for its place and
- * 4 to 8 in the table. Zero-initialised is empty. */
+ * table with linear probing. A name of n bytes takes n + 1 bytes, 8 for its place and 11 to 21 in
+ * the table; block and places grow by doubling. Zero-initialised is empty. */
 #ifndef OMT_BASE_NAMES_H
 #define OMT_BASE_NAMES_H
 
@@ -10,12 +10,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+typedef struct omt_name_slot {
+	uint32_t next; /* number + 1, 0: free */
+	uint32_t tag;  /* of the hash, the half that does not choose the slot */
+} omt_name_slot;
+
 typedef struct omt_names {
 	char *bytes;
 	size_t used, room;
 	size_t *starts; /* of each name in `bytes` */
 	uint32_t count, capacity;
-	uint32_t *slots; /* number + 1, 0: free */
+	omt_name_slot *slots;
 	size_t slot_count;
 } omt_names;
 

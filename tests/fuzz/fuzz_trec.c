@@ -1,8 +1,25 @@
-/* One input as judgements and as a run of themselves. */
+/* One input as judgements and as a run of themselves, and as values by query. */
 #include <math.h>
 
 #include "index/metrics.h"
+#include "index/significance.h"
 #include "tests/fuzz/input.h"
+
+/* Compared with itself nothing differs. */
+static void compare(const uint8_t *data, size_t size)
+{
+	json_t *compared, *values = json_loadb((const char *)data, size, 0, NULL), *cuts, *paired;
+	const char *measure, *cut;
+	omt_error err;
+	if (values && omt_per_query_compare(values, values, 8, 1, &compared, &err) == OMT_OK) {
+		json_object_foreach(compared, measure, cuts) json_object_foreach(
+			cuts, cut,
+			paired) if (json_number_value(json_object_get(paired, "difference")) != 0)
+			abort();
+		json_decref(compared);
+	}
+	json_decref(values);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -13,6 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	omt_scores scores;
 	omt_error err;
 	char path[64];
+	compare(data, size);
 	int fd = fuzz_file(data, size, path);
 	(void)omt_run_load(path, &run, &err);
 	if (omt_qrels_load(path, &qrels, &err) == OMT_OK && !run)

@@ -32,8 +32,8 @@ static int by_relevant(const void *a, const void *b)
 static void prepare_cuts(omt_odds *odds, const omt_scores *scores)
 {
 	for (size_t c = 0; c < scores->column_count; c++) {
-		const double cut = scores->columns[c].cut;
-		odds->cut[c] = cut && cut < odds->documents ? cut : odds->documents;
+		const int32_t cut = scores->columns[c].cut;
+		odds->cut[c] = cut > 0 && cut < odds->documents ? cut : odds->documents;
 		for (size_t i = (size_t)odds->cut[c]; i; i--) {
 			odds->discounts[c] += omt_gain_at(1, i);
 			odds->harmonic[c] += 1 / (double)i;

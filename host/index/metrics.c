@@ -22,7 +22,7 @@ typedef struct omt_ranking {
 	double *ideal; /* gain of the first i of them */
 } omt_ranking;
 
-typedef struct omt_scorer {
+typedef struct omt_judge {
 	const omt_table *qrels, *run;
 	const omt_convention *by;
 	bool ignore_identical, skip_absent;
@@ -30,16 +30,16 @@ typedef struct omt_scorer {
 	uint32_t *answered, *answered_starts;
 	uint32_t *documents; /* the run's documents by the judgements' numbers, or NOT_JUDGED */
 	omt_ranking ranking;
-} omt_scorer;
+} omt_judge;
 
-static void free_scorer(omt_scorer *scorer)
+static void free_judge(omt_judge *judge)
 {
-	omt_ranking *ranking = &scorer->ranking;
-	free(scorer->judged);
-	free(scorer->judged_starts);
-	free(scorer->answered);
-	free(scorer->answered_starts);
-	free(scorer->documents);
+	omt_ranking *ranking = &judge->ranking;
+	free(judge->judged);
+	free(judge->judged_starts);
+	free(judge->answered);
+	free(judge->answered_starts);
+	free(judge->documents);
 	free(ranking->answers);
 	free(ranking->gain);
 	free(ranking->precision);
@@ -57,41 +57,41 @@ static size_t largest(const uint32_t *starts, size_t count)
 	return most;
 }
 
-static omt_status open_scorer(omt_scorer *scorer, omt_error *err)
+static omt_status open_judge(omt_judge *judge, omt_error *err)
 {
-	const omt_table *qrels = scorer->qrels, *run = scorer->run;
-	omt_ranking *ranking = &scorer->ranking;
-	OMT_TRY(omt_table_group(qrels, &scorer->judged, &scorer->judged_starts, err));
-	OMT_TRY(omt_table_group(run, &scorer->answered, &scorer->answered_starts, err));
-	size_t answers = largest(scorer->answered_starts, run->queries.count) + 1;
-	size_t judged = largest(scorer->judged_starts, qrels->queries.count) + 1;
-	scorer->documents = malloc(((size_t)run->documents.count + 1) * sizeof(uint32_t));
+	const omt_table *qrels = judge->qrels, *run = judge->run;
+	omt_ranking *ranking = &judge->ranking;
+	OMT_TRY(omt_table_group(qrels, &judge->judged, &judge->judged_starts, err));
+	OMT_TRY(omt_table_group(run, &judge->answered, &judge->answered_starts, err));
+	size_t answers = largest(judge->answered_starts, run->queries.count) + 1;
+	size_t judged = largest(judge->judged_starts, qrels->queries.count) + 1;
+	judge->documents = malloc(((size_t)run->documents.count + 1) * sizeof(uint32_t));
 	ranking->answers = malloc(answers * sizeof *ranking->answers);
 	ranking->gain = malloc(answers * sizeof *ranking->gain);
 	ranking->precision = malloc(answers * sizeof *ranking->precision);
 	ranking->found = malloc(answers * sizeof *ranking->found);
 	ranking->grades = malloc(judged * sizeof *ranking->grades);
 	ranking->ideal = malloc(judged * sizeof *ranking->ideal);
-	if (!scorer->documents || !ranking->answers || !ranking->gain || !ranking->precision ||
+	if (!judge->documents || !ranking->answers || !ranking->gain || !ranking->precision ||
 	    !ranking->found || !ranking->grades || !ranking->ideal)
 		return OMT_FAIL(err, NO_MEMORY, "%zu answers of a query", answers);
 	for (uint32_t i = 0; i < run->documents.count; i++) {
 		const char *id = omt_names_get(&run->documents, i);
-		if (!omt_names_find(&qrels->documents, id, strlen(id), &scorer->documents[i]))
-			scorer->documents[i] = NOT_JUDGED;
+		if (!omt_names_find(&qrels->documents, id, strlen(id), &judge->documents[i]))
+			judge->documents[i] = NOT_JUDGED;
 	}
 	return OMT_OK;
 }
 
 /* ---- one query ------------------------------------------------------------------------------ */
 
-static int32_t grade_of(const omt_scorer *scorer, uint32_t query, uint32_t document)
+static int32_t grade_of(const omt_judge *judge, uint32_t query, uint32_t document)
 {
-	const uint32_t key[2] = {query, scorer->documents[document]};
+	const uint32_t key[2] = {query, judge->documents[document]};
 	uint32_t row;
-	if (key[1] == NOT_JUDGED || !omt_names_find(&scorer->qrels->rows, key, sizeof key, &row))
+	if (key[1] == NOT_JUDGED || !omt_names_find(&judge->qrels->rows, key, sizeof key, &row))
 		return 0;
-	return (int32_t)scorer->qrels->values[row];
+	return (int32_t)judge->qrels->values[row];
 }
 
 static void sort(omt_ranking *ranking, omt_answer_order *order)
@@ -108,28 +108,28 @@ static size_t first_relevant(const omt_ranking *ranking)
 }
 
 /* The answers to a query of the judgements, which may be absent from the run. */
-static void rank(omt_scorer *scorer, uint32_t query, bool answered, uint32_t run_query)
+static void rank(omt_judge *judge, uint32_t query, bool answered, uint32_t run_query)
 {
-	omt_ranking *ranking = &scorer->ranking;
-	const char *id = omt_names_get(&scorer->qrels->queries, query);
-	size_t from = answered ? scorer->answered_starts[run_query] : 0;
-	size_t to = answered ? scorer->answered_starts[run_query + 1] : 0;
+	omt_ranking *ranking = &judge->ranking;
+	const char *id = omt_names_get(&judge->qrels->queries, query);
+	size_t from = answered ? judge->answered_starts[run_query] : 0;
+	size_t to = answered ? judge->answered_starts[run_query + 1] : 0;
 	ranking->count = 0;
 	for (size_t i = from; i < to; i++) {
-		uint32_t row = scorer->answered[i];
-		omt_row of = omt_table_row(scorer->run, row);
-		const char *document = omt_names_get(&scorer->run->documents, of.document);
-		if (scorer->ignore_identical && !strcmp(document, id))
+		uint32_t row = judge->answered[i];
+		omt_row of = omt_table_row(judge->run, row);
+		const char *document = omt_names_get(&judge->run->documents, of.document);
+		if (judge->ignore_identical && !strcmp(document, id))
 			continue;
 		ranking->answers[ranking->count++] =
-			(omt_answer){document, of.value, row, grade_of(scorer, query, of.document)};
+			(omt_answer){document, of.value, row, grade_of(judge, query, of.document)};
 	}
-	if (scorer->by->mrr_order != scorer->by->order) {
-		sort(ranking, scorer->by->mrr_order);
+	if (judge->by->mrr_order != judge->by->order) {
+		sort(ranking, judge->by->mrr_order);
 		ranking->first = first_relevant(ranking);
 	}
-	sort(ranking, scorer->by->order);
-	if (scorer->by->mrr_order == scorer->by->order)
+	sort(ranking, judge->by->order);
+	if (judge->by->mrr_order == judge->by->order)
 		ranking->first = first_relevant(ranking);
 }
 
@@ -179,25 +179,23 @@ static double measure(const omt_convention *by, const omt_ranking *ranking, omt_
 }
 
 /* Adds a row of values; a query that does not count adds none. */
-static omt_status score_query(omt_scorer *scorer, uint32_t query, omt_scores *scores,
-                              omt_error *err)
+static omt_status score_query(omt_judge *judge, uint32_t query, omt_scores *scores, omt_error *err)
 {
-	omt_ranking *ranking = &scorer->ranking;
-	const char *id = omt_names_get(&scorer->qrels->queries, query);
-	const uint32_t from = scorer->judged_starts[query];
+	omt_ranking *ranking = &judge->ranking;
+	const char *id = omt_names_get(&judge->qrels->queries, query);
+	const uint32_t from = judge->judged_starts[query];
 	uint32_t run_query, number;
-	bool answered = omt_names_find(&scorer->run->queries, id, strlen(id), &run_query);
-	ranking->judged = scorer->judged_starts[query + 1] - from;
-	ranking->relevant = omt_grades_sort(scorer->qrels, scorer->judged + from, ranking->judged,
+	bool answered = omt_names_find(&judge->run->queries, id, strlen(id), &run_query);
+	ranking->judged = judge->judged_starts[query + 1] - from;
+	ranking->relevant = omt_grades_sort(judge->qrels, judge->judged + from, ranking->judged,
 	                                    ranking->grades);
-	if ((!answered && scorer->skip_absent) ||
-	    (!ranking->relevant && scorer->by->needs_relevant))
+	if ((!answered && judge->skip_absent) || (!ranking->relevant && judge->by->needs_relevant))
 		return OMT_OK;
-	rank(scorer, query, answered, run_query);
+	rank(judge, query, answered, run_query);
 	sum(ranking);
 	double *values = scores->values + scores->queries * scores->column_count;
 	for (size_t c = 0; c < scores->column_count; c++)
-		values[c] = measure(scorer->by, ranking, scores->columns[c]);
+		values[c] = measure(judge->by, ranking, scores->columns[c]);
 	if (!omt_names_add(&scores->names, id, strlen(id), &number))
 		return OMT_FAIL(err, NO_MEMORY, "query %.80s", id);
 	scores->queries++;
@@ -235,25 +233,25 @@ omt_status omt_scores_compute(const omt_qrels *qrels, const omt_run *run,
                               const omt_scoring *scoring, omt_scores *scores, omt_error *err)
 {
 	const omt_convention *by = omt_convention_find(scoring, scores, err);
-	omt_scorer scorer = {.qrels = &qrels->table, .run = &run->table, .by = by};
+	omt_judge judge = {.qrels = &qrels->table, .run = &run->table, .by = by};
 	omt_status status;
 	if (!by)
 		return omt_scoring_check(scoring, err);
-	scorer.ignore_identical = scoring->ignore_identical;
-	scorer.skip_absent = scoring->absent == OMT_ABSENT_SKIP ||
-	                     (scoring->absent == OMT_ABSENT_BY_CONVENTION && !by->absent_zero);
+	judge.ignore_identical = scoring->ignore_identical;
+	judge.skip_absent = scoring->absent == OMT_ABSENT_SKIP ||
+	                    (scoring->absent == OMT_ABSENT_BY_CONVENTION && !by->absent_zero);
 	scores->judged = qrels->table.queries.count;
 	scores->seed = scoring->seed;
 	scores->values = malloc((scores->judged * scores->column_count + 1) * sizeof(double));
 	if (!scores->values)
 		OMT_GOTO(OMT_FAIL(err, NO_MEMORY, "%zu queries", scores->judged));
-	OMT_GOTO(open_scorer(&scorer, err));
+	OMT_GOTO(open_judge(&judge, err));
 	for (uint32_t q = 0; q < scores->judged; q++)
-		OMT_GOTO(score_query(&scorer, q, scores, err));
+		OMT_GOTO(score_query(&judge, q, scores, err));
 	scores->resamples = scores->queries ? scoring->resamples : 0;
 	OMT_GOTO(average(scores, by, err));
 done:
-	free_scorer(&scorer);
+	free_judge(&judge);
 	if (status != OMT_OK)
 		omt_scores_free(scores);
 	return status;

@@ -492,6 +492,26 @@ typedef struct omt_bench_options {
 /* `options` NULL: zeros. */
 omt_status omt_bench(const char *yaml_path, const omt_bench_options *options, omt_error *err);
 
+/* Compares the records of two files, point by point and part by part. Points are the same that have
+ * the same key; else, when there is one of each, the same `point`; two files of one record each
+ * are compared whatever they hold. */
+typedef struct omt_bench_compare_options {
+	const char *metrics; /* with commas: figures of a part (items_per_s, p99, ...), of a record
+	                        (first_s, host_peak_bytes, ...), measures (ndcg@10, map); NULL: the
+	                        usual ones that are there */
+	double threshold;    /* 0.05: 5 % worse is a regression, when the interval of repetitions
+	                        (if there is one) is all on the worse side, for measures when the
+	                        paired test's p is below 0.05 */
+} omt_bench_compare_options;
+/* `json`, given: {"threshold", "points": [{"point", "parts": [{"file", "modality", "mode", "valid":
+ * [a, b], "figures": [F]}], "figures": [F]}], "only_a": [point], "only_b", "regressions"}, F being
+ * {"metric", "a", "b", "ratio" (b / a), "better" ("higher" or "lower"), "regression"} and with
+ * repetitions "low", "high" (95 % of the ratio), for measures "difference", "difference_low",
+ * "difference_high", "p". A part that was valid and is not is a regression, too. `options` NULL:
+ * the defaults. */
+omt_status omt_bench_compare(const char *path_a, const char *path_b,
+                             const omt_bench_compare_options *options, char **json, omt_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -162,35 +162,139 @@ static bool stop(void *user)
 	return cli_stopped();
 }
 
+/* "5%" or "0.05"; false: neither. */
+static bool read_share(const char *text, double *share)
+{
+	char *end;
+	const double value = strtod(text, &end);
+	const bool percent = *end == '%';
+	*share = percent ? value / 100 : value;
+	return end != text && !end[percent] && *share >= 0 && *share <= 100;
+}
+
+static void print_figure(const json_t *part, const json_t *figure)
+{
+	printf("%-9s %-8s %-16s %11.5g %11.5g", string(part, "file"), string(part, "modality"),
+	       string(figure, "metric"), number(figure, "a"), number(figure, "b"));
+	if (json_is_number(json_object_get(figure, "ratio")))
+		printf(" %7.3f", number(figure, "ratio"));
+	if (json_object_get(figure, "low"))
+		printf("  %.3f to %.3f", number(figure, "low"), number(figure, "high"));
+	if (json_object_get(figure, "p"))
+		printf("  %+.4f (%+.4f to %+.4f), p = %.4f", number(figure, "difference"),
+		       number(figure, "difference_low"), number(figure, "difference_high"),
+		       number(figure, "p"));
+	printf("%s\n", json_is_true(json_object_get(figure, "regression")) ? "  WORSE" : "");
+}
+
+static void print_unmatched(const json_t *compared, const char *key, const char *path)
+{
+	size_t i;
+	json_t *point;
+	json_array_foreach(json_object_get(compared, key), i, point)
+	{
+		char *text = json_dumps(point, JSON_COMPACT);
+		printf("only in %s: %s\n", path, text ? text : "");
+		free(text);
+	}
+}
+
+static void print_compared_point(const json_t *point)
+{
+	size_t i, j;
+	json_t *part, *figure;
+	char *varies = json_dumps(json_object_get(point, "point"), JSON_COMPACT);
+	printf("\npoint %s\n%-9s %-8s %-16s %11s %11s %7s\n", varies ? varies : "{}", "file",
+	       "modality", "figure", "A", "B", "B/A");
+	free(varies);
+	json_array_foreach(json_object_get(point, "parts"), i, part)
+	{
+		const json_t *valid = json_object_get(part, "valid");
+		json_array_foreach(json_object_get(part, "figures"), j, figure)
+			print_figure(part, figure);
+		for (size_t side = 0; side < 2; side++)
+			if (json_is_false(json_array_get(valid, side)))
+				printf("%-9s %-8s %s is not valid\n", string(part, "file"),
+				       string(part, "modality"), side ? "B" : "A");
+	}
+	json_array_foreach(json_object_get(point, "figures"), j, figure) print_figure(NULL, figure);
+}
+
+static int compare(const char *verb, const cli_texts *files, omt_bench_compare_options *options,
+                   const char *threshold)
+{
+	omt_error err;
+	char *text;
+	size_t i;
+	json_t *point;
+	if (files->count != 2)
+		return cli_usage(verb, "--compare needs two files of records");
+	if (!read_share(threshold, &options->threshold))
+		return cli_usage(verb, "--threshold \"%s\", expected 5%% or 0.05", threshold);
+	if (omt_bench_compare(files->text[0], files->text[1], options, &text, &err) != OMT_OK)
+		return cli_fail(verb, &err);
+	json_t *compared = json_loads(text, 0, NULL);
+	const double regressions = number(compared, "regressions");
+	if (cli_json) {
+		puts(text);
+	} else {
+		json_array_foreach(json_object_get(compared, "points"), i, point)
+			print_compared_point(point);
+		print_unmatched(compared, "only_a", files->text[0]);
+		print_unmatched(compared, "only_b", files->text[1]);
+		printf("\n%.0f worse by more than %g %%\n", regressions, 100 * options->threshold);
+	}
+	json_decref(compared);
+	omt_free(text);
+	return regressions > 0 ? CLI_SOME_FAILED : CLI_OK;
+}
+
+static int run(const char *verb, const cli_texts *files, omt_bench_options *options)
+{
+	omt_error err;
+	bool amiss = false;
+	if (files->count != 1)
+		return cli_usage(verb, "expected one benchmark file");
+	cli_catch_signals();
+	options->progress = cli_progress();
+	options->line = take_line;
+	options->stop = stop;
+	options->user = &amiss;
+	omt_status status = omt_bench(files->text[0], options, &err);
+	cli_progress_end();
+	if (status != OMT_OK)
+		return cli_fail(verb, &err);
+	return amiss ? CLI_SOME_FAILED : CLI_OK;
+}
+
 int cli_bench(int argc, char **argv)
 {
 	static const char verb[] = "bench";
 	static omt_bench_options options;
+	static omt_bench_compare_options comparison;
+	static const char *threshold = "5%";
+	static bool compares;
 	static const cli_option table[] = {
 		{"restart", NULL, "run points again whose records are kept already", CLI_FLAG,
 	         &options.restart, 0, 0, NULL},
 		{"dry-run", NULL, "list the grid's points and which are done; run nothing",
 	         CLI_FLAG, &options.dry_run, 0, 0, NULL},
+		{"compare", NULL, "compare the records of two files, A.jsonl B.jsonl", CLI_FLAG,
+	         &compares, 0, 0, NULL},
+		{"threshold", "5%", "B worse than A by more: exit status 1 (5%)", CLI_TEXT,
+	         &threshold, 0, 0, NULL},
+		{"metric", "NAME,...",
+	         "figures to compare: items_per_s, p99, ndcg@10, first_s, ...", CLI_TEXT,
+	         &comparison.metrics, 0, 0, NULL},
 		{0},
 	};
 	const cli_option *tables[] = {table, NULL};
 	cli_texts files = {0};
-	omt_error err;
-	bool amiss = false;
 	if (argc > 1 && !strcmp(argv[1], "roofline"))
 		return cli_roofline(argc - 1, argv + 1);
 	cli_parse(verb, argc, argv, tables, &files);
-	if (files.count != 1)
-		return cli_usage(verb, "expected one benchmark file");
-	cli_catch_signals();
-	options.progress = cli_progress();
-	options.line = take_line;
-	options.stop = stop;
-	options.user = &amiss;
-	omt_status status = omt_bench(files.text[0], &options, &err);
-	cli_progress_end();
+	const int status = compares ? compare(verb, &files, &comparison, threshold)
+	                            : run(verb, &files, &options);
 	free(files.text);
-	if (status != OMT_OK)
-		return cli_fail(verb, &err);
-	return amiss ? CLI_SOME_FAILED : CLI_OK;
+	return status;
 }

@@ -29,7 +29,7 @@ const cli_verb cli_verbs[] = {
          "Finds the nearest passages of each query, exactly.", cli_search},
 	{"eval", "--qrels FILE --run FILE [--run FILE...] [options]",
          "Scores runs against judgements, and tells which differences are sure.", cli_eval},
-	{"bench", "[options] FILE.yaml",
+	{"bench", "[options] FILE.yaml | --compare A.jsonl B.jsonl",
          "Runs a benchmark: throughput, latency and retrieval quality together.", cli_bench},
 	{"bench roofline", "[options]",
          "Measures what a device can do at most: multiply-adds and memory.", cli_roofline},

@@ -23,3 +23,67 @@ check "bench's record" 0 '"sha256"' cat "$tmp/results.jsonl"
 echo "colour: red" >>"$tmp/bench.yaml"
 check "bench, unknown key" 2 'bench.yaml:8: "colour" is an unknown key' "$omnitile" bench \
 	"$tmp/bench.yaml"
+
+# A grid: what would run, what runs, what is left out, what goes on after a kill.
+cat >"$tmp/grid.yaml" <<EOG
+model: synth
+backend: ref
+weights: [stored, int8]
+engine: {batch: 4, max_tokens: 2048, slots: [1, 2]}
+dimension: [0, 32]
+data: {passages: few.jsonl, queries: queries.jsonl, qrels: qrels.tsv}
+scenario: {warmup: 0, repetitions: 2, min_duration_s: 0, min_queries: 1}
+retrieval: {k: [1, 5], bootstrap: 100, run: run.trec}
+profile: false
+roofline: false
+output: grid.jsonl
+EOG
+grep -v '"v"\|"j"\|"k"' "$tmp/list.jsonl" >"$tmp/few.jsonl"
+grid=("$omnitile" bench "$tmp/grid.yaml")
+check "a grid's points" 0 '^   8  to do \{"weights":"int8","engine.slots":2,"dimension":32\}$' \
+	"${grid[@]}" --dry-run
+check "which leave no file" 1 "" test -e "$tmp/grid.jsonl"
+for delay in 0.03 0.11 0.05 0.2 0.07; do
+	"${grid[@]}" --quiet >"$tmp/grid.out" 2>&1 &
+	sleep $delay
+	kill -9 $! 2>/dev/null
+	wait $! 2>/dev/null
+done
+printf '{"record":2,"ke' >>"$tmp/grid.jsonl" # a kill in the middle of a write
+check "a grid goes on after kills" 0 "a torn last line is cut off" "${grid[@]}"
+check "every point has a record, once" 0 "^8 8$" bash -c \
+	"echo \$(grep -o '\"key\":\"[0-9a-f]*\"' '$tmp/grid.jsonl' | sort -u | wc -l) \
+	\$(wc -l <'$tmp/grid.jsonl')"
+check "each is whole" 0 "^8$" grep -c '^{"record":2,.*"retrieval":{.*}$' "$tmp/grid.jsonl"
+check "a run for each point" 0 "^q Q0 [a-z] 1 [0-9.]+ omnitile" cat "$tmp/run-8.trec"
+check "nothing is left to do" 0 "point 8 of 8 .*its record is in" "${grid[@]}"
+check "and the file stays" 0 "^8$" grep -c . "$tmp/grid.jsonl"
+check "--restart runs all" 0 "point +\{" "${grid[@]}" --restart
+check "a record more for each" 0 "^16$" grep -c . "$tmp/grid.jsonl"
+sed 's/dimension: .*/dimension: 100/' "$tmp/grid.yaml" >"$tmp/wide.yaml"
+check "a dimension the model lacks" 2 \
+	'wide.yaml:5: "dimension" is 100, the model.s vectors have 64 values' \
+	"$omnitile" bench "$tmp/wide.yaml"
+sed 's/dimension: .*/dimension: [100, 16]/' "$tmp/grid.yaml" >"$tmp/wide.yaml"
+check "points that fail are told" 2 "4 of 8 points failed" "$omnitile" bench "$tmp/wide.yaml"
+check "and the others run" 0 "^20$" grep -c . "$tmp/grid.jsonl"
+check "every error of a file" 2 'bad.yaml:2: "engine.slot" .*bad.yaml:3: "weights" is "int9"' \
+	bash -c "printf 'model: m\nengine: {slot: 1}\nweights: int9\n' >'$tmp/bad.yaml'
+	'$omnitile' bench '$tmp/bad.yaml' 2>&1 | tr '\n' ' '; exit \${PIPESTATUS[0]}"
+
+# Two files beside each other.
+head -n 1 "$tmp/grid.jsonl" >"$tmp/one.jsonl"
+check "compare with itself" 0 "^0 worse by more than 5 %" "$omnitile" bench --compare \
+	"$tmp/one.jsonl" "$tmp/one.jsonl"
+sed 's/"items_per_s":[0-9.]*/"items_per_s":1e9/g; s/"repeats":[^]]*]/"repeats":[1e9,1.1e9]/g' \
+	"$tmp/one.jsonl" >"$tmp/fast.jsonl"
+check "compare, slower" 1 "text .* items_per_s .* WORSE" "$omnitile" bench --compare \
+	"$tmp/fast.jsonl" "$tmp/one.jsonl" --metric items_per_s --threshold 10%
+check "compare, faster" 0 "^0 worse by more than 10 %" "$omnitile" bench --compare \
+	"$tmp/one.jsonl" "$tmp/fast.jsonl" --metric items_per_s --threshold 0.1
+check "compare, unmatched points" 0 'only in .*grid.jsonl: \{"weights":"int8"' "$omnitile" bench \
+	--compare "$tmp/one.jsonl" "$tmp/grid.jsonl" --threshold 100
+check "compare, no such figure" 2 'metric "speed" is none of' "$omnitile" bench --compare \
+	"$tmp/one.jsonl" "$tmp/one.jsonl" --metric speed
+check "compare, a bad threshold" 2 'threshold "some"' "$omnitile" bench --compare \
+	"$tmp/one.jsonl" "$tmp/one.jsonl" --threshold some

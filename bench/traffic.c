@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "bench/meter.h"
 
 const char *const omt_stage_names[OMT_STAGES] = {"queue", "decode",   "preprocess",
                                                  "pack",  "transfer", "compute"};
@@ -54,11 +55,11 @@ typedef struct omt_flow {
 	omt_order sent;
 	uint64_t given;
 	double given_s; /* when the last one was */
-	double source_s;
+	omt_meter source_meter;
 
 	/* The sink's, in the calling thread. */
 	omt_order received;
-	double sink_s;
+	omt_meter sink_meter;
 	uint64_t late;
 	size_t overdue; /* arrivals that were due a target's time ago */
 
@@ -66,6 +67,7 @@ typedef struct omt_flow {
 	pthread_cond_t changed;
 	uint64_t answered;
 	bool ended;
+	bool waits;     /* the source, for answers */
 	double query_s; /* when the query that waits for answers was sent */
 } omt_flow;
 
@@ -122,8 +124,11 @@ static void wait_for_turn(omt_flow *flow)
 		wait_until(flow, flow->begin_s + traffic->arrivals_s[flow->given]);
 	else if (traffic->mode != OMT_BENCH_OFFLINE &&
 	         flow->given % traffic->samples_per_query == 0)
-		while (!flow->ended && flow->answered < flow->given)
+		while (!flow->ended && flow->answered < flow->given) {
+			flow->waits = true;
 			pthread_cond_wait(&flow->changed, &flow->lock);
+			flow->waits = false;
+		}
 }
 
 static bool next(void *user, const omt_item **item)
@@ -132,6 +137,7 @@ static bool next(void *user, const omt_item **item)
 	const omt_traffic *traffic = flow->traffic;
 	pthread_mutex_lock(&flow->lock);
 	wait_for_turn(flow);
+	omt_meter_begin(&flow->source_meter);
 	const double woken_s = omt_now_s();
 	const bool more = !flow->ended && has_next(flow);
 	if (more && flow->given % traffic->samples_per_query == 0)
@@ -142,7 +148,7 @@ static bool next(void *user, const omt_item **item)
 		flow->given++;
 		flow->given_s = woken_s - flow->begin_s;
 	}
-	flow->source_s += omt_now_s() - woken_s;
+	omt_meter_end(&flow->source_meter);
 	return more;
 }
 
@@ -242,17 +248,16 @@ static omt_status take(omt_flow *flow, const omt_result *result, double now_s, o
 static omt_status put(void *user, const omt_result *result, omt_error *err)
 {
 	omt_flow *flow = user;
-	const double now_s = result->delivered_s;
-	omt_status status = take(flow, result, now_s - flow->begin_s, err);
+	omt_meter_begin(&flow->sink_meter);
+	omt_status status = take(flow, result, result->delivered_s - flow->begin_s, err);
 	pthread_mutex_lock(&flow->lock);
-	flow->answered++;
-	if (status != OMT_OK || flow->trial->hopeless)
-		flow->ended = true;
-	/* Only a source that waits for answers, or for an arrival that is not to come, listens. */
-	if (flow->traffic->mode != OMT_BENCH_OFFLINE)
-		pthread_cond_signal(&flow->changed);
+	const bool whole = ++flow->answered % flow->traffic->samples_per_query == 0;
+	flow->ended = flow->ended || status != OMT_OK || flow->trial->hopeless;
+	const bool wake = flow->ended || (whole && flow->waits);
 	pthread_mutex_unlock(&flow->lock);
-	flow->sink_s += omt_now_s() - now_s;
+	if (wake)
+		pthread_cond_signal(&flow->changed);
+	omt_meter_end(&flow->sink_meter);
 	return status;
 }
 
@@ -271,6 +276,8 @@ omt_status omt_traffic_run(const omt_traffic *traffic, omt_trial *trial, omt_err
 	                        err));
 	OMT_GOTO(omt_order_open(&flow.received, traffic->places, traffic->place_count, seed,
 	                        shuffled, err));
+	omt_meter_open(&flow.source_meter);
+	omt_meter_open(&flow.sink_meter);
 	flow.begin_s = omt_now_s();
 	OMT_GOTO(omt_embed(traffic->load->engine, &(omt_source){next, &flow},
 	                   &(omt_sink){put, &flow}, &trial->stats, err));
@@ -283,7 +290,8 @@ omt_status omt_traffic_run(const omt_traffic *traffic, omt_trial *trial, omt_err
 		trial->tokens += (uint64_t)request->tokens;
 	}
 	trial->queries = trial->requests.count / traffic->samples_per_query;
-	trial->harness_s = flow.source_s + flow.sink_s;
+	trial->harness_s =
+		omt_meter_total_s(&flow.source_meter) + omt_meter_total_s(&flow.sink_meter);
 done:
 	omt_order_close(&flow.sent);
 	omt_order_close(&flow.received);

@@ -63,7 +63,7 @@ typedef struct omt_trial {
 	uint64_t queries, failed, tokens;
 	omt_embed_stats stats;
 	double duration_s; /* from the begin to the last delivery */
-	double harness_s;  /* in source and sink, without waiting */
+	double harness_s;  /* CPU time of source and sink, by sampling */
 	double lag_s;      /* server: the most by which a request that was waited for came late */
 	bool hopeless;     /* ended early, see late_allowed */
 } omt_trial;

@@ -282,6 +282,8 @@ json_t *omt_part_describe(const omt_traffic *traffic, const omt_trial *trial, co
 	describe_latency(traffic, values, count, part);
 	json_object_set_new(part, "stages_ms", describe_stages(&view));
 	describe_sums(trial, part);
+	if (trial->energy)
+		json_object_set(part, "energy", trial->energy);
 	if (traffic->mode == OMT_BENCH_SERVER)
 		json_object_set_new(part, "modalities", describe_modalities(&view));
 	free(values);

@@ -59,6 +59,7 @@ static omt_status warm_up(const omt_traffic *measured, omt_error *err)
 	const uint64_t each = traffic.samples_per_query;
 	traffic.most = ((uint64_t)traffic.load->scenario->warmup + each - 1) / each * each;
 	traffic.vectors = NULL;
+	traffic.energy = NULL;
 	if (traffic.mode == OMT_BENCH_SERVER) /* nothing to wait for */
 		traffic.mode = OMT_BENCH_OFFLINE;
 	if (!traffic.most)
@@ -75,6 +76,7 @@ typedef struct omt_parts {
 	omt_bench_vectors *vectors;
 	uint32_t *places; /* of the part's items */
 	omt_output requests;
+	omt_energy *energy;
 	json_t *parts;
 } omt_parts;
 
@@ -143,6 +145,7 @@ static omt_status run_apart(omt_parts *run, omt_error *err)
 	for (int file = 0; file < (int)run->load->file_count; file++)
 		for (int group = 0; group < OMT_BENCH_GROUPS; group++) {
 			omt_traffic traffic = {.load = run->load,
+			                       .energy = run->energy,
 			                       .items = &run->items,
 			                       .places = run->places,
 			                       .what = omt_bench_group_names[group],
@@ -170,6 +173,7 @@ static omt_status run_server(omt_parts *run, omt_error *err)
 {
 	const omt_bench_scenario *scenario = run->load->scenario;
 	omt_traffic traffic = {.load = run->load,
+	                       .energy = run->energy,
 	                       .items = &run->items,
 	                       .places = run->places,
 	                       .place_count =
@@ -206,6 +210,8 @@ omt_status omt_bench_scenario_run(const omt_bench_load *load, json_t **parts,
 	run.places = malloc(run.items.count * sizeof *run.places);
 	if (!run.places || !run.parts)
 		OMT_GOTO(OMT_FAIL(err, NO_MEMORY, "%zu items", run.items.count));
+	if (load->energy)
+		OMT_GOTO(omt_energy_open(NULL, &run.energy, err));
 	if (requests)
 		OMT_GOTO(omt_output_open(requests, &run.requests, err));
 	OMT_GOTO(load->scenario->mode == OMT_BENCH_SERVER ? run_server(&run, err)
@@ -222,6 +228,7 @@ done:
 	if (status == OMT_OK)
 		*parts = json_incref(run.parts);
 	json_decref(run.parts);
+	omt_energy_close(run.energy);
 	free(run.places);
 	omt_bench_items_free(&run.items);
 	return status;

@@ -61,6 +61,7 @@ static omt_status estimate(const omt_traffic *traffic, double *rate, omt_error *
 	omt_traffic all = *traffic;
 	omt_trial trial;
 	all.mode = OMT_BENCH_OFFLINE;
+	all.energy = NULL;
 	all.most = warmup > ESTIMATED ? (uint64_t)warmup : ESTIMATED;
 	omt_status status = omt_traffic_run(&all, &trial, err);
 	if (status == OMT_OK)

@@ -149,6 +149,7 @@ static omt_status run_scenario(const omt_bench_session *session, const omt_bench
 	                             .files = files,
 	                             .file_count = s->queries ? 2 : 1,
 	                             .most = most,
+	                             .energy = s->energy && !most,
 	                             .dimension = omt_model_dimension(session->model),
 	                             .progress = session->options->progress,
 	                             .stop = session->options->stop,

@@ -263,6 +263,24 @@ static omt_status put(void *user, const omt_result *result, omt_error *err)
 
 /* ---- a run ---- */
 
+/* Embeds, with its energy beside it where that is asked for. */
+static omt_status embed(omt_flow *flow, omt_error *err)
+{
+	const omt_traffic *traffic = flow->traffic;
+	omt_trial *trial = flow->trial;
+	if (traffic->energy)
+		OMT_TRY(omt_energy_begin(traffic->energy, err));
+	flow->begin_s = omt_now_s();
+	omt_status status = omt_embed(traffic->load->engine, &(omt_source){next, flow},
+	                              &(omt_sink){put, flow}, &trial->stats, err);
+	if (traffic->energy)
+		trial->energy = omt_energy_end(traffic->energy, trial->requests.count);
+	if (status == OMT_OK && flow->ended && !trial->hopeless)
+		return OMT_FAIL(err, STOPPED, "%s: stopped after %zu items", traffic->what,
+		                trial->requests.count);
+	return status;
+}
+
 omt_status omt_traffic_run(const omt_traffic *traffic, omt_trial *trial, omt_error *err)
 {
 	omt_flow flow = {.traffic = traffic, .trial = trial};
@@ -278,12 +296,7 @@ omt_status omt_traffic_run(const omt_traffic *traffic, omt_trial *trial, omt_err
 	                        shuffled, err));
 	omt_meter_open(&flow.source_meter);
 	omt_meter_open(&flow.sink_meter);
-	flow.begin_s = omt_now_s();
-	OMT_GOTO(omt_embed(traffic->load->engine, &(omt_source){next, &flow},
-	                   &(omt_sink){put, &flow}, &trial->stats, err));
-	if (flow.ended && !trial->hopeless)
-		OMT_GOTO(OMT_FAIL(err, STOPPED, "%s: stopped after %zu items", traffic->what,
-		                  trial->requests.count));
+	OMT_GOTO(embed(&flow, err));
 	for (size_t i = 0; i < trial->requests.count; i++) {
 		const omt_request *request = omt_requests_at(&trial->requests, i);
 		trial->failed += request->failed;
@@ -303,4 +316,6 @@ done:
 void omt_trial_free(omt_trial *trial)
 {
 	omt_requests_free(&trial->requests);
+	json_decref(trial->energy);
+	trial->energy = NULL;
 }

@@ -3,6 +3,7 @@
 #ifndef OMT_BENCH_TRAFFIC_H
 #define OMT_BENCH_TRAFFIC_H
 
+#include "bench/energy.h"
 #include "bench/items.h"
 
 /* Stages of a request, in the order it goes through them; queue is all waiting. */
@@ -42,6 +43,7 @@ void omt_requests_free(omt_requests *requests);
 /* What is sent, and how. */
 typedef struct omt_traffic {
 	const omt_bench_load *load;
+	omt_energy *energy; /* measured beside it; NULL: not */
 	const omt_bench_items *items;
 	const uint32_t *places; /* the items, by their places in items->all */
 	size_t place_count;
@@ -65,6 +67,7 @@ typedef struct omt_trial {
 	double duration_s; /* from the begin to the last delivery */
 	double harness_s;  /* CPU time of source and sink, by sampling */
 	double lag_s;      /* server: the most by which a request that was waited for came late */
+	json_t *energy;    /* omt_energy_end(); NULL: not measured */
 	bool hopeless;     /* ended early, see late_allowed */
 } omt_trial;
 

@@ -1,9 +1,11 @@
 /* Percentiles of all samples, arrivals as a Poisson process has them, and the rules that make a
  * part valid. */
 #include <math.h>
+#include <time.h>
 
 #include "base/median.h"
 #include "bench/arrivals.h"
+#include "bench/meter.h"
 #include "bench/part.h"
 #include "bench/samples.h"
 #include "tests/unit/scratch.h"
@@ -273,4 +275,38 @@ Test(verdict, says_why_a_part_is_not_valid)
 	v = good;
 	v.lag_ms = 11;
 	expect_verdict(&v, "", "an arrival came 11 ms late, it counts as waiting");
+}
+
+/* ---- the meter ---- */
+
+/* What runs is counted, what sleeps is not; calls that do nothing cost next to nothing. */
+Test(meter, tells_what_calls_cost)
+{
+	enum { CALLS = 800 };
+	omt_meter work, sleep, nothing;
+	omt_meter_open(&work);
+	omt_meter_open(&sleep);
+	omt_meter_open(&nothing);
+	for (int i = 0; i < CALLS; i++) {
+		omt_meter_begin(&work);
+		struct timespec at;
+		double begin_s, now_s;
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
+		begin_s = (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
+		do {
+			clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
+			now_s = (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
+		} while (now_s < begin_s + 1e-4);
+		omt_meter_end(&work);
+		omt_meter_begin(&sleep);
+		nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+		omt_meter_end(&sleep);
+		omt_meter_begin(&nothing);
+		omt_meter_end(&nothing);
+	}
+	cr_log_info("work %.6f s, sleep %.6f s, nothing %.6f s", omt_meter_total_s(&work),
+	            omt_meter_total_s(&sleep), omt_meter_total_s(&nothing));
+	cr_expect_float_eq(omt_meter_total_s(&work), CALLS * 1e-4, 0.2 * CALLS * 1e-4);
+	cr_expect_lt(omt_meter_total_s(&sleep), 0.3 * CALLS * 2e-4);
+	cr_expect_lt(omt_meter_total_s(&nothing), CALLS * 1e-5);
 }

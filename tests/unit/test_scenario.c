@@ -83,6 +83,7 @@ static omt_status run(omt_test_bench *bench)
 	                       .files = files,
 	                       .file_count = 2,
 	                       .dimension = omt_model_dimension(model),
+	                       .energy = true,
 	                       .stop = bench->stop,
 	                       .user = bench};
 	omt_engine_options_init(&options);
@@ -172,7 +173,10 @@ Test(scenario, offline_has_every_item_as_often)
 		const json_t *part = json_array_get(bench.parts, i);
 		const json_t *latency = json_object_get(part, "latency_ms");
 		const json_t *repeats = json_object_get(part, "repeats");
+		const json_t *energy = json_object_get(part, "energy");
 		cr_expect_str_eq(text_of(part, "mode"), "offline");
+		/* Where the machine tells, else why not. */
+		cr_expect(json_object_get(energy, "joules") || *text_of(energy, "reason"));
 		cr_expect_str_eq(text_of(part, "file"), expected[i].file);
 		cr_expect_str_eq(text_of(part, "modality"), expected[i].modality);
 		expect_valid(part);

@@ -17,9 +17,9 @@
 /* Tries of 20 ms: long beside a launch and a thread's start. The largest set is 16 times the last
  * cache of most machines; a server's whole cache of hundreds of MB is not one process's. */
 const omt_roofline_effort omt_roofline_thorough = {
-	.tries = 7, .try_s = 0.02, .largest_bytes = (size_t)512 << 20};
+	.rounds = 3, .tries = 3, .try_s = 0.02, .largest_bytes = (size_t)512 << 20};
 const omt_roofline_effort omt_roofline_quick = {
-	.tries = 2, .try_s = 0.004, .largest_bytes = (size_t)64 << 20};
+	.rounds = 2, .tries = 1, .try_s = 0.004, .largest_bytes = (size_t)64 << 20};
 
 void omt_settle(void)
 {
@@ -62,45 +62,55 @@ static omt_status measure(const omt_rig *rig, const omt_roofline_work *work, siz
 	return OMT_OK;
 }
 
-static void report(const omt_roofline_effort *effort, size_t done, size_t total)
+static void report(const omt_roofline_effort *effort, int32_t round)
 {
 	if (effort->progress.report)
-		effort->progress.report(effort->progress.user, "roofline", done, total);
+		effort->progress.report(effort->progress.user, "roofline", (uint64_t)round,
+		                        (uint64_t)effort->rounds);
 }
 
 /* All ways of one kind. */
 static omt_status measure_kind(const omt_rig *rig, omt_roof kind, size_t set,
                                const omt_roofline_effort *effort, double *best, omt_error *err)
 {
-	*best = 0;
 	for (size_t i = 0; i < rig->work_count; i++)
 		if (rig->works[i].kind == kind)
 			OMT_TRY(measure(rig, &rig->works[i], set, effort, best, err));
 	return OMT_OK;
 }
 
+/* Every number once more. It begins with nobody at work: what a system did badly for the threads of
+ * the last round, two on one core, it may do better now. */
+static omt_status measure_round(const omt_rig *rig, const omt_roofline_effort *effort,
+                                omt_roofs *roofs, omt_error *err)
+{
+	omt_settle();
+	for (omt_roof kind = 0; kind < OMT_ROOF_READ; kind++)
+		OMT_TRY(measure_kind(rig, kind, 0, effort, &roofs->peak[kind], err));
+	for (int32_t i = 0; i < roofs->set_count; i++) {
+		omt_roofline_set *to = &roofs->sets[i];
+		OMT_TRY(measure_kind(rig, OMT_ROOF_READ, to->bytes, effort, &to->read_gbs, err));
+		OMT_TRY(measure_kind(rig, OMT_ROOF_COPY, to->bytes, effort, &to->copy_gbs, err));
+	}
+	return OMT_OK;
+}
+
 omt_status omt_rig_measure(const omt_rig *rig, const omt_roofline_effort *effort, omt_roofs *roofs,
                            omt_error *err)
 {
-	size_t largest = effort->largest_bytes, sets = 1, stages = OMT_ROOF_READ;
+	size_t largest = effort->largest_bytes;
 	while (largest > rig->most_bytes && largest > SMALLEST_SET)
 		largest /= 2;
+	*roofs = (omt_roofs){.tries = effort->rounds * effort->tries, .set_count = 1};
 	for (size_t set = largest; set / SET_STEP >= SMALLEST_SET; set /= SET_STEP)
-		sets++;
-	*roofs = (omt_roofs){.tries = effort->tries, .set_count = (int32_t)sets};
-	omt_settle();
-	for (omt_roof kind = 0; kind < OMT_ROOF_READ; kind++) {
-		report(effort, kind, stages + sets);
-		OMT_TRY(measure_kind(rig, kind, 0, effort, &roofs->peak[kind], err));
+		roofs->set_count++;
+	for (int32_t i = roofs->set_count; i-- > 0; largest /= SET_STEP)
+		roofs->sets[i].bytes = largest;
+	for (int32_t round = 0; round < effort->rounds; round++) {
+		report(effort, round);
+		OMT_TRY(measure_round(rig, effort, roofs, err));
 	}
-	for (size_t i = sets, set = largest; i-- > 0; set /= SET_STEP) {
-		omt_roofline_set *to = &roofs->sets[i];
-		report(effort, stages + sets - 1 - i, stages + sets);
-		to->bytes = set;
-		OMT_TRY(measure_kind(rig, OMT_ROOF_READ, set, effort, &to->read_gbs, err));
-		OMT_TRY(measure_kind(rig, OMT_ROOF_COPY, set, effort, &to->copy_gbs, err));
-	}
-	report(effort, stages + sets, stages + sets);
+	report(effort, effort->rounds);
 	return OMT_OK;
 }
 
@@ -215,9 +225,16 @@ omt_status omt_roofline(const omt_roofline_options *options, char **json, omt_er
 	OMT_TRY(omt_exec_parse_chain(options->backend, chain, &count, err));
 	omt_status status = OMT_DEVICE;
 	/* As omt_exec_open(): a device that is not there leaves its place to the next one. */
-	for (int32_t i = 0; i < count && status == OMT_DEVICE; i++)
-		status = of_class(chain[i], &device, &effort, &roofs, &info, err);
-	OMT_TRY(status);
+	for (int32_t i = 0; i < count && status == OMT_DEVICE; i++) {
+		omt_error why;
+		status = of_class(chain[i], &device, &effort, &roofs, &info, &why);
+		if (status == OMT_OK)
+			break;
+		if (status != OMT_DEVICE || i + 1 == count)
+			return omt_fail(err, status, "%s", why.text);
+		if (options->progress.note)
+			options->progress.note(options->progress.user, why.text);
+	}
 	json_t *all = describe(&roofs, &info);
 	*json = all ? json_dumps(all, JSON_INDENT(1) | JSON_REAL_PRECISION(5)) : NULL;
 	json_decref(all);

@@ -29,13 +29,14 @@ typedef struct omt_roofline {
 	double peak[OMT_ROOF_READ]; /* by omt_roof */
 	omt_roofline_set sets[OMT_ROOFLINE_SETS];
 	int32_t set_count; /* smallest first; the last is far beyond the caches */
-	int32_t tries;     /* of each number, of which the best counts */
+	int32_t tries;     /* of each number, of which the best counts; 0: none was measured */
 } omt_roofs;
 
 /* How much is done to know it. */
 typedef struct omt_roofline_effort {
-	int32_t tries;
-	double try_s; /* that a try takes at least */
+	int32_t rounds; /* over all numbers: what is amiss in one is over in the next */
+	int32_t tries;  /* of a number in a round */
+	double try_s;   /* that a try takes at least */
 	size_t largest_bytes;
 	omt_progress progress;
 } omt_roofline_effort;

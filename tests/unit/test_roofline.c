@@ -59,12 +59,15 @@ Test(roofline, takes_the_best_of_long_tries)
 {
 	static const omt_roofline_work works[] = {
 		{OMT_ROOF_F32, NULL}, {OMT_ROOF_READ, NULL}, {OMT_ROOF_COPY, NULL}};
+	static const omt_roofline_effort effort = {
+		.rounds = 2, .tries = 3, .try_s = 0.004, .largest_bytes = (size_t)64 << 20};
 	clockwork c = {0};
 	const omt_rig rig = {works, 3, (size_t)20 << 20, &c, run_clockwork};
 	omt_roofs roofs;
-	cr_assert_eq(omt_rig_measure(&rig, &omt_roofline_quick, &roofs, &err), OMT_OK);
+	cr_assert_eq(omt_rig_measure(&rig, &effort, &roofs, &err), OMT_OK);
 	cr_assert_float_eq(roofs.peak[OMT_ROOF_F32], 2, 1e-9);
 	cr_assert_eq(roofs.peak[OMT_ROOF_INT8], 0);
+	cr_assert_eq(roofs.tries, 6);
 	cr_assert_geq(roofs.set_count, 2);
 	cr_assert_leq(c.largest, rig.most_bytes);
 	for (int32_t i = 0; i < roofs.set_count; i++) {
@@ -73,7 +76,7 @@ Test(roofline, takes_the_best_of_long_tries)
 		cr_assert(i == 0 || roofs.sets[i].bytes > roofs.sets[i - 1].bytes);
 	}
 	c.fails = true;
-	cr_assert_eq(omt_rig_measure(&rig, &omt_roofline_quick, &roofs, &err), OMT_DEVICE);
+	cr_assert_eq(omt_rig_measure(&rig, &effort, &roofs, &err), OMT_DEVICE);
 }
 
 Test(roofline, every_backend_measures)

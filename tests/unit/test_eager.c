@@ -20,6 +20,7 @@ typedef struct omt_test_arrivals {
 	int given;
 	atomic_int received;
 	bool in_time; /* they were */
+	bool fails;   /* the device is lost with its first batch */
 	double latency_ms[MOST], queue_ms[MOST];
 	float vectors[MOST][DIMENSION];
 	omt_embed_stats stats;
@@ -63,10 +64,12 @@ static omt_status put(void *user, const omt_result *result, omt_error *error)
 	omt_test_arrivals *run = user;
 	const int i = atomic_load(&run->received);
 	(void)error;
-	cr_assert_eq(result->failed.status, OMT_OK, "%s", result->failed.text);
+	cr_assert_eq(result->failed.status, run->fails ? OMT_DEVICE : OMT_OK, "%s",
+	             result->failed.text);
 	cr_assert_eq(result->index, (uint64_t)i);
 	cr_assert_leq(result->dimension, DIMENSION);
-	memcpy(run->vectors[i], result->vector, (size_t)result->dimension * sizeof(float));
+	if (result->vector)
+		memcpy(run->vectors[i], result->vector, (size_t)result->dimension * sizeof(float));
 	run->latency_ms[i] = result->latency_ms;
 	run->queue_ms[i] = result->queue_ms;
 	atomic_store(&run->received, i + 1);
@@ -156,6 +159,17 @@ Test(eager, same_vectors_in_the_same_order)
 	}
 	cr_expect_arr_eq(run.vectors, other.vectors, sizeof run.vectors);
 	cr_expect_geq(other.stats.batches, run.stats.batches);
+}
+
+Test(eager, no_device_is_left)
+{
+	const char *device =
+		scratch_text("lost.yaml", "device: test\npeak_gflops: 10\nbandwidth_gbs: 10\n"
+	                                  "link_gbs: 8\nfails_after_ops: 3\n");
+	for (int32_t slots = 1; slots <= 2; slots++) {
+		run = (omt_test_arrivals){.limit = 20, .pace_s = 1e-3, .fails = true};
+		embed("model", device, slots, true, &run);
+	}
 }
 
 Test(eager, several_devices)

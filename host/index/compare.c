@@ -2,14 +2,24 @@
 #include <string.h>
 
 #include "base/names.h"
+#include "base/number.h"
 #include "index/significance.h"
+
+/* A measure at a cut-off that both results have. */
+typedef struct omt_pair_column {
+	const char *measure, *cut; /* borrowed */
+	const json_t *lists[2];
+} omt_pair_column;
 
 /* Queries that both results have: at[0][i] and at[1][i] are places of one query. */
 typedef struct omt_pairs {
 	omt_names names[2];
 	size_t *at[2];
-	double *values[2];
 	size_t count;
+	omt_pair_column *columns;
+	size_t column_count;
+	double *values[2]; /* [count, column_count] */
+	omt_paired *paired;
 } omt_pairs;
 
 static void free_pairs(omt_pairs *pairs)
@@ -19,6 +29,8 @@ static void free_pairs(omt_pairs *pairs)
 		free(pairs->at[i]);
 		free(pairs->values[i]);
 	}
+	free(pairs->columns);
+	free(pairs->paired);
 }
 
 /* A query's number is its place. */
@@ -52,8 +64,7 @@ static omt_status pair_queries(const json_t *const results[2], omt_pairs *pairs,
 	const size_t most = (size_t)pairs->names[0].count + 1;
 	for (int i = 0; i < 2; i++) {
 		pairs->at[i] = malloc(most * sizeof *pairs->at[i]);
-		pairs->values[i] = malloc(most * sizeof *pairs->values[i]);
-		if (!pairs->at[i] || !pairs->values[i])
+		if (!pairs->at[i])
 			return OMT_FAIL(err, NO_MEMORY, "%zu queries", most);
 	}
 	for (uint32_t q = 0; q < pairs->names[0].count; q++) {
@@ -67,49 +78,83 @@ static omt_status pair_queries(const json_t *const results[2], omt_pairs *pairs,
 	return OMT_OK;
 }
 
-/* Values of the pairs out of an array with one number a query. */
-static omt_status take(const json_t *list, omt_pairs *pairs, int side, const char *measure,
-                       omt_error *err)
+static omt_status list_columns(const json_t *a, const json_t *b, omt_pairs *pairs, omt_error *err)
 {
-	if (!json_is_array(list) || json_array_size(list) != pairs->names[side].count)
-		return OMT_FAIL(err, BAD_FORMAT, "values by query: \"%.40s\": not a value a query",
-		                measure);
-	for (size_t i = 0; i < pairs->count; i++) {
-		const json_t *value = json_array_get(list, pairs->at[side][i]);
-		if (!json_is_number(value))
-			return OMT_FAIL(err, BAD_FORMAT,
-			                "values by query: \"%.40s\"[%zu]: not a number", measure,
-			                pairs->at[side][i]);
-		pairs->values[side][i] = json_number_value(value);
+	const char *measure, *cut;
+	json_t *cuts, *list;
+	size_t most = 1;
+	json_object_foreach((json_t *)(uintptr_t)a, measure, cuts) most += json_object_size(cuts);
+	pairs->columns = malloc(most * sizeof *pairs->columns);
+	pairs->paired = malloc(most * sizeof *pairs->paired);
+	if (!pairs->columns || !pairs->paired)
+		return OMT_FAIL(err, NO_MEMORY, "%zu measures", most);
+	json_object_foreach((json_t *)(uintptr_t)a, measure, cuts)
+		json_object_foreach(cuts, cut, list)
+	{
+		const json_t *other = json_object_get(json_object_get(b, measure), cut);
+		if (other)
+			pairs->columns[pairs->column_count++] =
+				(omt_pair_column){measure, cut, {list, other}};
 	}
 	return OMT_OK;
 }
 
-/* One measure, at the cut-offs of both; `cuts` is filled. */
-static omt_status compare_cuts(const json_t *a, const json_t *b, const char *measure,
-                               omt_pairs *pairs, int32_t resamples, uint64_t seed, json_t *cuts,
-                               omt_error *err)
+/* The values of one column, one side. */
+static omt_status take(omt_pairs *pairs, size_t column, int side, omt_error *err)
 {
-	const char *cut;
-	json_t *values;
-	json_object_foreach((json_t *)(uintptr_t)a, cut, values)
-	{
-		const json_t *other = json_object_get(b, cut);
-		omt_paired paired;
-		if (!other)
-			continue;
-		OMT_TRY(take(values, pairs, 0, measure, err));
-		OMT_TRY(take(other, pairs, 1, measure, err));
-		OMT_TRY(omt_paired_compare(pairs->values[0], pairs->values[1], pairs->count,
-		                           resamples, seed, &paired, err));
-		json_t *found =
-			json_pack("{sf sf sf sf sf}", "difference", paired.difference, "low",
-		                  paired.low, "high", paired.high, "p_randomisation",
-		                  paired.p_randomisation, "p_bootstrap", paired.p_bootstrap);
-		if (json_object_set_new(cuts, cut, found) != 0)
-			return OMT_FAIL(err, NO_MEMORY, "%s", measure);
+	const omt_pair_column *of = &pairs->columns[column];
+	const json_t *list = of->lists[side];
+	if (!json_is_array(list) || json_array_size(list) != pairs->names[side].count)
+		return OMT_FAIL(err, BAD_FORMAT,
+		                "values by query: \"%.40s\" at \"%.40s\": not a value a query",
+		                of->measure, of->cut);
+	for (size_t i = 0; i < pairs->count; i++) {
+		const json_t *value = json_array_get(list, pairs->at[side][i]);
+		if (!json_is_number(value))
+			return OMT_FAIL(err, BAD_FORMAT,
+			                "values by query: \"%.40s\" at \"%.40s\": [%zu] is not a "
+			                "number",
+			                of->measure, of->cut, pairs->at[side][i]);
+		pairs->values[side][i * pairs->column_count + column] = json_number_value(value);
 	}
 	return OMT_OK;
+}
+
+static omt_status take_all(omt_pairs *pairs, omt_error *err)
+{
+	size_t count;
+	if (!omt_mul_size(pairs->count + 1, (pairs->column_count + 1) * sizeof(double), &count))
+		return OMT_FAIL(err, NO_MEMORY, "%zu queries", pairs->count);
+	for (int side = 0; side < 2; side++) {
+		pairs->values[side] = malloc(count);
+		if (!pairs->values[side])
+			return OMT_FAIL(err, NO_MEMORY, "%zu queries", pairs->count);
+		for (size_t c = 0; c < pairs->column_count; c++)
+			OMT_TRY(take(pairs, c, side, err));
+	}
+	return OMT_OK;
+}
+
+static json_t *describe(const omt_pairs *pairs)
+{
+	json_t *compared = json_pack("{sI}", "queries", (json_int_t)pairs->count);
+	for (size_t c = 0; c < pairs->column_count; c++) {
+		const omt_paired *paired = &pairs->paired[c];
+		json_t *cuts = json_object_get(compared, pairs->columns[c].measure);
+		if (!cuts) {
+			cuts = json_object();
+			json_object_set_new(compared, pairs->columns[c].measure, cuts);
+		}
+		json_t *one =
+			json_pack("{sf sf sf sf sf}", "difference", paired->difference, "low",
+		                  paired->low, "high", paired->high, "p_randomisation",
+		                  paired->p_randomisation, "p_bootstrap", paired->p_bootstrap);
+		if (json_object_set_new(cuts, pairs->columns[c].cut, one) != 0) {
+			json_decref(compared);
+			return NULL;
+		}
+	}
+	return compared;
 }
 
 omt_status omt_per_query_compare(const json_t *a, const json_t *b, int32_t resamples, uint64_t seed,
@@ -117,28 +162,17 @@ omt_status omt_per_query_compare(const json_t *a, const json_t *b, int32_t resam
 {
 	const json_t *const results[] = {a, b};
 	omt_pairs pairs = {0};
-	const char *measure;
-	json_t *cuts;
 	omt_status status;
 	*compared = NULL;
 	OMT_GOTO(pair_queries(results, &pairs, err));
-	*compared = json_pack("{sI}", "queries", (json_int_t)pairs.count);
-	json_object_foreach((json_t *)(uintptr_t)a, measure, cuts)
-	{
-		const json_t *other = json_object_get(b, measure);
-		if (!json_is_object(cuts) || !json_is_object(other))
-			continue;
-		json_t *found = json_object();
-		if (json_object_set_new(*compared, measure, found) != 0)
-			OMT_GOTO(OMT_FAIL(err, NO_MEMORY, "%s", measure));
-		OMT_GOTO(compare_cuts(cuts, other, measure, &pairs, resamples, seed, found, err));
-	}
-	status = OMT_OK;
+	OMT_GOTO(list_columns(a, b, &pairs, err));
+	OMT_GOTO(take_all(&pairs, err));
+	OMT_GOTO(omt_paired_compare(pairs.values[0], pairs.values[1], pairs.count,
+	                            pairs.column_count, resamples, seed, pairs.paired, err));
+	*compared = describe(&pairs);
+	if (!*compared)
+		OMT_GOTO(OMT_FAIL(err, NO_MEMORY, "%zu measures", pairs.column_count));
 done:
 	free_pairs(&pairs);
-	if (status != OMT_OK) {
-		json_decref(*compared);
-		*compared = NULL;
-	}
 	return status;
 }

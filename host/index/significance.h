@@ -21,9 +21,10 @@ typedef struct omt_paired {
 	double p_bootstrap; /* two-sided: studentised differences, shifted to mean 0 (Sakai 2006) */
 } omt_paired;
 
-/* a[count], b[count]: one value a query, in the same order. resamples > 0. */
-omt_status omt_paired_compare(const double *a, const double *b, size_t count, int32_t resamples,
-                              uint64_t seed, omt_paired *paired, omt_error *err);
+/* a and b are [rows, columns]: a row a query, the same one in both; paired[columns] is filled, the
+ * same draws for all columns. resamples > 0. */
+omt_status omt_paired_compare(const double *a, const double *b, size_t rows, size_t columns,
+                              int32_t resamples, uint64_t seed, omt_paired *paired, omt_error *err);
 
 /* Two results of omt_scores_per_query(): every measure and cut-off that both have, over the
  * queries that both have: {"queries": N, "ndcg": {"10": {"difference", "low", "high",

@@ -31,7 +31,7 @@ Test(significance, as_numpy_has_it)
 		omt_paired paired;
 		const int32_t n = 50000;
 		make(a, b, cases[i].shift);
-		cr_assert_eq(omt_paired_compare(a, b, QUERIES, n, 1, &paired, NULL), OMT_OK);
+		cr_assert_eq(omt_paired_compare(a, b, QUERIES, 1, n, 1, &paired, NULL), OMT_OK);
 		/* Four standard errors of a share. */
 		const double p = cases[i].p_randomisation, margin = 4 * sqrt(p * (1 - p) / n);
 		cr_expect_float_eq(paired.difference, cases[i].difference, 1e-6);
@@ -49,12 +49,12 @@ Test(significance, exact_for_few_queries)
 	double a[QUERIES], b[QUERIES];
 	omt_paired paired;
 	make(a, b, 0.1);
-	cr_assert_eq(omt_paired_compare(a, b, 10, 1024, 1, &paired, NULL), OMT_OK);
+	cr_assert_eq(omt_paired_compare(a, b, 10, 1, 1024, 1, &paired, NULL), OMT_OK);
 	cr_expect_eq(paired.p_randomisation, 0.3828125, "%.9g", paired.p_randomisation);
 	/* Three of the same difference: 2 of 8 signs are as far; others do not matter. */
 	for (int i = 0; i < QUERIES; i++)
 		b[i] = a[i] + (i < 3 ? 0.25 : 0);
-	cr_assert_eq(omt_paired_compare(a, b, QUERIES, 8, 1, &paired, NULL), OMT_OK);
+	cr_assert_eq(omt_paired_compare(a, b, QUERIES, 1, 8, 1, &paired, NULL), OMT_OK);
 	cr_expect_eq(paired.p_randomisation, 0.25, "%g", paired.p_randomisation);
 }
 
@@ -63,16 +63,16 @@ Test(significance, the_same_twice_and_nothing)
 	double a[QUERIES], b[QUERIES];
 	omt_paired paired, again;
 	make(a, b, 0);
-	cr_assert_eq(omt_paired_compare(a, a, QUERIES, 100, 1, &paired, NULL), OMT_OK);
+	cr_assert_eq(omt_paired_compare(a, a, QUERIES, 1, 100, 1, &paired, NULL), OMT_OK);
 	cr_expect(paired.difference == 0 && paired.low == 0 && paired.high == 0);
 	cr_expect(paired.p_randomisation == 1 && paired.p_bootstrap == 1);
-	cr_assert_eq(omt_paired_compare(a, a, 0, 100, 1, &paired, NULL), OMT_OK);
+	cr_assert_eq(omt_paired_compare(a, a, 0, 1, 100, 1, &paired, NULL), OMT_OK);
 	cr_expect(paired.p_randomisation == 1 && paired.p_bootstrap == 1);
 	/* The same seed gives the same bits, another one others. */
-	cr_assert_eq(omt_paired_compare(a, b, QUERIES, 1000, 7, &paired, NULL), OMT_OK);
-	cr_assert_eq(omt_paired_compare(a, b, QUERIES, 1000, 7, &again, NULL), OMT_OK);
+	cr_assert_eq(omt_paired_compare(a, b, QUERIES, 1, 1000, 7, &paired, NULL), OMT_OK);
+	cr_assert_eq(omt_paired_compare(a, b, QUERIES, 1, 1000, 7, &again, NULL), OMT_OK);
 	cr_expect(!memcmp(&paired, &again, sizeof paired));
-	cr_assert_eq(omt_paired_compare(a, b, QUERIES, 1000, 8, &again, NULL), OMT_OK);
+	cr_assert_eq(omt_paired_compare(a, b, QUERIES, 1, 1000, 8, &again, NULL), OMT_OK);
 	cr_expect_neq(paired.low, again.low);
 }
 
@@ -95,7 +95,7 @@ Test(significance, as_often_as_said)
 			b[i] = hard + omt_random_unit(&random);
 		}
 		uint64_t seed = (uint64_t)trial;
-		cr_assert_eq(omt_paired_compare(a, b, COUNT, 400, seed, &paired, NULL), OMT_OK);
+		cr_assert_eq(omt_paired_compare(a, b, COUNT, 1, 400, seed, &paired, NULL), OMT_OK);
 		cr_assert_eq(omt_bootstrap_means(a, COUNT, 1, 400, seed, &low, &high, NULL),
 		             OMT_OK);
 		randomised += paired.p_randomisation <= 0.05;
@@ -121,6 +121,31 @@ Test(significance, intervals_of_means)
 	cr_expect_float_eq(high[0], 0.58003, 0.004, "%g", high[0]);
 	cr_expect_float_eq(low[1], 1 - high[0], 1e-3);
 	cr_expect_float_eq(high[1], 1 - low[0], 1e-3);
+}
+
+/* Columns together give the same as each alone. */
+Test(significance, columns_do_not_touch)
+{
+	double a[QUERIES], b[QUERIES], as[3 * QUERIES], bs[3 * QUERIES];
+	omt_paired together[3], alone;
+	for (int c = 0; c < 3; c++) {
+		make(a, b, 0.07 * c);
+		for (int i = 0; i < QUERIES; i++) {
+			as[3 * i + c] = a[i];
+			/* The second differs in four queries only: all its signs are tried. */
+			bs[3 * i + c] = c == 1 && i > 3 ? a[i] : b[i];
+		}
+	}
+	cr_assert_eq(omt_paired_compare(as, bs, QUERIES, 3, 500, 3, together, NULL), OMT_OK);
+	for (int c = 0; c < 3; c++) {
+		for (int i = 0; i < QUERIES; i++) {
+			a[i] = as[3 * i + c];
+			b[i] = bs[3 * i + c];
+		}
+		cr_assert_eq(omt_paired_compare(a, b, QUERIES, 1, 500, 3, &alone, NULL), OMT_OK);
+		cr_expect(!memcmp(&alone, &together[c], sizeof alone), "column %d", c);
+	}
+	cr_expect_eq(fmod(together[1].p_randomisation * 16, 1), 0);
 }
 
 static json_t *parse(const char *text)
@@ -155,8 +180,9 @@ Test(significance, results_are_paired_by_query)
 		{"{}", "no array \"query\""},
 		{"{\"query\":[1]}", "\"query\"[0]: not a string"},
 		{"{\"query\":[\"x\",\"x\"]}", "query x twice"},
-		{"{\"query\":[\"x\"],\"map\":{\"\":[]}}", "\"map\": not a value a query"},
-		{"{\"query\":[\"x\"],\"map\":{\"\":[\"1\"]}}", "\"map\"[0]: not a number"},
+		{"{\"query\":[\"x\"],\"map\":{\"\":[]}}", "\"map\" at \"\": not a value a query"},
+		{"{\"query\":[\"x\"],\"map\":{\"\":[\"1\"]}}",
+	         "\"map\" at \"\": [0] is not a number"},
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		json_t *c = parse(bad[i].text);

@@ -3,11 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/digest.h"
+#include "bench/host.h"
 #include "bench/results.h"
 #include "bench/session.h"
 
@@ -100,14 +99,6 @@ static omt_status make_key(const omt_bench_point *point, const json_t *files,
 
 /* ---- a record ------------------------------------------------------------------------------ */
 
-static json_t *describe_host(void)
-{
-	struct utsname host;
-	uname(&host);
-	return json_pack("{ss ss sI}", "system", host.sysname, "machine", host.machine, "cores",
-	                 (json_int_t)sysconf(_SC_NPROCESSORS_ONLN));
-}
-
 /* Everything that is needed to do it again, but for model and engine. */
 static void describe_run(const omt_bench_point *point, const char *key, json_t *files,
                          json_t *record)
@@ -126,7 +117,7 @@ static void describe_run(const omt_bench_point *point, const char *key, json_t *
 	json_object_set(record, "point", point->varies);
 	json_object_set(record, "settings", point->settings);
 	json_object_set(record, "files", files);
-	json_object_set_new(record, "host", describe_host());
+	json_object_set_new(record, "host", omt_host_describe());
 }
 
 /* ---- the grid ------------------------------------------------------------------------------ */

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "bench/host.h"
 #include "bench/retrieval.h"
+#include "bench/roofline.h"
 
 /* ---- model and engine ---------------------------------------------------------------------- */
 
@@ -20,7 +22,9 @@ omt_status omt_bench_session_close(omt_bench_session *session, bool commit, omt_
 {
 	close_engine(session);
 	omt_model_close(session->model);
+	json_decref(session->rooflines);
 	session->model = NULL;
+	session->rooflines = NULL;
 	const omt_status status = omt_trace_close(session->trace, commit, err);
 	session->trace = NULL;
 	return status;
@@ -118,7 +122,8 @@ static void describe_engine(const omt_bench_session *session, json_t *record)
 	json_object_set_new(record, "model", json_loads(model ? model : "{}", 0, NULL));
 	json_object_set_new(record, "start", start);
 	json_object_set_new(record, "memory",
-	                    json_pack("{sO* sO*}", "device_bytes",
+	                    json_pack("{sI sO* sO*}", "host_peak_bytes",
+	                              (json_int_t)omt_host_peak_bytes(), "device_bytes",
 	                              json_object_get(engine, "memory_bytes"), "weights_bytes",
 	                              json_object_get(engine, "weights_bytes")));
 	json_object_del(engine, "start");
@@ -170,19 +175,49 @@ static omt_status run_once(const omt_bench_session *session, const omt_bench_set
 	return status;
 }
 
-/* Every op timed: some full batches of each part. */
-static omt_status run_profile(const omt_bench_session *session, const omt_bench_settings *s,
+/* What the device can do, measured once for the file; borrowed. */
+static omt_status find_roofline(omt_bench_session *session, const omt_bench_point *point,
+                                const json_t **roofline, omt_error *err)
+{
+	const omt_roofline_options options = {.backend = point->s.engine.backend,
+	                                      .device = point->s.engine.device,
+	                                      .progress = session->options->progress};
+	char name[600], *text;
+	const char *device = point->s.engine.device ? point->s.engine.device : "";
+	snprintf(name, sizeof name, "%.90s on %.500s", point->s.engine.backend, device);
+	session->rooflines = session->rooflines ? session->rooflines : json_object();
+	*roofline = json_object_get(session->rooflines, name);
+	if (*roofline)
+		return OMT_OK;
+	OMT_TRY(omt_roofline(&options, &text, err));
+	json_object_set_new_nocheck(session->rooflines, name, json_loads(text, 0, NULL));
+	*roofline = json_object_get(session->rooflines, name);
+	omt_free(text);
+	return *roofline ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "a roofline");
+}
+
+/* Every op timed, some full batches of each part; beside what the device can do. */
+static omt_status run_profile(omt_bench_session *session, const omt_bench_point *point,
                               json_t *record, omt_error *err)
 {
+	const omt_bench_settings *s = &point->s;
 	omt_bench_vectors vectors[2] = {0};
 	const uint64_t most = (uint64_t)s->engine.batch_items * OMT_BENCH_PROFILED;
+	const json_t *roofline = NULL;
+	if (s->roofline)
+		OMT_TRY(find_roofline(session, point, &roofline, err));
+	if (roofline)
+		json_object_set(record, "roofline", (json_t *)(uintptr_t)roofline);
+	if (!s->profile)
+		return OMT_OK;
 	omt_engine_profile(session->engine, true);
 	omt_status status = run_once(session, s, most, vectors, err);
 	omt_engine_profile(session->engine, false);
 	free_vectors(vectors);
 	OMT_TRY(status);
-	json_t *engine = engine_described(session);
-	json_object_set(record, "ops", json_object_get(engine, "ops"));
+	json_t *engine = engine_described(session), *ops = json_object_get(engine, "ops");
+	json_object_set_new(record, "ops",
+	                    roofline ? omt_bench_ops(roofline, ops) : json_incref(ops));
 	json_decref(engine);
 	return OMT_OK;
 }
@@ -228,13 +263,13 @@ omt_status omt_bench_session_measure(omt_bench_session *session, const omt_bench
 	const bool retrieval = s->qrels && !omt_bench_is_modelled(s);
 	json_t *parts = NULL, *measures = NULL;
 	omt_status status;
+	(void)omt_host_peak_reset(); /* where it is not allowed the peak is the process's */
 	OMT_GOTO(open_engine(session, point, err));
 	OMT_GOTO(check_point(session, s, err));
 	OMT_GOTO(run_scenario(session, s, &s->scenario, 0, &parts, vectors, err));
 	json_object_set(record, "parts", parts);
 	describe_engine(session, record);
-	if (s->profile)
-		OMT_GOTO(run_profile(session, s, record, err));
+	OMT_GOTO(run_profile(session, point, record, err));
 	if (retrieval && !vectors[0].data)
 		OMT_GOTO(run_once(session, s, 0, vectors, err));
 	if (s->scenario.overlap)

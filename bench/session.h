@@ -12,6 +12,7 @@ typedef struct omt_bench_session {
 	omt_engine *engine;
 	json_t *opened; /* settings that the engine was opened with; NULL: none is open */
 	omt_trace *trace;
+	json_t *rooflines;               /* "BACKEND on DEVICE": omt_roofline()'s object */
 	double model_s, open_s, first_s; /* checkpoint, engine, its first vector */
 	bool reused;                     /* the engine, from the point before */
 } omt_bench_session;

@@ -1,5 +1,6 @@
 /* Benchmark files: what is refused, with its line, and the grid that a file spans. */
 #include <criterion/criterion.h>
+#include <glob.h>
 #include <string.h>
 
 #include "bench/settings.h"
@@ -297,4 +298,19 @@ Test(bench_settings, fills_in_defaults_and_joins_paths)
 	free(settings);
 	omt_bench_point_free(&point);
 	omt_bench_grid_free(&grid);
+}
+
+Test(bench_settings, examples_are_valid)
+{
+	glob_t found;
+	cr_assert_eq(glob("configs/bench/*.yaml", 0, NULL, &found), 0);
+	cr_expect_geq(found.gl_pathc, 4);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		omt_bench_grid grid;
+		omt_error err;
+		cr_expect_eq(omt_bench_grid_load(found.gl_pathv[i], NULL, &grid, &err), OMT_OK,
+		             "%s", err.text);
+		omt_bench_grid_free(&grid);
+	}
+	globfree(&found);
 }

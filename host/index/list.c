@@ -281,14 +281,14 @@ static bool is_blank(char byte)
 static omt_status read_beir_text(omt_list *list, omt_json in, bool alone, omt_error *err)
 {
 	const char *title, *text;
+	char *joined = NULL;
 	size_t title_bytes, bytes;
 	OMT_TRY(read_text(in, "title", &title, &title_bytes, err));
 	OMT_TRY(read_text(in, "text", &text, &bytes, err));
 	if (json_is_string(json_object_get(in.object, "title"))) {
-		char *joined = malloc(title_bytes + bytes + 2);
+		joined = malloc(title_bytes + bytes + 2);
 		if (!joined)
 			return OMT_FAIL(err, NO_MEMORY, "%s", in.place);
-		list->owned[list->part_count] = joined;
 		memcpy(joined, title, title_bytes);
 		joined[title_bytes] = ' ';
 		memcpy(joined + title_bytes + 1, text, bytes);
@@ -299,8 +299,11 @@ static omt_status read_beir_text(omt_list *list, omt_json in, bool alone, omt_er
 		while (bytes && is_blank(text[bytes - 1]))
 			bytes--;
 	}
-	if (!bytes && !alone)
+	if (!bytes && !alone) {
+		free(joined);
 		return OMT_OK;
+	}
+	list->owned[list->part_count] = joined;
 	list->parts[list->part_count++] = (omt_part){
 		.kind = OMT_TEXT, .text = text, .text_bytes = bytes, .limits = list->limits};
 	return OMT_OK;

@@ -48,10 +48,11 @@ Test(beir, streams_stand_in_the_papers_order)
 {
 	static const omt_kind kinds[] = {OMT_TEXT, OMT_IMAGE, OMT_VIDEO, OMT_AUDIO};
 	const omt_item *item;
-	omt_list *list = list_of("{\"audio\":\"s.wav\",\"video\":\"c.mp4\",\"image\":\"p.png\","
-	                         "\"text\":\"x\",\"title\":\"T\",\"_id\":\"a\",\"max_frames\":8,"
-	                         "\"use_audio\":\"separate\",\"metadata\":null}\n"
-	                         "{\"_id\":\"b\",\"text\":\"\",\"image\":\"/p.png\"}\n");
+	omt_list *list =
+		list_of("{\"audio\":\"s.wav\",\"video\":\"c.mp4\",\"image\":\"p.png\","
+	                "\"text\":\"x\",\"title\":\"T\",\"_id\":\"a\",\"max_frames\":8,"
+	                "\"use_audio\":\"separate\",\"metadata\":null}\n"
+	                "{\"_id\":\"b\",\"title\":\"\",\"text\":\" \",\"image\":\"/p.png\"}\n");
 	cr_assert(omt_list_next(list, &item));
 	cr_assert_eq(item->failed.status, OMT_OK, "%s", item->failed.text);
 	cr_expect_str_eq(item->id, "a");

@@ -11,7 +11,7 @@ static void write_file(const char *path, const char *model, int first)
 	omt_error err;
 	cr_assert_eq(omt_writer_open(path, model, 2, &writer, &err), OMT_OK, "%s", err.text);
 	for (int i = first; i < first + 2; i++) {
-		char id[16];
+		char id[32];
 		float vector[2] = {(float)i, 0.5f};
 		snprintf(id, sizeof id, "item %d", i);
 		omt_result result = {.id = id, .dimension = 2, .vector = vector};
@@ -38,7 +38,7 @@ static void expect_rows(omt_vectors *vectors, int count)
 	const omt_vector *row;
 	omt_error err;
 	for (int i = 0; i < count; i++) {
-		char id[16];
+		char id[32];
 		snprintf(id, sizeof id, "item %d", i);
 		cr_assert_eq(omt_vectors_next(vectors, &row, &err), OMT_OK, "%s", err.text);
 		cr_assert_not_null(row);

@@ -182,6 +182,10 @@ static bool embed_all(shards_run *run, const cli_engine *from, const omt_model *
 	omt_status status =
 		omt_embed(engine, &(omt_source){next, run}, &(omt_sink){put, run}, NULL, err);
 	cli_progress_end();
+	json_t *described = cli_engine_described(engine);
+	if (!cli_quiet)
+		cli_print_devices(stderr, described);
+	json_decref(described);
 	omt_engine_close(engine);
 	return status == OMT_OK;
 }

@@ -5,38 +5,42 @@
 
 #include "base/digest.h"
 
-#define FIRST_ROOM 1024 /* a power of two, as every room */
+/* Many small tables, chosen by the hash: they grow one after the other, so that what is there twice
+ * while one grows is little. */
+#define TABLES     256
+#define FIRST_ROOM 16 /* a power of two, as every room */
 
 typedef struct slot {
 	uint64_t low, high; /* both 0: free */
 } slot;
 
-struct omt_seen {
-	omt_hash *hash;
+typedef struct seen_table {
 	slot *slots;
 	size_t room, count;
+} seen_table;
+
+struct omt_seen {
+	omt_hash *hash;
+	seen_table tables[TABLES];
 };
 
 omt_seen *omt_seen_new(void)
 {
 	omt_seen *seen = calloc(1, sizeof *seen);
-	if (!seen)
+	if (seen && !(seen->hash = omt_hash_new())) {
+		free(seen);
 		return NULL;
-	seen->hash = omt_hash_new();
-	seen->slots = calloc(FIRST_ROOM, sizeof *seen->slots);
-	seen->room = FIRST_ROOM;
-	if (seen->hash && seen->slots)
-		return seen;
-	omt_seen_free(seen);
-	return NULL;
+	}
+	return seen;
 }
 
 void omt_seen_free(omt_seen *seen)
 {
 	if (!seen)
 		return;
+	for (size_t i = 0; i < TABLES; i++)
+		free(seen->tables[i].slots);
 	omt_hash_free(seen->hash);
-	free(seen->slots);
 	free(seen);
 }
 
@@ -50,17 +54,21 @@ static slot *find(slot *slots, size_t room, slot key)
 	return &slots[at];
 }
 
-static bool grow(omt_seen *seen)
+/* Makes room for one more. */
+static bool grow(seen_table *table)
 {
-	slot *larger = calloc(2 * seen->room, sizeof *larger);
+	if (4 * (table->count + 1) <= 3 * table->room)
+		return true;
+	size_t room = table->room ? 2 * table->room : FIRST_ROOM;
+	slot *larger = calloc(room, sizeof *larger);
 	if (!larger)
 		return false;
-	for (size_t i = 0; i < seen->room; i++)
-		if (seen->slots[i].low || seen->slots[i].high)
-			*find(larger, 2 * seen->room, seen->slots[i]) = seen->slots[i];
-	free(seen->slots);
-	seen->slots = larger;
-	seen->room *= 2;
+	for (size_t i = 0; i < table->room; i++)
+		if (table->slots[i].low || table->slots[i].high)
+			*find(larger, room, table->slots[i]) = table->slots[i];
+	free(table->slots);
+	table->slots = larger;
+	table->room = room;
 	return true;
 }
 
@@ -75,16 +83,14 @@ bool omt_seen_add(omt_seen *seen, const char *text, bool *again)
 	memcpy(&key.high, sum + sizeof key.low, sizeof key.high);
 	if (!key.low && !key.high)
 		key.high = 1;
-	slot *place = find(seen->slots, seen->room, key);
+	seen_table *table = &seen->tables[key.high % TABLES];
+	if (!grow(table))
+		return false;
+	slot *place = find(table->slots, table->room, key);
 	*again = place->low || place->high;
-	if (*again)
-		return true;
-	if (4 * (seen->count + 1) > 3 * seen->room) {
-		if (!grow(seen))
-			return false;
-		place = find(seen->slots, seen->room, key);
+	if (!*again) {
+		*place = key;
+		table->count++;
 	}
-	*place = key;
-	seen->count++;
 	return true;
 }

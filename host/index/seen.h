@@ -1,6 +1,6 @@
 /* seen.h - a set of texts that grows with their number, not their length: which ids came before.
  *
- * Kept are hashes of 128 bits (MurmurHash3) in an open-addressing table: 21 to 43 bytes a text.
+ * Kept are hashes of 128 bits (MurmurHash3) in open-addressing tables: 21 to 43 bytes a text.
  * That two of n different texts have the same one has a chance of n^2 / 2^129 (a billion: 2e-21);
  * texts made for it can have, and are then taken for the same. */
 #ifndef OMT_INDEX_SEEN_H

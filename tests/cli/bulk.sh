@@ -39,6 +39,8 @@ for file in "$bulk"/whole/vectors-*.npy; do tail -c +129 "$file"; done >"$bulk/r
 check "bulk: byte for byte" 0 "" cmp "$bulk/rows" <(tail -c +129 "$bulk/one.npy")
 check "bulk: and ids" 0 "" cmp <(cat "$bulk"/whole/vectors-*.ids.jsonl) "$bulk/one.ids.jsonl"
 
+sed 's/peak_gflops: .*/peak_gflops: 10\nfails_after_ops: 500/' "$device" >"$bulk/weak.yaml"
+
 # Killed at random points until it comes to its end: what is there then is what one start makes.
 echo "     bulk: BULK_SEED=$BULK_SEED, $BULK_ROUNDS rounds"
 kills=0
@@ -102,10 +104,14 @@ check "bulk: a rank beyond" 2 'SLURM_PROCID is "4", expected a number from 0 to 
 check "bulk: options go over variables" 2 '--rank is "2", expected' env RANK=0 WORLD_SIZE=4 \
 	"$omnitile" embed --model "$data/tiny" --input "$bulk/list.jsonl" --output "$bulk/x/" \
 	--rank 2 --world 2
-check "bulk: a batch script is no rank" 1 "failed in [0-9]+ shards; now [0-9]+ in [0-9.]+ s, [0-9.]+ items/s$" \
+check "bulk: a batch script is no rank" 1 "in [0-9]+ shards; now [0-9]+ in [0-9.]+ s, .* items/s$" \
 	env SLURM_JOB_ID=7 SLURM_PROCID=0 SLURM_NTASKS=4 "$omnitile" embed --model "$data/tiny" \
 	--backend model --device $device --input "$bulk/list.jsonl" --output "$bulk/x/" \
 	--shard-items 10
+check "bulk: a device that fails fails no items" 2 \
+	"ended early: [1-9][0-9]* of [0-9]+ shards .* the same command goes on" "$omnitile" embed \
+	--model "$data/tiny" --backend model --device "$tmp/bulk/weak.yaml" \
+	--input "$bulk/list.jsonl" --output "$bulk/weak/" --shard-items $(((BULK_LINES + 30) / 30))
 check "bulk: lines to a file" 0 '"embedding":\[' bash -c "'$omnitile' embed --model '$data/tiny' \
 	--text a --output '$bulk/v.jsonl' && cat '$bulk/v.jsonl'"
 check "bulk: whose vectors they are" 0 '"model":"NVOmniEmbedModel/64/' cat "$bulk/one.meta.json"

@@ -75,6 +75,22 @@ static int embed_shards(embed_run *run, cli_shards *shards, const cli_engine *en
 	return close_outputs(run, exit_status != CLI_FAILED) ? exit_status : CLI_FAILED;
 }
 
+/* What of the command line does not go together; NULL: all does. */
+static const char *find_wrong(const cli_items *items, const cli_shards *shards, bool sharded)
+{
+	const bool inputs = items->inputs.count || items->texts.count;
+	if (!items->list_path && !inputs)
+		return "nothing to embed: name files, --text or --input";
+	if (items->list_path && inputs)
+		return "--input is a list of its own: no further inputs beside it";
+	if (sharded && !items->list_path)
+		return "shards are made of an --input list";
+	if (!sharded && cli_shards_told(shards))
+		return "--rank, --world, --retry-failed and --restart need shards: --output "
+		       "FOLDER/";
+	return NULL;
+}
+
 int cli_embed(int argc, char **argv)
 {
 	static const char verb[] = "embed";
@@ -110,15 +126,12 @@ int cli_embed(int argc, char **argv)
 	char identity[OMT_IDENTITY_TEXT];
 
 	cli_parse(verb, argc, argv, tables, &items.inputs);
-	if (!items.list_path && !items.inputs.count && !items.texts.count)
-		return cli_usage(verb, "nothing to embed: name files, --text or --input");
-	if (items.list_path && (items.inputs.count || items.texts.count))
-		return cli_usage(verb, "--input is a list of its own: no further inputs beside it");
 	const bool sharded = cli_shards_wanted(&shards, output);
-	if (sharded ? !items.list_path : cli_shards_told(&shards))
-		return cli_usage(verb, sharded ? "shards are made of an --input list"
-		                               : "--rank, --world, --retry-failed and --restart "
-		                                 "are of shards: --output FOLDER/");
+	const char *wrong = find_wrong(&items, &shards, sharded);
+	if (wrong) {
+		cli_usage(verb, "%s", wrong);
+		goto done;
+	}
 	items.role = (omt_role)role;
 	items.limits = cli_limits_get(&limits);
 	if (trace_path && omt_trace_open(trace_path, &run.trace, &err) != OMT_OK) {

@@ -46,10 +46,12 @@ echo "     bulk: BULK_SEED=$BULK_SEED, $BULK_ROUNDS rounds"
 kills=0
 for round in $(seq "$BULK_ROUNDS"); do
 	rm -rf "$bulk/killed"
-	for _ in $(seq 200); do
+	for try in $(seq 200); do
 		start_shards killed
 		pid=$!
-		sleep "0.$(printf %03d $((30 + RANDOM % 400)))"
+		# Later and later: a slow machine may not start within the first times.
+		delay_ms=$((30 + RANDOM % (400 + 40 * try)))
+		sleep "$((delay_ms / 1000)).$(printf %03d $((delay_ms % 1000)))"
 		if kill -9 $pid 2>/dev/null; then kills=$((kills + 1)); fi
 		wait $pid 2>/dev/null
 		[ $? = 137 ] || break

@@ -10,7 +10,8 @@ static int compare(const void *a, const void *b)
 
 void omt_reals_sort(double *values, size_t count)
 {
-	qsort(values, count, sizeof *values, compare);
+	if (count) /* else there may be no array */
+		qsort(values, count, sizeof *values, compare);
 }
 
 double omt_median(double *values, size_t count)

@@ -5,7 +5,8 @@ convention of host/index/metrics.h is named after:
   mteb       mteb's own retrieval_metrics.py over pytrec_eval
   mmeb       RankingMetrics of TIGER-AI-Lab/VLM2Vec, src/utils/eval_utils/metrics.py (commit 6e1e1d4)
 
-  pip install pytrec_eval-terrier==0.5.11 pandas scikit-learn; pip install --no-deps mteb==2.26.24
+in the environment of bench/peers/setup.sh:
+
   metrics.py VLM2VEC_METRICS_PY FOLDER
   metrics.py VLM2VEC_METRICS_PY FOLDER --omnitile PROGRAM --sets 200
 

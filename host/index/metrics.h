@@ -16,8 +16,8 @@
  *
  *   trec_eval  cut-offs 1, 5, 10, and map, mrr and ndcg over the whole ranking (cut "").
  *     Order: score descending, ties by document id descending (bytes); scores are compared as
- *     float32, as trec_eval 9.0 and pytrec_eval store them (form_res_rels.c, pytrec_eval-terrier
- *     0.5.11: 0.1 and 0.1 + 1e-12 tie). Judged queries that are absent from the run count as 0
+ *     float32, as pytrec_eval-terrier 0.5.11 does (0.1 and 0.1 + 1e-12 tie; the form_res_rels.c
+ *     that NIST has now compares doubles). Judged queries that are absent from the run count as 0
  *     (trec_eval -c; without -c it averages over queries in both: absent = OMT_ABSENT_SKIP).
  *     Queries without a relevant document count as 0.
  *
@@ -28,6 +28,7 @@
  *     descending. recall@1 is what mteb calls accuracy. Answers with the query's own id are
  *     dropped only when asked for (ignore_identical_ids is false by default there, true in BEIR's
  *     EvaluateRetrieval.evaluate). Capped recall and hole rate are not part of mteb's scores.
+ *     Its skip_first_result (off by default) and nAUC are not here.
  *     main_score is a task's own, ndcg@10 for most.
  *
  *   mmeb       cut-offs 1, 5, 10 (TIGER-AI-Lab/VLM2Vec, src/utils/eval_utils/metrics.py:

@@ -66,37 +66,42 @@ bool omt_shard_whole(const char *folder, int64_t shard, int32_t dimension, int64
 
 /* ---- the folder ---------------------------------------------------------------------------- */
 
-/* Number of the shard whose file this is, temporary ones too; -1: of none. */
-static int64_t shard_of(const char *name)
+/* Whether this is the rest of a name of ours, a temporary one or not. */
+static bool is_ending(const char *rest, const char *ending, bool temporary)
 {
-	static const char start[] = "vectors-";
-	char *end;
-	if (strncmp(name, start, sizeof start - 1) || name[sizeof start - 1] < '0' ||
-	    name[sizeof start - 1] > '9')
-		return -1;
-	long long number = strtoll(name + sizeof start - 1, &end, 10);
-	return !strncmp(end, ".npy", 4) || !strncmp(end, ".ids.jsonl", 10) ? number : -1;
+	size_t length = strlen(ending);
+	if (strncmp(rest, ending, length))
+		return false;
+	return temporary ? !strncmp(rest + length, ".tmp.", 5) : !rest[length];
 }
 
-static bool starts_with(const char *name, const char *start)
+/* Number of the shard whose file this is; -1: of none. */
+static int64_t shard_of(const char *name, bool temporary)
 {
-	return !strncmp(name, start, strlen(start));
+	static const char start[] = "vectors-";
+	const char *digits = name + sizeof start - 1;
+	char *rest;
+	if (strncmp(name, start, sizeof start - 1) || *digits < '0' || *digits > '9')
+		return -1;
+	long long number = strtoll(digits, &rest, 10);
+	return is_ending(rest, ".npy", temporary) || is_ending(rest, ".ids.jsonl", temporary)
+	               ? number
+	               : -1;
 }
 
 typedef struct file_choice {
-	bool temporary; /* only these */
+	bool temporary; /* these and no others */
 	int32_t rank, world;
 } file_choice;
 
 static bool is_chosen(const char *name, const file_choice *choice)
 {
-	int64_t shard = shard_of(name);
-	if (choice->temporary && !strstr(name, ".tmp."))
-		return false;
+	int64_t shard = shard_of(name, choice->temporary);
 	if (shard >= 0)
 		return shard % choice->world == choice->rank;
-	return choice->world == 1 && (starts_with(name, "failed.jsonl") ||
-	                              (choice->temporary && starts_with(name, "manifest.json")));
+	return choice->world == 1 &&
+	       (is_ending(name, "failed.jsonl", choice->temporary) ||
+	        (choice->temporary && is_ending(name, "manifest.json", true)));
 }
 
 /* False with errno when the folder or one of the files cannot be removed from. */
@@ -111,6 +116,18 @@ static bool remove_files(const char *folder, const file_choice *choice)
 			removed = unlinkat(dirfd(dir), entry->d_name, 0) == 0 && removed;
 	closedir(dir);
 	return removed;
+}
+
+bool omt_shard_files_any(const char *folder)
+{
+	bool found = false;
+	DIR *dir = opendir(folder);
+	if (!dir)
+		return false;
+	for (struct dirent *entry; !found && (entry = readdir(dir));)
+		found = shard_of(entry->d_name, false) >= 0;
+	closedir(dir);
+	return found;
 }
 
 void omt_shard_files_clean(const char *folder, int32_t rank, int32_t world)

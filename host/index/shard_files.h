@@ -13,6 +13,8 @@ bool omt_shard_whole(const char *folder, int64_t shard, int32_t dimension, int64
 /* Removes temporary files that a killed process left of these shards: number % world == rank; with
  * `world` 1 of the other files, too. */
 void omt_shard_files_clean(const char *folder, int32_t rank, int32_t world);
+/* Whether there are files of shards. */
+bool omt_shard_files_any(const char *folder);
 /* Removes all files of shards, the manifest last. */
 omt_status omt_shard_files_remove(const char *folder, omt_error *err);
 

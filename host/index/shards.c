@@ -190,6 +190,12 @@ static omt_status agree(omt_shards *shards, const omt_shards_options *options, o
 		return OMT_FAIL(err, NO_MEMORY, "%s", shards->folder);
 	if (options->restart)
 		OMT_GOTO(omt_shard_files_remove(shards->folder, err));
+	/* In this order: another rank writes its manifest before its shards. */
+	const bool any = omt_shard_files_any(shards->folder);
+	if (any && !omt_file_exists(path)) {
+		status = OMT_FAIL(err, MISMATCH, "%s: shards without a manifest", shards->folder);
+		goto done;
+	}
 	if (omt_file_exists(path)) {
 		OMT_GOTO(omt_manifest_load(path, &there, err));
 		lines = lines ? lines : there.shard_lines;

@@ -286,8 +286,13 @@ Test(shards, other_settings_are_refused)
 	fputs(" ", list);
 	fclose(list);
 	expect_mismatch("list.bytes was");
+	options.limits.max_bytes = 1000;
+	remove_part("manifest.json");
+	expect_mismatch("out: shards without a manifest");
+	write_part("vectors-00000.npy.bak", "somebody's");
 	options.restart = true;
 	cr_expect_eq(run(1000).lines, LINES + 1);
+	remove_part("vectors-00000.npy.bak");
 	options.restart = false;
 	options.shard_lines = 10000; /* the default */
 	run(1000);

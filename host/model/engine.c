@@ -137,6 +137,10 @@ omt_status omt_engine_open_on(const omt_model *model, const omt_engine_options *
 	for (int32_t i = 0; i < count; i++)
 		OMT_GOTO(open_unit(engine, &engine->units[i], &limits, err));
 	OMT_GOTO(open_batches(engine, &limits, err));
+	/* Strings are the caller's, who may free them now. */
+	engine->options.weights = omt_matrices_names[matrices_of(options)];
+	engine->options.backend = engine->options.device = NULL;
+	engine->options.cache = engine->options.tiles = NULL;
 	*given = engine;
 	engine = NULL;
 done:

@@ -17,4 +17,5 @@ if [ ! -e $demo/model/model.safetensors.index.json ]; then
 fi
 echo "== benchmark configs/bench/demo.yaml"
 # 1: something failed or is not valid, and the tables say what. Each demo is a new run.
-"$omnitile" bench --restart configs/bench/demo.yaml || [ $? = 1 ]
+rm -f $demo/results.jsonl
+"$omnitile" bench configs/bench/demo.yaml || [ $? = 1 ]

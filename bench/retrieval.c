@@ -10,6 +10,7 @@
 #define DEPTH     1000 /* answers kept of a query, more when a cut-off asks for more */
 #define QUERIES   256  /* searched together */
 #define PER_QUERY 10   /* the cut-off whose values are kept for each query */
+#define MANY      2000 /* queries; of more, only nDCG's values are kept by query */
 #define TAG       "omnitile"
 #define BLANKS    " \t\r\n\v\f"
 
@@ -145,22 +146,28 @@ static omt_status write_run(const char *path, const omt_run *run, const omt_benc
 	return omt_output_close(&output, true, err);
 }
 
-/* Of all values by query those at one cut-off, so that two records can be paired and a record stays
+/* Of values by query those at one cut-off, so that two records can be paired and a record stays
  * small: 10, or the smallest there is. */
 static json_t *few_per_query(const omt_scores *scores)
 {
 	json_t *all = omt_scores_per_query(scores), *cuts;
 	const char *measure, *cut;
-	void *next;
+	void *next, *next_measure;
 	char kept[16];
 	int32_t least = PER_QUERY;
 	if (omt_scores_column(scores, OMT_NDCG, PER_QUERY) == SIZE_MAX)
 		for (size_t i = scores->column_count; i--;)
 			least = scores->columns[i].cut ? scores->columns[i].cut : least;
 	snprintf(kept, sizeof kept, "%d", least);
-	json_object_foreach(all, measure, cuts)
+	json_object_foreach_safe(all, next_measure, measure, cuts)
 	{
 		json_t *value;
+		if (!json_is_object(cuts)) /* the queries' ids */
+			continue;
+		if (scores->queries > MANY && strcmp(measure, "ndcg") != 0) {
+			json_object_del(all, measure);
+			continue;
+		}
 		json_object_foreach_safe(cuts, next, cut, value) if (strcmp(cut, kept) != 0)
 			json_object_del(cuts, cut);
 	}

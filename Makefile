@@ -16,7 +16,7 @@ PACKAGES := build-essential pkg-config ffmpeg xz-utils clinfo \
 	pocl-opencl-icd ocl-icd-opencl-dev opencl-headers libopenblas-dev libyaml-dev libjansson-dev \
 	libpcre2-dev libutf8proc-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev \
 	libswresample-dev libjpeg62-turbo-dev
-TEST_PACKAGES := libcriterion-dev oclgrind
+TEST_PACKAGES := libcriterion-dev oclgrind chromium libxml2-utils
 DATA_PACKAGES := tuxpaint-stamps-default asterisk-core-sounds-en-wav
 
 LIBS := OpenCL openblas yaml-0.1 jansson libpcre2-8 libutf8proc libavformat libavcodec libavutil \

@@ -512,6 +512,24 @@ typedef struct omt_bench_compare_options {
 omt_status omt_bench_compare(const char *path_a, const char *path_b,
                              const omt_bench_compare_options *options, char **json, omt_error *err);
 
+/* Shows records of omt_bench() (JSON lines) side by side: a page that needs nothing but itself, or
+ * its tables as Markdown or CSV. A last line that was cut off is a note, another one that is no
+ * record of a benchmark an error with file and line. */
+typedef enum omt_report_form {
+	OMT_REPORT_HTML,
+	OMT_REPORT_MARKDOWN,
+	OMT_REPORT_CSV
+} omt_report_form;
+typedef struct omt_report_options {
+	const char *const *inputs; /* files of records; borrowed */
+	size_t input_count;
+	const char *output; /* NULL or "-": standard output; a file appears whole or not at all */
+	omt_report_form form;
+	const char *table; /* of CSV: "parts" (NULL), or the name of another table of the page */
+	omt_progress progress; /* notes */
+} omt_report_options;
+omt_status omt_report(const omt_report_options *options, omt_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -33,6 +33,7 @@ done
 # Timing: alone, one at a time. Criterion runs the others side by side.
 part "overlap" "$build/test_unit" --filter 'pipe/*' -j1
 part "command line" tests/cli.sh "$build/omnitile"
+part "reports in a browser" tests/report.sh "$build/omnitile"
 # The path of CPUs without AVX-512, where this one has it: the kernels once more, and no zmm
 # register in what PoCL built.
 avx2() {

@@ -131,7 +131,10 @@ static bool link_nameless(const omt_output *output)
 omt_status omt_output_open(const char *path, omt_output *output, omt_error *err)
 {
 	static atomic_uint number; /* two threads may write the same file */
+	struct stat info;
 	*output = (omt_output){0};
+	if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) /* never in place of a device */
+		return OMT_FAIL(err, IO, "%s: not a regular file", path);
 	output->path = strdup(path);
 	if (!output->path || asprintf(&output->temporary, "%s.tmp.%ld.%u", path, (long)getpid(),
 	                              atomic_fetch_add(&number, 1)) < 0) {

@@ -207,7 +207,7 @@ void cli_parse(const char *verb, int argc, char **argv, const cli_option *const 
 	const cli_option positional = {.type = CLI_TEXTS, .value = rest};
 	bool options_end = false;
 	for (int i = 1; i < argc; i++) {
-		const char *arg = argv[i];
+		const char *arg = strcmp(argv[i], "-o") || options_end ? argv[i] : "--output";
 		if (options_end || strncmp(arg, "--", 2)) {
 			if (!options_end && arg[0] == '-' && arg[1])
 				exit(cli_usage(verb, "unknown option %s", arg));

@@ -11,6 +11,7 @@ int cli_search(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_roofline(int argc, char **argv);
+int cli_report(int argc, char **argv);
 int cli_verify(int argc, char **argv);
 int cli_synth(int argc, char **argv);
 
@@ -33,6 +34,8 @@ const cli_verb cli_verbs[] = {
          "Runs a benchmark: throughput, latency and retrieval quality together.", cli_bench},
 	{"bench roofline", "[options]",
          "Measures what a device can do at most: multiply-adds and memory.", cli_roofline},
+	{"report", "[options] results.jsonl...",
+         "Shows a benchmark's records: a page with tables and plots, Markdown or CSV.", cli_report},
 	{"verify", "--model DIR --expected DIR [options]",
          "Checks a checkpoint against a folder of expected values.", cli_verify},
 	{"synth", "--like SHAPE --tokenizer DIR --output DIR [options]",

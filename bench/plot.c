@@ -8,7 +8,7 @@
 #define TEXT_SIZE  12.0
 #define TEXT_WIDTH 0.58 /* of the size, a character: a little more than most fonts take */
 
-/* ---- text ------------------------------------------------------------------------------------ */
+/* ---- text -------------------------------------------------------------------------------- */
 
 /* Length of the UTF-8 sequence at `text` and its code point; 0: not UTF-8. */
 static size_t decode(const unsigned char *text, unsigned *point)

@@ -15,7 +15,7 @@
 #define OMT_PLOT_LABELS 128
 #define OMT_PLOT_SERIES 7 /* colours; as many shapes */
 
-/* ---- scales -------------------------------------------------------------------------------- */
+/* ---- scales ------------------------------------------------------------------------------ */
 
 /* An axis' range, wide enough for the data, and its ticks, all within it. */
 typedef struct omt_scale {
@@ -33,14 +33,14 @@ void omt_scale_fit(omt_scale *scale, double low, double high, bool log, size_t w
 /* Where a value lies, 0 to 1 from low to high; values outside are at the ends. */
 double omt_scale_place(const omt_scale *scale, double value);
 
-/* ---- text ----------------------------------------------------------------------------------- */
+/* ---- text -------------------------------------------------------------------------------- */
 
 /* Text for HTML and SVG, content and quoted attributes alike: markup is escaped; control
  * characters and those that turn the direction of text become U+FFFD, as do bytes that are not
  * UTF-8. */
 void omt_html_text(FILE *out, const char *text);
 
-/* ---- plots ----------------------------------------------------------------------------------- */
+/* ---- plots ------------------------------------------------------------------------------- */
 
 typedef struct omt_box {
 	double x0, y0, x1, y1, weight;

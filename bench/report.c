@@ -5,12 +5,12 @@
 #include "base/file.h"
 #include "bench/report.h"
 
-static omt_status write_csv(FILE *out, const omt_tables *tables, const char *name, omt_error *err)
+static omt_status write_csv(FILE *out, const omt_sheets *tables, const char *name, omt_error *err)
 {
 	const char *wanted = name ? name : "parts", *names = "";
 	char list[256] = "";
 	for (size_t i = 0; i < tables->count; i++) {
-		const omt_table *table = &tables->table[i];
+		const omt_sheet *table = &tables->table[i];
 		if (!strcmp(table->name, wanted)) {
 			omt_report_csv(out, table);
 			return OMT_OK;
@@ -24,7 +24,7 @@ static omt_status write_csv(FILE *out, const omt_tables *tables, const char *nam
 }
 
 static omt_status write_form(FILE *out, const omt_report_options *options, omt_results *report,
-                             const omt_tables *tables, omt_error *err)
+                             const omt_sheets *tables, omt_error *err)
 {
 	omt_findings findings;
 	omt_report_findings(report, &findings);
@@ -42,7 +42,7 @@ static omt_status write_form(FILE *out, const omt_report_options *options, omt_r
 }
 
 static omt_status write_report(const omt_report_options *options, omt_results *report,
-                               const omt_tables *tables, omt_error *err)
+                               const omt_sheets *tables, omt_error *err)
 {
 	omt_output output;
 	if (!options->output || !strcmp(options->output, "-")) {
@@ -61,7 +61,7 @@ static omt_status write_report(const omt_report_options *options, omt_results *r
 omt_status omt_report(const omt_report_options *options, omt_error *err)
 {
 	omt_results report;
-	omt_tables tables = {0};
+	omt_sheets tables = {0};
 	size_t i;
 	json_t *remark;
 	omt_status status;

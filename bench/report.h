@@ -70,8 +70,8 @@ const char *omt_part_name(omt_results *report, const json_t *part);
 const char *omt_part_subject(omt_results *report, const json_t *part);
 const char *omt_part_mode(const json_t *part);
 bool omt_part_invalid(const json_t *part);
-/* Its reasons as one text; "" when there are none. */
-const char *omt_part_reasons(omt_results *report, const json_t *part);
+/* Strings of an array there as one text ("reasons"); "" when there are none. */
+const char *omt_report_lines(omt_results *report, const json_t *object, const char *path);
 /* Parts of all records by omt_part_name(), in the order met: {name: [[record, part], ...]}; those
  * with something at the path `needed` (NULL: all). Given; NULL: no memory. */
 json_t *omt_report_part_groups(omt_results *report, const char *needed);
@@ -90,12 +90,12 @@ const char *omt_report_speed_name(const omt_results *report);
 bool omt_report_is_server(const omt_results *report); /* no record has an offline part */
 bool omt_record_invalid(const omt_record *record);    /* any part of it */
 
-typedef struct omt_score {
+typedef struct omt_measured {
 	double value, low, high, chance; /* NAN: absent */
-} omt_score;
+} omt_measured;
 
 /* A measure of a record's retrieval: "ndcg", "10". */
-omt_score omt_record_score(const omt_record *record, const char *measure, const char *cut);
+omt_measured omt_record_score(const omt_record *record, const char *measure, const char *cut);
 /* The measure that stands for quality: hit@1 by the convention mmeb, else nDCG@10 or what comes
  * nearest; false: there is none. */
 bool omt_report_main_measure(const omt_results *report, const char **measure, const char **cut);
@@ -127,12 +127,12 @@ typedef enum omt_cell_kind {
 	OMT_CELL_BYTES
 } omt_cell_kind;
 
-typedef struct omt_column {
+typedef struct omt_sheet_column {
 	const char *key;   /* in CSV: "items_per_s" */
 	const char *title; /* "items/s" */
 	omt_cell_kind kind;
 	int better; /* 1: more is better, -1: less, 0: neither */
-} omt_column;
+} omt_sheet_column;
 
 typedef struct omt_cell {
 	double value, low, high; /* NAN: absent */
@@ -140,11 +140,11 @@ typedef struct omt_cell {
 	bool loud;               /* to be seen: INVALID */
 } omt_cell;
 
-typedef struct omt_table {
+typedef struct omt_sheet {
 	const char *name;    /* "parts": of --table and the page's anchor */
 	const char *title;   /* "What was measured" */
 	const char *caption; /* a sentence: what the numbers are */
-	omt_column *columns;
+	omt_sheet_column *columns;
 	size_t column_count;
 	size_t keys;     /* of the columns, the first: what a row is about */
 	size_t groups;   /* of these, the first: one heading for all rows that share them */
@@ -152,47 +152,47 @@ typedef struct omt_table {
 	bool *invalid;   /* [rows]: never the best one */
 	size_t row_count, row_room;
 	bool details; /* shown when asked for */
-} omt_table;
+} omt_sheet;
 
 #define OMT_REPORT_TABLES  9
 #define OMT_REPORT_COLUMNS 64 /* of a table */
-typedef struct omt_tables {
-	omt_table table[OMT_REPORT_TABLES];
+typedef struct omt_sheets {
+	omt_sheet table[OMT_REPORT_TABLES];
 	size_t count;
-} omt_tables;
+} omt_sheets;
 
 /* All tables that have rows. */
-omt_status omt_report_tables(omt_results *report, omt_tables *tables, omt_error *err);
-void omt_report_tables_free(omt_tables *tables);
+omt_status omt_report_tables(omt_results *report, omt_sheets *tables, omt_error *err);
+void omt_report_tables_free(omt_sheets *tables);
 
 /* How tables are made: columns first, the record's number and what varies among them (if there is
  * more than one record), then rows, whose cells are absent until they are set. */
-omt_status omt_table_start(omt_table *table, omt_error *err);
-void omt_table_free(omt_table *table);
-size_t omt_table_column(omt_table *table, omt_column column);
-void omt_table_keys(omt_results *report, omt_table *table);
-omt_cell *omt_table_row(omt_table *table, omt_error *err); /* NULL: no memory */
-/* The cells of omt_table_keys(); returns how many. */
-size_t omt_table_fill_keys(const omt_results *report, const omt_record *record, omt_cell *row);
-omt_status omt_table_points(omt_results *report, omt_table *table, omt_error *err);
-omt_status omt_table_retrieval(omt_results *report, omt_table *table, omt_error *err);
+omt_status omt_sheet_start(omt_sheet *table, omt_error *err);
+void omt_sheet_free(omt_sheet *table);
+size_t omt_sheet_add(omt_sheet *table, omt_sheet_column column);
+void omt_sheet_keys(omt_results *report, omt_sheet *table);
+omt_cell *omt_sheet_row(omt_sheet *table, omt_error *err); /* NULL: no memory */
+/* The cells of omt_sheet_keys(); returns how many. */
+size_t omt_sheet_fill_keys(const omt_results *report, const omt_record *record, omt_cell *row);
+omt_status omt_sheet_points(omt_results *report, omt_sheet *table, omt_error *err);
+omt_status omt_sheet_retrieval(omt_results *report, omt_sheet *table, omt_error *err);
 
 /* A column's cells as people read them: the same decimals, one unit of bytes (in the title). */
-typedef struct omt_column_style {
+typedef struct omt_sheet_style {
 	int decimals;
 	const char *unit; /* "GB", "%" or "" */
 	double scale;     /* of values before they are shown */
 	bool shown;       /* any cell is set */
-} omt_column_style;
-omt_column_style omt_column_styled(const omt_table *table, size_t column);
+} omt_sheet_style;
+omt_sheet_style omt_sheet_styled(const omt_sheet *table, size_t column);
 /* "0.372 to 0.468"; NULL: it has no interval. */
 const char *omt_cell_interval(omt_results *report, const omt_cell *cell);
 /* "–" where it is absent. */
-const char *omt_cell_shown(omt_results *report, const omt_table *table, size_t row, size_t column,
-                           omt_column_style style);
+const char *omt_cell_shown(omt_results *report, const omt_sheet *table, size_t row, size_t column,
+                           omt_sheet_style style);
 
 /* Whether a cell is the best of the rows first to last - 1 that are valid, and not all alike. */
-bool omt_cell_is_best(const omt_table *table, size_t first, size_t last, size_t row, size_t column);
+bool omt_cell_is_best(const omt_sheet *table, size_t first, size_t last, size_t row, size_t column);
 
 /* ---- findings ----------------------------------------------------------------------------------
  */
@@ -215,11 +215,11 @@ void omt_report_findings(omt_results *report, omt_findings *findings);
 /* ---- forms -------------------------------------------------------------------------------------
  */
 
-void omt_report_html(FILE *out, omt_results *report, const omt_tables *tables,
+void omt_report_html(FILE *out, omt_results *report, const omt_sheets *tables,
                      const omt_findings *findings);
-void omt_report_markdown(FILE *out, omt_results *report, const omt_tables *tables,
+void omt_report_markdown(FILE *out, omt_results *report, const omt_sheets *tables,
                          const omt_findings *findings);
-void omt_report_csv(FILE *out, const omt_table *table);
+void omt_report_csv(FILE *out, const omt_sheet *table);
 
 /* Figures of the page, each with heading and caption; nothing where the records have none. */
 void omt_report_figures(FILE *out, omt_results *report);

@@ -5,8 +5,7 @@
 #include "bench/digits.h"
 #include "bench/report.h"
 
-/* ---- frame
- * ---------------------------------------------------------------------------------------- */
+/* ---- frame ------------------------------------------------------------------------------- */
 
 void omt_figure_open(FILE *out, const char *id, const char *title, const char *caption)
 {
@@ -62,8 +61,7 @@ void omt_figure_draw(FILE *out, omt_results *report, omt_draw draw, const void *
 	fputs("</div>\n", out);
 }
 
-/* ---- throughput against latency
- * ------------------------------------------------------------------- */
+/* ---- throughput against latency ---------------------------------------------------------- */
 
 typedef struct omt_extent {
 	double low, high;
@@ -90,6 +88,17 @@ typedef struct omt_pairs {
 	bool parts; /* marks are parts of one record, not records */
 } omt_pairs;
 
+/* From the slowest repetition to the fastest. */
+static void draw_repeats(omt_plot *plot, const json_t *part, double y, int series)
+{
+	const json_t *repeats = omt_report_at(part, "repeats");
+	omt_extent speeds = {INFINITY, 0};
+	for (size_t i = 0; i < json_array_size(repeats); i++)
+		extend(&speeds, json_number_value(json_array_get(repeats, i)));
+	if (speeds.high > speeds.low)
+		omt_plot_range_x(plot, y, speeds.low, speeds.high, series);
+}
+
 static void draw_latency_mark(omt_plot *plot, omt_results *report, const omt_pairs *pairs, size_t i)
 {
 	const json_t *pair = json_array_get(pairs->array, i), *part = omt_group_part(report, pair);
@@ -107,6 +116,7 @@ static void draw_latency_mark(omt_plot *plot, omt_results *report, const omt_pai
 	mark.hollow = omt_part_invalid(part);
 	if (p99 > p50)
 		omt_plot_range_y(plot, speed, p50, p99, mark.series);
+	draw_repeats(plot, part, p50, mark.series);
 	omt_plot_mark(plot, speed, p50, mark,
 	              omt_report_text(report, "%s%s%s: %s items/s, p50 %s ms, p99 %s ms%s", label,
 	                              *record->label ? ", " : "", record->label,
@@ -175,8 +185,10 @@ void omt_figure_latency(FILE *out, omt_results *report)
 {
 	json_t *groups = omt_report_part_groups(report, "latency_ms.p50");
 	if (json_object_size(groups)) {
-		omt_figure_open(out, "latency", "Throughput against latency",
-		                "Better is right and low. Whiskers reach the 99th percentile.");
+		omt_figure_open(
+			out, "latency", "Throughput against latency",
+			"Better is right and low. Upright whiskers reach the 99th percentile, level "
+			"ones span the repetitions.");
 		omt_figure_legend(out, report);
 		draw_groups(out, report, groups, draw_latency, "Throughput against latency");
 		omt_figure_close(out);
@@ -184,8 +196,7 @@ void omt_figure_latency(FILE *out, omt_results *report)
 	json_decref(groups);
 }
 
-/* ---- time by stage
- * --------------------------------------------------------------------------------- */
+/* ---- time by stage ----------------------------------------------------------------------- */
 
 static const char *const stages[] = {"decode", "preprocess", "pack", "transfer", "compute"};
 #define STAGES   (sizeof stages / sizeof *stages)
@@ -278,8 +289,7 @@ void omt_figure_stages(FILE *out, omt_results *report)
 	json_decref(groups);
 }
 
-/* ---- all of them
- * ----------------------------------------------------------------------------------- */
+/* ---- all of them ------------------------------------------------------------------------- */
 
 void omt_report_figures(FILE *out, omt_results *report)
 {

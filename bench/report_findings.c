@@ -44,7 +44,7 @@ static void find_invalid(omt_results *report, omt_findings *findings)
 			const char *who = whose(report, &report->records[r]);
 			text = omt_report_text(report, "%s%s%s%s%s: %s", text, *text ? "\n" : "",
 			                       who, *who ? ", " : "", omt_part_name(report, part),
-			                       omt_part_reasons(report, part));
+			                       omt_report_lines(report, part, "reasons"));
 		}
 	if (invalid > 8)
 		text = omt_report_text(report, "%s\nand %zu more", text, invalid - 8);
@@ -57,8 +57,7 @@ static void find_invalid(omt_results *report, omt_findings *findings)
 		findings->finding[findings->count - 1].bad = true;
 }
 
-/* ---- the best part
- * ------------------------------------------------------------------------------- */
+/* ---- the best part ----------------------------------------------------------------------- */
 
 typedef struct omt_best {
 	const omt_record *record;
@@ -138,7 +137,9 @@ static void find_latency(omt_results *report, omt_findings *findings)
 {
 	static const struct {
 		const char *mode, *path, *name;
-	} modes[] = {{"single-stream", "latency_ms.p90", "p90"},
+	} modes[] = {{"single-stream", "headline.latency_ms", NULL},
+	             {"single-stream", "latency_ms.p90", "p90"},
+	             {"multi-stream", "headline.latency_ms", NULL},
 	             {"multi-stream", "latency_ms.p99", "p99"},
 	             {"server", "latency_ms.p99", "p99"},
 	             {"offline", "latency_ms.p50", "median"}};
@@ -146,29 +147,37 @@ static void find_latency(omt_results *report, omt_findings *findings)
 		omt_best best = best_part(report, modes[i].mode, modes[i].path, false);
 		if (!best.part)
 			continue;
+		double most = omt_report_number(best.part, "headline.at_most_ms");
+		const char *name = modes[i].name;
+		if (!name)
+			name = omt_report_text(report, "p%g",
+			                       omt_report_number(best.part, "headline.percentile"));
+		if (!modes[i].name && isfinite(most))
+			name = omt_report_text(report, "%s, at most %s ms with confidence %g", name,
+			                       omt_digits_short(most).text,
+			                       omt_report_number(best.part, "headline.confidence"));
 		add(findings, "Lowest latency",
 		    omt_report_text(report, "%s ms", omt_digits_short(best.value).text),
 		    joined(report,
-		           omt_report_text(report, "%s, %s", modes[i].name,
+		           omt_report_text(report, "%s, %s", name,
 		                           omt_part_name(report, best.part)),
 		           whose(report, best.record)));
 		return;
 	}
 }
 
-/* ---- quality
- * --------------------------------------------------------------------------------------- */
+/* ---- quality ----------------------------------------------------------------------------- */
 
 static void find_quality(omt_results *report, omt_findings *findings)
 {
 	const char *measure, *cut, *text = "";
 	const omt_record *best = NULL;
-	omt_score score = {NAN, NAN, NAN, NAN};
+	omt_measured score = {NAN, NAN, NAN, NAN};
 	size_t within = 0;
 	if (!omt_report_main_measure(report, &measure, &cut))
 		return;
 	for (size_t r = 0; r < report->count; r++) {
-		omt_score own = omt_record_score(&report->records[r], measure, cut);
+		omt_measured own = omt_record_score(&report->records[r], measure, cut);
 		if (isfinite(own.value) && (!best || own.value > score.value)) {
 			best = &report->records[r];
 			score = own;
@@ -222,8 +231,7 @@ done:
 	free(front);
 }
 
-/* ---- the machine
- * ----------------------------------------------------------------------------------- */
+/* ---- the machine ------------------------------------------------------------------------- */
 
 static void find_hidden(omt_results *report, omt_findings *findings)
 {

@@ -4,17 +4,16 @@
 
 #include "bench/report.h"
 
-/* ---- tables
- * -------------------------------------------------------------------------------------- */
+/* ---- tables ------------------------------------------------------------------------------ */
 
-static void column_title(FILE *out, const omt_column *column, omt_column_style style)
+static void column_title(FILE *out, const omt_sheet_column *column, omt_sheet_style style)
 {
 	omt_html_text(out, column->title);
 	if (*style.unit)
 		fprintf(out, " %s", style.unit);
 }
 
-static bool is_number(const omt_table *table, size_t column)
+static bool is_number(const omt_sheet *table, size_t column)
 {
 	return table->columns[column].kind != OMT_CELL_TEXT;
 }
@@ -31,8 +30,8 @@ static void point_mark(FILE *out, const omt_results *report, const char *number)
 }
 
 /* A cell of the rows first to last - 1, among which the best is bold. */
-static void write_cell(FILE *out, omt_results *report, const omt_table *table, size_t first,
-                       size_t last, size_t row, size_t column, omt_column_style style)
+static void write_cell(FILE *out, omt_results *report, const omt_sheet *table, size_t first,
+                       size_t last, size_t row, size_t column, omt_sheet_style style)
 {
 	const omt_cell *cell = &table->cells[row * table->column_count + column];
 	const char *text = omt_cell_shown(report, table, row, column, style);
@@ -54,7 +53,7 @@ static void write_cell(FILE *out, omt_results *report, const omt_table *table, s
 	fputs(head ? "</th>" : "</td>", out);
 }
 
-static bool same_group(const omt_table *table, size_t a, size_t b)
+static bool same_group(const omt_sheet *table, size_t a, size_t b)
 {
 	for (size_t c = 0; c < table->groups; c++) {
 		const char *x = table->cells[a * table->column_count + c].text;
@@ -66,7 +65,7 @@ static bool same_group(const omt_table *table, size_t a, size_t b)
 }
 
 /* Whether headings of groups save anything. */
-static bool is_grouped(const omt_table *table)
+static bool is_grouped(const omt_sheet *table)
 {
 	for (size_t r = 1; table->groups && r < table->row_count; r++)
 		if (same_group(table, r - 1, r))
@@ -74,7 +73,7 @@ static bool is_grouped(const omt_table *table)
 	return false;
 }
 
-static void write_head(FILE *out, const omt_table *table, const omt_column_style *styles,
+static void write_head(FILE *out, const omt_sheet *table, const omt_sheet_style *styles,
                        size_t from)
 {
 	fputs("<thead><tr>", out);
@@ -88,7 +87,7 @@ static void write_head(FILE *out, const omt_table *table, const omt_column_style
 	fputs("</tr></thead>\n", out);
 }
 
-static void write_group(FILE *out, const omt_table *table, size_t row, size_t width)
+static void write_group(FILE *out, const omt_sheet *table, size_t row, size_t width)
 {
 	bool any = false;
 	fprintf(out, "<tr><th scope=\"rowgroup\" class=\"group\" colspan=\"%zu\"><span>", width);
@@ -103,10 +102,11 @@ static void write_group(FILE *out, const omt_table *table, size_t row, size_t wi
 	fputs("</span></th></tr>\n", out);
 }
 
-static void write_rows(FILE *out, omt_results *report, const omt_table *table,
-                       const omt_column_style *styles)
+static void write_rows(FILE *out, omt_results *report, const omt_sheet *table,
+                       const omt_sheet_style *styles)
 {
 	bool grouped = is_grouped(table);
+	bool alone = table->groups && !grouped; /* rows of different things have no best */
 	size_t from = grouped ? table->groups : 0, width = 0, last;
 	for (size_t c = from; c < table->column_count; c++)
 		width += styles[c].shown;
@@ -122,9 +122,8 @@ static void write_rows(FILE *out, omt_results *report, const omt_table *table,
 			fputs(table->invalid[r] ? "<tr class=\"out\">" : "<tr>", out);
 			for (size_t c = from; c < table->column_count; c++)
 				if (styles[c].shown)
-					write_cell(out, report, table, table->groups ? first : 0,
-					           grouped || !table->groups ? last : first + 1, r,
-					           c, styles[c]);
+					write_cell(out, report, table, alone ? r : first,
+					           alone ? r + 1 : last, r, c, styles[c]);
 			fputs("</tr>\n", out);
 		}
 		fputs("</tbody>\n", out);
@@ -132,8 +131,8 @@ static void write_rows(FILE *out, omt_results *report, const omt_table *table,
 }
 
 /* A table of one or two rows stands upright: a row for each of its columns. */
-static void write_upright(FILE *out, omt_results *report, const omt_table *table,
-                          const omt_column_style *styles)
+static void write_upright(FILE *out, omt_results *report, const omt_sheet *table,
+                          const omt_sheet_style *styles)
 {
 	if (table->keys) {
 		fputs("<thead><tr><td></td>", out);
@@ -159,18 +158,20 @@ static void write_upright(FILE *out, omt_results *report, const omt_table *table
 	fputs("</tbody>\n", out);
 }
 
-static void write_table(FILE *out, omt_results *report, const omt_table *table)
+static void write_table(FILE *out, omt_results *report, const omt_sheet *table)
 {
-	omt_column_style styles[OMT_REPORT_COLUMNS];
+	omt_sheet_style styles[OMT_REPORT_COLUMNS];
 	bool upright = report->count == 1 && !table->groups && table->row_count <= 2;
 	for (size_t c = 0; c < table->column_count; c++)
-		styles[c] = omt_column_styled(table, c);
+		styles[c] = omt_sheet_styled(table, c);
 	fprintf(out,
 	        table->details ? "<details id=\"%s\"><summary><h2>%s</h2></summary>\n"
 	                       : "<section id=\"%s\"><h2>%s</h2>\n",
 	        table->name, table->title);
 	fprintf(out, "<p class=\"note\">%s%s</p>\n", table->caption,
-	        table->row_count > 1 && !upright ? " Bold is the best valid value." : "");
+	        table->row_count > 1 && (is_grouped(table) || !table->groups) && !upright
+	                ? " Bold is the best valid value."
+	                : "");
 	fprintf(out,
 	        "<div class=\"scroll%s\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">"
 	        "<table><caption>%s</caption>\n",
@@ -182,8 +183,7 @@ static void write_table(FILE *out, omt_results *report, const omt_table *table)
 	fputs(table->details ? "</table></div></details>\n" : "</table></div></section>\n", out);
 }
 
-/* ---- summary
- * ------------------------------------------------------------------------------------- */
+/* ---- summary ----------------------------------------------------------------------------- */
 
 static void write_lines(FILE *out, omt_results *report, const char *text)
 {
@@ -226,6 +226,14 @@ static const char *fact(const omt_results *report, const char *key)
 	return json_string_value(json_object_get(report->same, key));
 }
 
+/* "2026-11-26 09:20" of "2026-11-26T09:20:10Z". */
+static const char *day(omt_results *report, const char *date)
+{
+	return strlen(date) == 20 && date[10] == 'T'
+	               ? omt_report_text(report, "%.10s %.5s", date, date + 11)
+	               : omt_report_text(report, "%.20s", date);
+}
+
 static void write_lede(FILE *out, omt_results *report)
 {
 	const json_t *first = report->records[0].root;
@@ -238,16 +246,18 @@ static void write_lede(FILE *out, omt_results *report)
 	lede_part(out, fact(report, "runs on"), &any);
 	lede_part(out, fact(report, "host"), &any);
 	if (from && to && strcmp(from, to) != 0)
-		lede_part(out, omt_report_text(report, "%.20s to %.20s", from, to), &any);
+		lede_part(out,
+		          omt_report_text(report, "%s to %s", day(report, from), day(report, to)),
+		          &any);
 	else
-		lede_part(out, from ? omt_report_text(report, "%.20s", from) : NULL, &any);
+		lede_part(out, from ? day(report, from) : NULL, &any);
 	if (fact(report, "omnitile"))
 		lede_part(out, omt_report_text(report, "omnitile %.40s", fact(report, "omnitile")),
 		          &any);
 	fputs("</p>\n", out);
 }
 
-static void write_header(FILE *out, omt_results *report, const omt_tables *tables)
+static void write_header(FILE *out, omt_results *report, const omt_sheets *tables)
 {
 	fputs("<header><p class=\"brand\">omnitile benchmark</p>\n<h1>", out);
 	omt_html_text(out, omt_report_title(report));
@@ -274,8 +284,7 @@ static void write_header(FILE *out, omt_results *report, const omt_tables *table
 	fputs("<li><a href=\"#setup\">What was run</a></li></ul></nav></header>\n", out);
 }
 
-/* ---- what was run
- * ---------------------------------------------------------------------------------- */
+/* ---- what was run ------------------------------------------------------------------------ */
 
 static void write_facts(FILE *out, const omt_results *report)
 {
@@ -331,7 +340,7 @@ static void write_remarks(FILE *out, const omt_results *report)
 		fputs("</ul>\n", out);
 }
 
-void omt_report_html(FILE *out, omt_results *report, const omt_tables *tables,
+void omt_report_html(FILE *out, omt_results *report, const omt_sheets *tables,
                      const omt_findings *findings)
 {
 	fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"

@@ -6,8 +6,7 @@
 #include "bench/digits.h"
 #include "bench/report.h"
 
-/* ---- roofline (Williams, Waterman, Patterson, CACM 2009)
- * -------------------------------------------- */
+/* ---- roofline (Williams, Waterman, Patterson, CACM 2009) --------------------------------- */
 
 #define MAX_OPS 64
 
@@ -209,8 +208,7 @@ void omt_figure_roofline(FILE *out, omt_results *report)
 	free(roofs);
 }
 
-/* ---- memory
- * ----------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------ */
 
 #define MAX_ROWS 40
 

@@ -11,40 +11,41 @@
 /* ---- rows ---------------------------------------------------------------------------------------
  */
 
-size_t omt_table_column(omt_table *table, omt_column column)
+size_t omt_sheet_add(omt_sheet *table, omt_sheet_column column)
 {
 	if (table->column_count < OMT_REPORT_COLUMNS)
 		table->columns[table->column_count++] = column;
 	return table->column_count - 1;
 }
 
-omt_status omt_table_start(omt_table *table, omt_error *err)
+omt_status omt_sheet_start(omt_sheet *table, omt_error *err)
 {
 	table->columns = calloc(OMT_REPORT_COLUMNS, sizeof *table->columns);
 	return table->columns ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "table %s", table->name);
 }
 
-void omt_table_free(omt_table *table)
+void omt_sheet_free(omt_sheet *table)
 {
 	free(table->columns);
 	free(table->cells);
 	free(table->invalid);
-	*table = (omt_table){0};
+	*table = (omt_sheet){0};
 }
 
 /* The number of the record and what varies: what a row is about. */
-void omt_table_keys(omt_results *report, omt_table *table)
+void omt_sheet_keys(omt_results *report, omt_sheet *table)
 {
 	if (report->count < 2)
 		return;
-	omt_table_column(table, (omt_column){"point", "#", OMT_CELL_TEXT, 0});
+	omt_sheet_add(table, (omt_sheet_column){"point", "#", OMT_CELL_TEXT, 0});
 	for (size_t k = 0; k < report->varied_count && k < MAX_KEYS; k++) {
 		const char *key = report->varied[k].key, *dot = strrchr(key, '.');
-		omt_table_column(table, (omt_column){key, dot ? dot + 1 : key, OMT_CELL_TEXT, 0});
+		omt_sheet_add(table,
+		              (omt_sheet_column){key, dot ? dot + 1 : key, OMT_CELL_TEXT, 0});
 	}
 }
 
-omt_cell *omt_table_row(omt_table *table, omt_error *err)
+omt_cell *omt_sheet_row(omt_sheet *table, omt_error *err)
 {
 	if (table->row_count == table->row_room) {
 		size_t room = table->row_room ? 2 * table->row_room : 16;
@@ -67,8 +68,8 @@ omt_cell *omt_table_row(omt_table *table, omt_error *err)
 	return row;
 }
 
-/* Cells of omt_table_keys(); returns how many. */
-size_t omt_table_fill_keys(const omt_results *report, const omt_record *record, omt_cell *row)
+/* Cells of omt_sheet_keys(); returns how many. */
+size_t omt_sheet_fill_keys(const omt_results *report, const omt_record *record, omt_cell *row)
 {
 	size_t used = 0;
 	if (report->count < 2)
@@ -91,7 +92,7 @@ static int ascending(const void *a, const void *b)
 }
 
 /* Of the magnitudes in a column the one that a quarter of them lie below. */
-static double typical(const omt_table *table, size_t column)
+static double typical(const omt_sheet *table, size_t column)
 {
 	double *values = calloc(table->row_count + 1, sizeof *values), found = 0;
 	size_t count = 0;
@@ -108,9 +109,9 @@ static double typical(const omt_table *table, size_t column)
 	return found;
 }
 
-omt_column_style omt_column_styled(const omt_table *table, size_t column)
+omt_sheet_style omt_sheet_styled(const omt_sheet *table, size_t column)
 {
-	omt_column_style style = {.unit = "", .scale = 1};
+	omt_sheet_style style = {.unit = "", .scale = 1};
 	double value = typical(table, column);
 	for (size_t r = 0; r < table->row_count && !style.shown; r++) {
 		const omt_cell *cell = &table->cells[r * table->column_count + column];
@@ -142,8 +143,8 @@ omt_column_style omt_column_styled(const omt_table *table, size_t column)
 	return style;
 }
 
-const char *omt_cell_shown(omt_results *report, const omt_table *table, size_t row, size_t column,
-                           omt_column_style style)
+const char *omt_cell_shown(omt_results *report, const omt_sheet *table, size_t row, size_t column,
+                           omt_sheet_style style)
 {
 	const omt_cell *cell = &table->cells[row * table->column_count + column];
 	double value = cell->value * style.scale;
@@ -164,10 +165,9 @@ const char *omt_cell_interval(omt_results *report, const omt_cell *cell)
 	               : NULL;
 }
 
-/* ---- the best
- * ------------------------------------------------------------------------------------ */
+/* ---- the best ---------------------------------------------------------------------------- */
 
-bool omt_cell_is_best(const omt_table *table, size_t first, size_t last, size_t row, size_t column)
+bool omt_cell_is_best(const omt_sheet *table, size_t first, size_t last, size_t row, size_t column)
 {
 	int better = table->columns[column].better;
 	size_t beaten = 0;

@@ -6,8 +6,7 @@
 #include "bench/digits.h"
 #include "bench/report.h"
 
-/* ---- quality against speed
- * -------------------------------------------------------------------------- */
+/* ---- quality against speed --------------------------------------------------------------- */
 
 typedef struct omt_trade {
 	const char *measure, *cut;
@@ -41,7 +40,7 @@ static void draw_front(omt_plot *plot, const omt_trade *trade, size_t count)
 static void draw_trade_mark(omt_plot *plot, omt_results *report, const omt_trade *trade, size_t r)
 {
 	const omt_record *record = &report->records[r];
-	omt_score score = omt_record_score(record, trade->measure, trade->cut);
+	omt_measured score = omt_record_score(record, trade->measure, trade->cut);
 	double speed = omt_record_speed(record);
 	omt_mark mark = omt_record_mark(record);
 	if (!(speed > 0) || !isfinite(score.value))
@@ -65,7 +64,8 @@ static void draw_trade(FILE *out, omt_results *report, double width, const void 
 	double slow = INFINITY, fast = 0, low = INFINITY, high = -INFINITY, chance = NAN;
 	omt_plot plot = {.left = 52, .right = 24, .top = 34, .bottom = 42};
 	for (size_t r = 0; r < report->count; r++) {
-		omt_score score = omt_record_score(&report->records[r], trade->measure, trade->cut);
+		omt_measured score =
+			omt_record_score(&report->records[r], trade->measure, trade->cut);
 		double speed = omt_record_speed(&report->records[r]);
 		if (!(speed > 0) || !isfinite(score.value))
 			continue;
@@ -126,13 +126,12 @@ void omt_figure_trade(FILE *out, omt_results *report)
 	free(trade.front);
 }
 
-/* ---- measures beside chance
- * ------------------------------------------------------------------------- */
+/* ---- measures beside chance -------------------------------------------------------------- */
 
 static void draw_score_row(omt_plot *plot, omt_results *report, const char *measure,
                            const char *cut, double y)
 {
-	omt_score score = omt_record_score(&report->records[0], measure, cut);
+	omt_measured score = omt_record_score(&report->records[0], measure, cut);
 	double value = plot->y.high - y; /* rows count from the top */
 	omt_plot_text(plot, plot->left - 8, omt_plot_y(plot, value) + 4, "end", "label",
 	              omt_measure_name(report, measure, cut));
@@ -184,21 +183,22 @@ void omt_figure_scores(FILE *out, omt_results *report)
 	omt_figure_close(out);
 }
 
-/* ---- the server mode's search
- * --------------------------------------------------------------------- */
+/* ---- the server mode's search ------------------------------------------------------------ */
 
+/* A trial that ended early has no latency: it lies at the top. */
 static void draw_trial(omt_plot *plot, omt_results *report, const json_t *trial)
 {
 	double rate = omt_report_number(trial, "rate");
 	double latency = omt_report_number(trial, "latency_ms");
-	bool valid = omt_report_truth(trial, "valid") != 0;
+	bool valid = omt_report_truth(trial, "valid") != 0, early = !(latency > 0);
 	omt_mark mark = {.series = valid ? 0 : 1, .shape = valid ? 0 : 6};
-	if (!(rate > 0) || !(latency > 0))
+	const char *what = valid ? "valid" : early ? "not valid, ended early" : "not valid";
+	if (!(rate > 0) || (early && valid))
 		return;
-	omt_plot_mark(plot, rate, latency, mark,
+	omt_plot_mark(plot, rate, early ? plot->y.high : latency, mark,
 	              omt_report_text(report, "%s queries/s: %s ms, %s",
 	                              omt_digits_short(rate).text, omt_digits_short(latency).text,
-	                              valid ? "valid" : "not valid"));
+	                              what));
 }
 
 static void draw_search(FILE *out, omt_results *report, double width, const void *data)
@@ -210,9 +210,9 @@ static void draw_search(FILE *out, omt_results *report, double width, const void
 	omt_plot plot = {.left = 52, .right = 24, .top = 34, .bottom = 42};
 	for (i = 0; i < count; i++) {
 		double latency = omt_report_number(trial = json_array_get(trials, i), "latency_ms");
+		most = fmax(most, omt_report_number(trial, "rate"));
 		if (!(latency > 0))
 			continue;
-		most = fmax(most, omt_report_number(trial, "rate"));
 		low = fmin(low, latency);
 		high = fmax(high, latency);
 	}
@@ -254,8 +254,8 @@ void omt_figure_search(FILE *out, omt_results *report)
 		if (panels == 1) {
 			omt_figure_open(
 				out, "trials", "Search for the highest valid rate",
-				"Circles are trials that held the target, crosses are those "
-				"that did not.");
+				"Circles are trials that held the target, crosses those that "
+				"did not; one at the very top ended early.");
 			fputs(report->count > 1 ? "<div class=\"panels\">\n" : "", out);
 		}
 		if (report->count < 2) {

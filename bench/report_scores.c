@@ -7,12 +7,12 @@
 /* ---- retrieval: a column a measure --------------------------------------------------------------
  */
 
-typedef struct omt_measure {
+typedef struct omt_measure_at {
 	const char *measure, *cut;
-} omt_measure;
+} omt_measure_at;
 
 /* Measures of any record, in the order met. */
-static size_t find_measures(const omt_results *report, omt_measure *measures, size_t room)
+static size_t find_measures(const omt_results *report, omt_measure_at *measures, size_t room)
 {
 	size_t count = 0;
 	for (size_t r = 0; r < report->count; r++) {
@@ -28,20 +28,20 @@ static size_t find_measures(const omt_results *report, omt_measure *measures, si
 			                     strcmp(measures[i].cut, cut) != 0))
 				i++;
 			if (i == count && count < room)
-				measures[count++] = (omt_measure){measure, cut};
+				measures[count++] = (omt_measure_at){measure, cut};
 		}
 	}
 	return count;
 }
 
-static omt_status add_scores(omt_results *report, omt_table *table, const omt_record *record,
-                             const omt_measure *measures, size_t count, bool chance,
+static omt_status add_scores(omt_results *report, omt_sheet *table, const omt_record *record,
+                             const omt_measure_at *measures, size_t count, bool chance,
                              const char *about, omt_error *err)
 {
-	omt_cell *row = omt_table_row(table, err);
+	omt_cell *row = omt_sheet_row(table, err);
 	if (!row)
 		return OMT_NO_MEMORY;
-	size_t at = omt_table_fill_keys(report, record, row);
+	size_t at = omt_sheet_fill_keys(report, record, row);
 	if (chance && about) /* of all records */
 		for (size_t i = 0; i < at; i++)
 			row[i].text = i ? NULL : about;
@@ -49,7 +49,7 @@ static omt_status add_scores(omt_results *report, omt_table *table, const omt_re
 	row[at++].value = omt_report_number(record->root, "retrieval.queries");
 	row[at++].value = omt_report_number(record->root, "retrieval.passages");
 	for (size_t i = 0; i < count; i++) {
-		omt_score score = omt_record_score(record, measures[i].measure, measures[i].cut);
+		omt_measured score = omt_record_score(record, measures[i].measure, measures[i].cut);
 		row[at].value = chance ? score.chance : score.value;
 		row[at].low = chance ? NAN : score.low;
 		row[at++].high = chance ? NAN : score.high;
@@ -58,21 +58,21 @@ static omt_status add_scores(omt_results *report, omt_table *table, const omt_re
 	return OMT_OK;
 }
 
-omt_status omt_table_retrieval(omt_results *report, omt_table *table, omt_error *err)
+omt_status omt_sheet_retrieval(omt_results *report, omt_sheet *table, omt_error *err)
 {
-	omt_measure measures[40];
+	omt_measure_at measures[40];
 	size_t count = find_measures(report, measures, sizeof measures / sizeof *measures);
 	const json_t *first = NULL;
 	bool same = true;
-	OMT_TRY(omt_table_start(table, err));
-	omt_table_keys(report, table);
-	omt_table_column(table, (omt_column){"what", "", OMT_CELL_TEXT, 0});
+	OMT_TRY(omt_sheet_start(table, err));
+	omt_sheet_keys(report, table);
+	omt_sheet_add(table, (omt_sheet_column){"what", "", OMT_CELL_TEXT, 0});
 	table->keys = table->column_count;
-	omt_table_column(table, (omt_column){"queries", "queries", OMT_CELL_COUNT, 0});
-	omt_table_column(table, (omt_column){"passages", "passages", OMT_CELL_COUNT, 0});
+	omt_sheet_add(table, (omt_sheet_column){"queries", "queries", OMT_CELL_COUNT, 0});
+	omt_sheet_add(table, (omt_sheet_column){"passages", "passages", OMT_CELL_COUNT, 0});
 	for (size_t i = 0; i < count; i++) {
 		const char *name = omt_measure_name(report, measures[i].measure, measures[i].cut);
-		omt_table_column(table, (omt_column){name, name, OMT_CELL_SCORE, 1});
+		omt_sheet_add(table, (omt_sheet_column){name, name, OMT_CELL_SCORE, 1});
 	}
 	for (size_t r = 0; count && r < report->count; r++) {
 		const json_t *root = report->records[r].root;
@@ -95,8 +95,7 @@ omt_status omt_table_retrieval(omt_results *report, omt_table *table, omt_error 
 	return OMT_OK;
 }
 
-/* ---- the grid
- * ------------------------------------------------------------------------------------ */
+/* ---- the grid ---------------------------------------------------------------------------- */
 
 /* "5 of 5 valid"; loud when one is not. */
 static omt_cell valid_cell(omt_results *report, const omt_record *record)
@@ -131,32 +130,33 @@ static double joules_per_item(const omt_record *record)
 	return items > 0 ? joules / items : NAN;
 }
 
-omt_status omt_table_points(omt_results *report, omt_table *table, omt_error *err)
+omt_status omt_sheet_points(omt_results *report, omt_sheet *table, omt_error *err)
 {
 	const char *measure = "", *cut = "";
 	bool scored = omt_report_main_measure(report, &measure, &cut);
 	const char *name = scored ? omt_measure_name(report, measure, cut) : "score";
 	if (report->count < 2)
 		return OMT_OK;
-	OMT_TRY(omt_table_start(table, err));
-	omt_table_keys(report, table);
+	OMT_TRY(omt_sheet_start(table, err));
+	omt_sheet_keys(report, table);
 	table->keys = table->column_count;
-	omt_table_column(table,
-	                 (omt_column){"speed", omt_report_speed_name(report), OMT_CELL_REAL, 1});
-	omt_table_column(table, (omt_column){name, name, OMT_CELL_SCORE, 1});
-	omt_table_column(table, (omt_column){"joules_per_item", "J/item", OMT_CELL_REAL, -1});
-	omt_table_column(table, (omt_column){"host_peak_bytes", "host peak", OMT_CELL_BYTES, -1});
-	omt_table_column(table, (omt_column){"device_bytes", "device", OMT_CELL_BYTES, -1});
-	omt_table_column(table, (omt_column){"parts", "parts", OMT_CELL_TEXT, 0});
-	omt_table_column(table, (omt_column){"date", "date", OMT_CELL_TEXT, 0});
-	omt_table_column(table, (omt_column){"record", "record", OMT_CELL_TEXT, 0});
+	omt_sheet_add(table,
+	              (omt_sheet_column){"speed", omt_report_speed_name(report), OMT_CELL_REAL, 1});
+	omt_sheet_add(table, (omt_sheet_column){name, name, OMT_CELL_SCORE, 1});
+	omt_sheet_add(table, (omt_sheet_column){"joules_per_item", "J/item", OMT_CELL_REAL, -1});
+	omt_sheet_add(table,
+	              (omt_sheet_column){"host_peak_bytes", "host peak", OMT_CELL_BYTES, -1});
+	omt_sheet_add(table, (omt_sheet_column){"device_bytes", "device", OMT_CELL_BYTES, -1});
+	omt_sheet_add(table, (omt_sheet_column){"parts", "parts", OMT_CELL_TEXT, 0});
+	omt_sheet_add(table, (omt_sheet_column){"date", "date", OMT_CELL_TEXT, 0});
+	omt_sheet_add(table, (omt_sheet_column){"record", "record", OMT_CELL_TEXT, 0});
 	for (size_t r = 0; r < report->count; r++) {
 		const omt_record *record = &report->records[r];
-		omt_cell *row = omt_table_row(table, err);
+		omt_cell *row = omt_sheet_row(table, err);
 		if (!row)
 			return OMT_NO_MEMORY;
-		size_t at = omt_table_fill_keys(report, record, row);
-		omt_score score = omt_record_score(record, measure, cut);
+		size_t at = omt_sheet_fill_keys(report, record, row);
+		omt_measured score = omt_record_score(record, measure, cut);
 		row[at++].value = omt_record_speed(record);
 		row[at++] = (omt_cell){.value = score.value, .low = score.low, .high = score.high};
 		row[at++].value = joules_per_item(record);

@@ -8,7 +8,7 @@
 
 /* A column and where its value is: a path in the row's object, or in its record after a '/'. */
 typedef struct omt_field {
-	omt_column column;
+	omt_sheet_column column;
 	const char *path;
 } omt_field;
 
@@ -51,12 +51,16 @@ static const omt_field part_fields[] = {
 	REAL("p99_ms", "p99 ms", -1, "latency_ms.p99"),
 	REAL("p99_9_ms", "p99.9 ms", -1, "latency_ms.p99_9"),
 	REAL("max_ms", "max ms", -1, "latency_ms.max"),
+	REAL("headline_ms", "headline ms", -1, "headline.latency_ms"),
+	REAL("at_most_ms", "at most ms", -1, "headline.at_most_ms"),
 	SHARE("hidden_share", "hidden", 1, "hidden_share"),
 	REAL("serial_items_per_s", "items/s, 1 slot", 0, "serial.items_per_s"),
 	REAL("joules_per_item", "J/item", -1, "energy.joules_per_item"),
 	REAL("rate", "rate /s", 1, "rate"),
 	REAL("target_latency_ms", "target ms", 0, "target_latency_ms"),
+	SHARE("overhead_share", "harness", -1, "overhead.share"),
 	TEXT("reasons", "why invalid", "reasons"),
+	TEXT("remarks", "remarks", "remarks"),
 	{{0}, NULL},
 };
 
@@ -145,9 +149,9 @@ static const omt_field device_fields[] = {
 static const char *text_of(omt_results *report, const json_t *object, const char *path, bool *loud)
 {
 	int truth = omt_report_truth(object, path);
-	if (!strcmp(path, "reasons")) {
-		const char *reasons = omt_part_reasons(report, object);
-		return *reasons ? reasons : NULL;
+	if (json_is_array(omt_report_at(object, path))) {
+		const char *lines = omt_report_lines(report, object, path);
+		return *lines ? lines : NULL;
 	}
 	if (!strcmp(path, "mode"))
 		return omt_part_mode(object);
@@ -173,10 +177,10 @@ static void fill(omt_results *report, const omt_field *field, const omt_record *
 		cell->value = omt_report_number(object, "wall_s"); /* of layout 1 */
 }
 
-static omt_status add_object(omt_results *report, omt_table *table, const omt_field *fields,
+static omt_status add_object(omt_results *report, omt_sheet *table, const omt_field *fields,
                              const omt_record *record, const json_t *object, omt_error *err)
 {
-	omt_cell *row = omt_table_row(table, err);
+	omt_cell *row = omt_sheet_row(table, err);
 	if (!row)
 		return OMT_NO_MEMORY;
 	size_t at = 0, fixed = 0;
@@ -184,7 +188,7 @@ static omt_status add_object(omt_results *report, omt_table *table, const omt_fi
 		fill(report, &fields[fixed++], record, object, &row[at]);
 		at++;
 	}
-	at += omt_table_fill_keys(report, record, row + at);
+	at += omt_sheet_fill_keys(report, record, row + at);
 	for (const omt_field *field = fields + fixed; field->path; field++)
 		fill(report, field, record, object, &row[at++]);
 	table->invalid[table->row_count - 1] = omt_part_invalid(object);
@@ -192,17 +196,17 @@ static omt_status add_object(omt_results *report, omt_table *table, const omt_fi
 }
 
 /* Columns: those of groups, what varies, the rest. */
-static omt_status set_fields(omt_results *report, omt_table *table, const omt_field *fields,
+static omt_status set_fields(omt_results *report, omt_sheet *table, const omt_field *fields,
                              size_t texts, omt_error *err)
 {
 	size_t i = 0;
-	OMT_TRY(omt_table_start(table, err));
+	OMT_TRY(omt_sheet_start(table, err));
 	for (; i < table->groups; i++)
-		omt_table_column(table, fields[i].column);
-	omt_table_keys(report, table);
+		omt_sheet_add(table, fields[i].column);
+	omt_sheet_keys(report, table);
 	table->keys = table->column_count + texts;
 	for (; fields[i].path; i++)
-		omt_table_column(table, fields[i].column);
+		omt_sheet_add(table, fields[i].column);
 	return OMT_OK;
 }
 
@@ -210,7 +214,7 @@ static omt_status set_fields(omt_results *report, omt_table *table, const omt_fi
  */
 
 /* Rows of all records' parts, those of one mode, file and modality together, in the order met. */
-static omt_status fill_parts(omt_results *report, omt_table *table, const omt_field *fields,
+static omt_status fill_parts(omt_results *report, omt_sheet *table, const omt_field *fields,
                              const char *needed, omt_error *err)
 {
 	const char *name;
@@ -228,14 +232,14 @@ static omt_status fill_parts(omt_results *report, omt_table *table, const omt_fi
 	return status;
 }
 
-static omt_status make_parts(omt_results *report, omt_table *table, omt_error *err)
+static omt_status make_parts(omt_results *report, omt_sheet *table, omt_error *err)
 {
 	table->groups = 3;
 	OMT_TRY(set_fields(report, table, part_fields, 0, err));
 	return fill_parts(report, table, part_fields, NULL, err);
 }
 
-static omt_status make_stages(omt_results *report, omt_table *table, omt_error *err)
+static omt_status make_stages(omt_results *report, omt_sheet *table, omt_error *err)
 {
 	table->groups = 3;
 	OMT_TRY(set_fields(report, table, stage_fields, 0, err));
@@ -243,7 +247,7 @@ static omt_status make_stages(omt_results *report, omt_table *table, omt_error *
 }
 
 /* Rows of the objects in each record that `next` of its parts hold. */
-static omt_status make_modalities(omt_results *report, omt_table *table, omt_error *err)
+static omt_status make_modalities(omt_results *report, omt_sheet *table, omt_error *err)
 {
 	table->groups = 1;
 	OMT_TRY(set_fields(report, table, modality_fields, 0, err));
@@ -262,7 +266,7 @@ static omt_status make_modalities(omt_results *report, omt_table *table, omt_err
 	return OMT_OK;
 }
 
-static omt_status make_search(omt_results *report, omt_table *table, omt_error *err)
+static omt_status make_search(omt_results *report, omt_sheet *table, omt_error *err)
 {
 	OMT_TRY(set_fields(report, table, search_fields, 1, err));
 	for (size_t r = 0; r < report->count; r++) {
@@ -276,7 +280,7 @@ static omt_status make_search(omt_results *report, omt_table *table, omt_error *
 	return OMT_OK;
 }
 
-static omt_status make_start(omt_results *report, omt_table *table, omt_error *err)
+static omt_status make_start(omt_results *report, omt_sheet *table, omt_error *err)
 {
 	OMT_TRY(set_fields(report, table, start_fields, 0, err));
 	for (size_t r = 0; r < report->count; r++)
@@ -285,7 +289,7 @@ static omt_status make_start(omt_results *report, omt_table *table, omt_error *e
 }
 
 /* Rows of an array in each record. */
-static omt_status make_array(omt_results *report, omt_table *table, const omt_field *fields,
+static omt_status make_array(omt_results *report, omt_sheet *table, const omt_field *fields,
                              const char *path, size_t least, omt_error *err)
 {
 	OMT_TRY(set_fields(report, table, fields, 1, err));
@@ -301,29 +305,28 @@ static omt_status make_array(omt_results *report, omt_table *table, const omt_fi
 	return OMT_OK;
 }
 
-static omt_status make_ops(omt_results *report, omt_table *table, omt_error *err)
+static omt_status make_ops(omt_results *report, omt_sheet *table, omt_error *err)
 {
 	return make_array(report, table, op_fields, "ops", 1, err);
 }
 
-static omt_status make_devices(omt_results *report, omt_table *table, omt_error *err)
+static omt_status make_devices(omt_results *report, omt_sheet *table, omt_error *err)
 {
 	return make_array(report, table, device_fields, "engine.devices", 2, err);
 }
 
-/* ---- all of them
- * --------------------------------------------------------------------------------- */
+/* ---- all of them ------------------------------------------------------------------------- */
 
-omt_status omt_report_tables(omt_results *report, omt_tables *tables, omt_error *err)
+omt_status omt_report_tables(omt_results *report, omt_sheets *tables, omt_error *err)
 {
 	static const struct {
 		const char *name, *title, *caption;
-		omt_status (*make)(omt_results *report, omt_table *table, omt_error *err);
+		omt_status (*make)(omt_results *report, omt_sheet *table, omt_error *err);
 		bool details;
 	} makers[OMT_REPORT_TABLES] = {
 		{"points", "Points of the grid",
 	         "A row a record: items a second over all passages, quality, memory.",
-	         omt_table_points, false},
+	         omt_sheet_points, false},
 		{"parts", "Throughput and latency",
 	         "A row a measured part. Latency percentiles are of all samples, by nearest rank; "
 	         "hidden is the share of preparation and transfer that ran while a device "
@@ -337,7 +340,7 @@ omt_status omt_report_tables(omt_results *report, omt_tables *tables, omt_error 
 	         make_search, true},
 		{"retrieval", "Retrieval quality",
 	         "Means over queries with 95 % bootstrap intervals, and what a random order gives.",
-	         omt_table_retrieval, false},
+	         omt_sheet_retrieval, false},
 		{"start", "Start-up and memory",
 	         "Seconds from nothing to ready and to the first vector; memory at its peak.",
 	         make_start, false},
@@ -351,10 +354,10 @@ omt_status omt_report_tables(omt_results *report, omt_tables *tables, omt_error 
 	         "What each device computed, and the speed by which it was given batches.",
 	         make_devices, false},
 	};
-	*tables = (omt_tables){0};
+	*tables = (omt_sheets){0};
 	for (size_t i = 0; i < OMT_REPORT_TABLES; i++) {
-		omt_table *table = &tables->table[tables->count];
-		*table = (omt_table){.name = makers[i].name,
+		omt_sheet *table = &tables->table[tables->count];
+		*table = (omt_sheet){.name = makers[i].name,
 		                     .title = makers[i].title,
 		                     .caption = makers[i].caption,
 		                     .details = makers[i].details};
@@ -362,18 +365,18 @@ omt_status omt_report_tables(omt_results *report, omt_tables *tables, omt_error 
 		OMT_TRY(makers[i].make(report, table, err));
 		bool filled = false;
 		for (size_t c = table->keys; c < table->column_count && !filled; c++)
-			filled = omt_column_styled(table, c).shown;
+			filled = omt_sheet_styled(table, c).shown;
 		if (!filled) {
-			omt_table_free(table);
+			omt_sheet_free(table);
 			tables->count--;
 		}
 	}
 	return report->exhausted ? OMT_FAIL(err, NO_MEMORY, "the tables") : OMT_OK;
 }
 
-void omt_report_tables_free(omt_tables *tables)
+void omt_report_tables_free(omt_sheets *tables)
 {
 	for (size_t i = 0; i < tables->count; i++)
-		omt_table_free(&tables->table[i]);
+		omt_sheet_free(&tables->table[i]);
 	tables->count = 0;
 }

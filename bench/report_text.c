@@ -23,8 +23,8 @@ static void markdown_text(FILE *out, omt_results *report, const char *text)
 	}
 }
 
-static void markdown_row(FILE *out, omt_results *report, const omt_table *table, size_t row,
-                         const omt_column_style *styles)
+static void markdown_row(FILE *out, omt_results *report, const omt_sheet *table, size_t row,
+                         const omt_sheet_style *styles)
 {
 	for (size_t c = 0; c < table->column_count; c++) {
 		const omt_cell *cell = &table->cells[row * table->column_count + c];
@@ -42,12 +42,12 @@ static void markdown_row(FILE *out, omt_results *report, const omt_table *table,
 	fputs("|\n", out);
 }
 
-static void markdown_table(FILE *out, omt_results *report, const omt_table *table)
+static void markdown_table(FILE *out, omt_results *report, const omt_sheet *table)
 {
-	omt_column_style styles[OMT_REPORT_COLUMNS];
+	omt_sheet_style styles[OMT_REPORT_COLUMNS];
 	fprintf(out, "\n## %s\n\n%s\n\n", table->title, table->caption);
 	for (size_t c = 0; c < table->column_count; c++) {
-		styles[c] = omt_column_styled(table, c);
+		styles[c] = omt_sheet_styled(table, c);
 		if (!styles[c].shown)
 			continue;
 		fputs("| ", out);
@@ -78,7 +78,7 @@ static void markdown_facts(FILE *out, omt_results *report)
 	}
 }
 
-void omt_report_markdown(FILE *out, omt_results *report, const omt_tables *tables,
+void omt_report_markdown(FILE *out, omt_results *report, const omt_sheets *tables,
                          const omt_findings *findings)
 {
 	size_t i;
@@ -112,8 +112,7 @@ void omt_report_markdown(FILE *out, omt_results *report, const omt_tables *table
 	markdown_facts(out, report);
 }
 
-/* ---- CSV
- * ----------------------------------------------------------------------------------------- */
+/* ---- CSV --------------------------------------------------------------------------------- */
 
 /* RFC 4180. A text that a spreadsheet would take for a formula gets a quote in front. */
 static void csv_text(FILE *out, const char *text)
@@ -138,7 +137,7 @@ static void csv_number(FILE *out, double value)
 		fprintf(out, "%.9g", value);
 }
 
-void omt_report_csv(FILE *out, const omt_table *table)
+void omt_report_csv(FILE *out, const omt_sheet *table)
 {
 	for (size_t c = 0; c < table->column_count; c++) {
 		const char *key = table->columns[c].key;

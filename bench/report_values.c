@@ -31,15 +31,14 @@ bool omt_part_invalid(const json_t *part)
 	return omt_report_truth(part, "valid") == 0;
 }
 
-const char *omt_part_reasons(omt_results *report, const json_t *part)
+const char *omt_report_lines(omt_results *report, const json_t *object, const char *path)
 {
-	const json_t *reasons = omt_report_at(part, "reasons");
+	const json_t *lines = omt_report_at(object, path);
 	const char *text = "";
-	for (size_t i = 0; i < json_array_size(reasons) && i < 8; i++) {
-		const char *reason = json_string_value(json_array_get(reasons, i));
-		if (reason)
-			text = omt_report_text(report, "%s%s%.200s", text, *text ? "; " : "",
-			                       reason);
+	for (size_t i = 0; i < json_array_size(lines) && i < 8; i++) {
+		const char *line = json_string_value(json_array_get(lines, i));
+		if (line)
+			text = omt_report_text(report, "%s%s%.200s", text, *text ? "; " : "", line);
 	}
 	return text;
 }
@@ -105,14 +104,14 @@ bool omt_record_invalid(const omt_record *record)
 /* ---- retrieval ---------------------------------------------------------------------------------
  */
 
-omt_score omt_record_score(const omt_record *record, const char *measure, const char *cut)
+omt_measured omt_record_score(const omt_record *record, const char *measure, const char *cut)
 {
 	const json_t *retrieval = omt_report_at(record->root, "retrieval");
 	const json_t *found = json_object_get(
 		json_object_get(json_object_get(retrieval, "measured"), measure), cut);
 	const json_t *chance = json_object_get(
 		json_object_get(json_object_get(retrieval, "chance"), measure), cut);
-	omt_score score = {NAN, NAN, NAN, NAN};
+	omt_measured score = {NAN, NAN, NAN, NAN};
 	if (json_is_number(found)) { /* layout 1 */
 		score.value = json_number_value(found);
 	} else {
@@ -184,8 +183,7 @@ void omt_report_trade(const omt_results *report, const char *measure, const char
 	}
 }
 
-/* ---- the report as a whole
- * ----------------------------------------------------------------------- */
+/* ---- the report as a whole --------------------------------------------------------------- */
 
 const char *omt_report_title(omt_results *report)
 {
@@ -217,8 +215,7 @@ omt_mark omt_record_mark(const omt_record *record)
 	                  .hollow = omt_record_invalid(record)};
 }
 
-/* ---- parts of all records
- * -------------------------------------------------------------------------- */
+/* ---- parts of all records ---------------------------------------------------------------- */
 
 json_t *omt_report_part_groups(omt_results *report, const char *needed)
 {

@@ -4,7 +4,7 @@
 #include "bench/report.h"
 #include "tests/fuzz/input.h"
 
-static void write_forms(omt_results *report, const omt_tables *tables)
+static void write_forms(omt_results *report, const omt_sheets *tables)
 {
 	omt_findings findings;
 	char *text = NULL;
@@ -26,7 +26,7 @@ static void write_forms(omt_results *report, const omt_tables *tables)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	omt_results report;
-	omt_tables tables = {0};
+	omt_sheets tables = {0};
 	omt_error err;
 	char path[64];
 	int fd = fuzz_file(data, size, path);

@@ -187,8 +187,8 @@ Test(report, the_best_is_a_valid_one)
 {
 	omt_cell cells[] = {{.value = 5}, {.value = 9}, {.value = 7}, {.value = NAN}, {.value = 7}};
 	bool invalid[] = {false, true, false, false, false};
-	omt_column column = {"x", "x", OMT_CELL_REAL, 1};
-	omt_table table = {.columns = &column,
+	omt_sheet_column column = {"x", "x", OMT_CELL_REAL, 1};
+	omt_sheet table = {.columns = &column,
 	                   .column_count = 1,
 	                   .cells = cells,
 	                   .invalid = invalid,
@@ -208,13 +208,13 @@ Test(report, csv_quotes_and_holds_no_formulas)
 	omt_cell cells[] = {
 		{.value = NAN, .text = "=x"},   {.value = NAN, .text = "y,\"z"}, {.value = 1.5},
 		{.value = NAN, .text = "@a\n"}, {.value = NAN, .text = "-b"},    {.value = NAN}};
-	omt_column columns[] = {{"a", "a", OMT_CELL_TEXT, 0},
-	                        {"b\"c", "b", OMT_CELL_TEXT, 0},
-	                        {"=1,2", "c", OMT_CELL_REAL, 0}};
+	omt_sheet_column columns[] = {{"a", "a", OMT_CELL_TEXT, 0},
+	                              {"b\"c", "b", OMT_CELL_TEXT, 0},
+	                              {"=1,2", "c", OMT_CELL_REAL, 0}};
 	bool invalid[2] = {false};
 	char *text;
 	size_t bytes;
-	omt_table table = {.columns = columns,
+	omt_sheet table = {.columns = columns,
 	                   .column_count = 3,
 	                   .cells = cells,
 	                   .invalid = invalid,

@@ -187,8 +187,8 @@ void omt_figure_latency(FILE *out, omt_results *report)
 	if (json_object_size(groups)) {
 		omt_figure_open(
 			out, "latency", "Throughput against latency",
-			"Better is right and low. Upright whiskers reach the 99th percentile, level "
-			"ones span the repetitions.");
+			"Better is right and low. Upright whiskers reach the 99th percentile, "
+			"level ones span the repetitions.");
 		omt_figure_legend(out, report);
 		draw_groups(out, report, groups, draw_latency, "Throughput against latency");
 		omt_figure_close(out);

@@ -74,7 +74,7 @@ const char omt_report_style[] =
 	"list-style:none;font-size:14px}\n"
 	".legend li{display:flex;align-items:center;gap:6px}\n"
 	".legend svg,th svg{width:14px;height:14px;display:inline-block;vertical-align:-2px;"
-	"flex:none}\n"
+	"flex:none;max-width:none}\n"
 	".legend i{width:14px;height:12px;display:block;background:currentColor}\n"
 	".i0{color:var(--f0)}.i1{color:var(--f1)}.i2{color:var(--f2)}.i3{color:var(--f3)}"
 	".i4{color:var(--f4)}\n"

@@ -49,12 +49,38 @@ static void find_invalid(omt_results *report, omt_findings *findings)
 	if (invalid > 8)
 		text = omt_report_text(report, "%s\nand %zu more", text, invalid - 8);
 	if (invalid)
-		add(findings, "Not valid",
+		add(findings, "INVALID",
 		    omt_report_text(report, "%zu of %zu measured parts", invalid, parts), text);
 	else if (told)
 		add(findings, "Valid", omt_report_text(report, "all %zu measured parts", told), "");
 	if (invalid)
 		findings->finding[findings->count - 1].bad = true;
+}
+
+/* Devices that were left out while it ran. */
+static void find_failed(omt_results *report, omt_findings *findings)
+{
+	const char *text = "";
+	size_t failed = 0, i;
+	json_t *device;
+	for (size_t r = 0; r < report->count; r++)
+		json_array_foreach(omt_report_at(report->records[r].root, "engine.devices"), i,
+		                   device)
+		{
+			const char *name = omt_report_string(device, "device");
+			const char *error = omt_report_string(device, "error");
+			const char *who = whose(report, &report->records[r]);
+			if (!error || ++failed > 8)
+				continue;
+			text = omt_report_text(report, "%s%s%s%s%.100s: %.200s", text,
+			                       *text ? "\n" : "", who, *who ? ", " : "",
+			                       name ? name : "", error);
+		}
+	if (!failed)
+		return;
+	add(findings, "Failed",
+	    failed == 1 ? "a device" : omt_report_text(report, "%zu devices", failed), text);
+	findings->finding[findings->count - 1].bad = true;
 }
 
 /* ---- the best part ----------------------------------------------------------------------- */
@@ -318,8 +344,8 @@ static void find_memory(omt_results *report, omt_findings *findings)
 void omt_report_findings(omt_results *report, omt_findings *findings)
 {
 	static void (*const finders[])(omt_results *, omt_findings *) = {
-		find_invalid, find_speed,  find_rate,   find_latency, find_quality,
-		find_front,   find_hidden, find_energy, find_op,      find_memory};
+		find_invalid, find_failed, find_speed,  find_rate, find_latency, find_quality,
+		find_front,   find_hidden, find_energy, find_op,   find_memory};
 	findings->count = 0;
 	for (size_t i = 0; i < sizeof finders / sizeof *finders; i++)
 		finders[i](report, findings);

@@ -201,7 +201,7 @@ static void write_lines(FILE *out, omt_results *report, const char *text)
 static void write_finding(FILE *out, omt_results *report, const omt_finding *finding)
 {
 	fprintf(out, "<div%s><dt>", finding->bad ? " class=\"bad\"" : "");
-	omt_html_text(out, finding->bad ? "INVALID" : finding->title);
+	omt_html_text(out, finding->title);
 	fputs("</dt><dd><strong>", out);
 	omt_html_text(out, finding->value);
 	fputs("</strong>", out);

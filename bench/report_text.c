@@ -89,7 +89,7 @@ void omt_report_markdown(FILE *out, omt_results *report, const omt_sheets *table
 	for (i = 0; i < findings->count; i++) {
 		const omt_finding *finding = &findings->finding[i];
 		fputs("- ", out);
-		markdown_text(out, report, finding->bad ? "INVALID" : finding->title);
+		markdown_text(out, report, finding->title);
 		fputs(": **", out);
 		markdown_text(out, report, finding->value);
 		fputs("**", out);

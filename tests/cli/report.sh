@@ -5,7 +5,7 @@ check "report" 0 "" "$omnitile" report $records/demo.jsonl -o "$tmp/report.html"
 check "report is a page" 0 "^<!DOCTYPE html>" cat "$tmp/report.html"
 check "report, no network, no script" 1 "" \
 	grep -E '<script|https?://|src=|href="[^#]' "$tmp/report.html"
-check "report, both kinds of layout" 0 '^\| 2 \| trec' "$omnitile" report \
+check "report, both layouts" 0 '^\| 2 \| .* \| 5 valid' "$omnitile" report \
 	$records/demo.jsonl $records/old.jsonl --markdown
 check "report, a line cut off is a remark" 0 "sweep.jsonl:13: the last line is cut off" \
 	"$omnitile" report $records/sweep.jsonl -o "$tmp/report.html"

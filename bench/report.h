@@ -19,9 +19,11 @@ typedef struct omt_record {
 	const char *place;   /* "file:line" */
 	json_t *facts;       /* {"weights": "int8", ...}: what it ran as, flat, values as text */
 	const json_t *parts; /* array, maybe empty */
-	const char *label;   /* what sets it apart: "int8, 512 tokens"; "" of a single record */
-	char number[12];     /* "1": its place among the records, by which plots call it */
-	int colour, shape;   /* by the first and second fact that varies */
+	double speed; /* items/s of its passages (else of all items) offline, all parts together;
+	                 the rate where all records are of the server mode; NAN: it has none */
+	const char *label; /* what sets it apart: "int8, 512 tokens"; "" of a single record */
+	char number[12];   /* "1": its place among the records, by which plots call it */
+	int colour, shape; /* by the first and second fact that varies */
 } omt_record;
 
 /* A fact that is not the same in all records. */
@@ -82,10 +84,8 @@ const json_t *omt_group_part(const omt_results *report, const json_t *pair);
 /* How plots show a record; hollow: a part of it is INVALID. */
 omt_mark omt_record_mark(const omt_record *record);
 
-/* Items a second that the record's passages (else all items) went by offline, all parts together;
- * of the server mode the rate. NAN: neither. */
-double omt_record_speed(const omt_record *record);
-/* "items/s, all passages" or "queries/s": what omt_record_speed() is of these records. */
+/* Sets every record's speed; "items/s, all passages" or "queries/s": what it is. */
+void omt_report_find_speeds(omt_results *report);
 const char *omt_report_speed_name(const omt_results *report);
 bool omt_report_is_server(const omt_results *report); /* no record has an offline part */
 bool omt_record_invalid(const omt_record *record);    /* any part of it */

@@ -154,14 +154,19 @@ static void draw_latency(FILE *out, omt_results *report, double width, const voi
 	omt_plot_close(&plot);
 }
 
-/* A panel a group where several records are compared; else all marks together. */
+/* A panel a group where a part is in several records; else all of them together, named by the part
+ * unless there is but one. */
 static void draw_groups(FILE *out, omt_results *report, json_t *groups, omt_draw draw,
-                        const char *title)
+                        const char *title, bool legend)
 {
 	const char *name;
 	json_t *pairs, *all = json_array();
-	bool apart = report->count > 1 && json_object_size(groups) > 1;
+	bool apart = false, parts = report->count == 1 || json_object_size(groups) > 1;
 	size_t panels = 0;
+	json_object_foreach(groups, name, pairs) apart =
+		apart || (json_object_size(groups) > 1 && json_array_size(pairs) > 1);
+	if (legend && (apart || !parts))
+		omt_figure_legend(out, report);
 	fputs(apart ? "<div class=\"panels\">\n" : "", out);
 	json_object_foreach(groups, name, pairs)
 	{
@@ -177,7 +182,7 @@ static void draw_groups(FILE *out, omt_results *report, json_t *groups, omt_draw
 	}
 	fputs(apart ? "</div>\n" : "", out);
 	if (!apart)
-		omt_figure_draw(out, report, draw, &(omt_pairs){all, title, report->count == 1});
+		omt_figure_draw(out, report, draw, &(omt_pairs){all, title, parts});
 	json_decref(all);
 }
 
@@ -189,8 +194,7 @@ void omt_figure_latency(FILE *out, omt_results *report)
 			out, "latency", "Throughput against latency",
 			"Better is right and low. Upright whiskers reach the 99th percentile, "
 			"level ones span the repetitions.");
-		omt_figure_legend(out, report);
-		draw_groups(out, report, groups, draw_latency, "Throughput against latency");
+		draw_groups(out, report, groups, draw_latency, "Throughput against latency", true);
 		omt_figure_close(out);
 	}
 	json_decref(groups);
@@ -283,7 +287,7 @@ void omt_figure_stages(FILE *out, omt_results *report)
 			fprintf(out, "<li><i class=\"i%zu\"></i><span>%s</span></li>", s,
 			        stages[s]);
 		fputs("</ul>\n", out);
-		draw_groups(out, report, groups, draw_stages, "Time by stage");
+		draw_groups(out, report, groups, draw_stages, "Time by stage", false);
 		omt_figure_close(out);
 	}
 	json_decref(groups);

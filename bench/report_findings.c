@@ -117,7 +117,7 @@ static void find_speed(omt_results *report, omt_findings *findings)
 	double most = NAN, least = NAN;
 	for (size_t r = 0; r < report->count; r++) {
 		const omt_record *record = &report->records[r];
-		double speed = omt_record_speed(record);
+		double speed = record->speed;
 		if (!isfinite(speed) || omt_record_invalid(record) || omt_report_is_server(report))
 			continue; /* a rate has its own finding */
 		if (!fastest || speed > most) {
@@ -130,7 +130,7 @@ static void find_speed(omt_results *report, omt_findings *findings)
 		add(findings, "All passages",
 		    omt_report_text(report, "%s items/s", omt_digits_short(most).text),
 		    "of all modalities together, as mixed as they are");
-	else if (fastest)
+	else if (fastest && most > least)
 		add(findings, "Fastest point",
 		    omt_report_text(report, "%s items/s", omt_digits_short(most).text),
 		    omt_report_text(report, "over all passages, %s, %s times the slowest",
@@ -221,9 +221,11 @@ static void find_quality(omt_results *report, omt_findings *findings)
 		              omt_report_text(report, "by chance %s",
 		                              omt_digits_fixed(score.chance, 3).text));
 	if (within)
-		text = joined(
-			report, text,
-			omt_report_text(report, "%zu other points lie in its interval", within));
+		text = joined(report, text,
+		              omt_report_text(report,
+		                              within == 1 ? "%zu other point lies in its interval"
+		                                          : "%zu other points lie in its interval",
+		                              within));
 	add(findings, "Best quality",
 	    omt_report_text(report, "%s %s", omt_measure_name(report, measure, cut),
 	                    omt_digits_fixed(score.value, 3).text),
@@ -236,17 +238,19 @@ static void find_front(omt_results *report, omt_findings *findings)
 	double *speed = calloc(report->count, sizeof *speed);
 	double *quality = calloc(report->count, sizeof *quality);
 	bool *front = calloc(report->count, sizeof *front);
-	size_t count = 0;
+	size_t count = 0, points = 0;
 	if (report->count < 2 || !speed || !quality || !front ||
 	    !omt_report_main_measure(report, &measure, &cut))
 		goto done;
 	omt_report_trade(report, measure, cut, speed, quality);
 	omt_pareto(speed, quality, report->count, front);
 	for (size_t r = 0; r < report->count; r++)
+		points += isfinite(speed[r]) && isfinite(quality[r]);
+	for (size_t r = 0; r < report->count; r++)
 		if (front[r] && ++count <= 12)
 			list = omt_report_text(report, "%s%s%s", list, *list ? ", " : "",
 			                       report->records[r].number);
-	if (count)
+	if (points > 1)
 		add(findings, "Best trade-offs",
 		    omt_report_text(report, "%zu of %zu points", count, report->count),
 		    omt_report_text(report, "%s%s: no valid point is both faster and better", list,

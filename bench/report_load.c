@@ -394,6 +394,7 @@ omt_status omt_report_load(const char *const *paths, size_t count, omt_results *
 		                json_string_value(json_array_get(report->remarks, 0)));
 	if (!report->count)
 		return OMT_FAIL(err, BAD_FORMAT, "%s: no records", count ? paths[0] : "no file");
+	omt_report_find_speeds(report);
 	OMT_TRY(find_varied(report, err));
 	return report->exhausted ? OMT_FAIL(err, NO_MEMORY, "%zu records", report->count) : OMT_OK;
 }

@@ -41,7 +41,7 @@ static void draw_trade_mark(omt_plot *plot, omt_results *report, const omt_trade
 {
 	const omt_record *record = &report->records[r];
 	omt_measured score = omt_record_score(record, trade->measure, trade->cut);
-	double speed = omt_record_speed(record);
+	double speed = record->speed;
 	omt_mark mark = omt_record_mark(record);
 	if (!(speed > 0) || !isfinite(score.value))
 		return;
@@ -66,7 +66,7 @@ static void draw_trade(FILE *out, omt_results *report, double width, const void 
 	for (size_t r = 0; r < report->count; r++) {
 		omt_measured score =
 			omt_record_score(&report->records[r], trade->measure, trade->cut);
-		double speed = omt_record_speed(&report->records[r]);
+		double speed = report->records[r].speed;
 		if (!(speed > 0) || !isfinite(score.value))
 			continue;
 		slow = fmin(slow, speed);
@@ -80,6 +80,10 @@ static void draw_trade(FILE *out, omt_results *report, double width, const void 
 		low = chance;
 	double below = log_x ? slow / 1.3 : fmax(slow - 0.25 * (fast - slow), 0);
 	omt_scale_fit(&plot.x, below, fast * (log_x ? 1.3 : 1.04), log_x, wide ? 10 : 5);
+	if (high - low < 0.02) {
+		low = fmax(low - 0.05, 0);
+		high = high > 1 ? high : fmin(high + 0.05, 1);
+	}
 	omt_scale_fit(&plot.y, low, high, false, 6);
 	omt_plot_open(&plot, out, width, wide ? 430 : 320, "Quality against speed",
 	              omt_report_text(report, "%s over %s of %zu records.",
@@ -104,16 +108,16 @@ void omt_figure_trade(FILE *out, omt_results *report)
 	omt_trade trade = {.speed = calloc(report->count, sizeof *trade.speed),
 	                   .quality = calloc(report->count, sizeof *trade.quality),
 	                   .front = calloc(report->count, sizeof *trade.front)};
-	bool any = false;
+	size_t points = 0;
 	if (!trade.speed || !trade.quality || !trade.front)
 		report->exhausted = true;
 	else if (report->count > 1 && omt_report_main_measure(report, &trade.measure, &trade.cut)) {
 		omt_report_trade(report, trade.measure, trade.cut, trade.speed, trade.quality);
 		omt_pareto(trade.speed, trade.quality, report->count, trade.front);
 		for (size_t r = 0; r < report->count; r++)
-			any = any || trade.front[r];
+			points += isfinite(trade.speed[r]) && isfinite(trade.quality[r]);
 	}
-	if (any) {
+	if (points > 1) {
 		omt_figure_open(out, "trade", "Quality against speed",
 		                "Better is right and high. The line is the Pareto front: for a "
 		                "larger mark no valid point is both faster and better.");
@@ -249,7 +253,8 @@ void omt_figure_search(FILE *out, omt_results *report)
 	{
 		const json_t *pair = json_array_get(pairs, i);
 		const omt_record *record = omt_group_record(report, pair);
-		if (panels++ >= OMT_FIGURE_PANELS)
+		if (!json_array_size(omt_report_at(omt_group_part(report, pair), "search")) ||
+		    panels++ >= OMT_FIGURE_PANELS)
 			continue;
 		if (panels == 1) {
 			omt_figure_open(

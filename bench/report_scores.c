@@ -157,7 +157,7 @@ omt_status omt_sheet_points(omt_results *report, omt_sheet *table, omt_error *er
 			return OMT_NO_MEMORY;
 		size_t at = omt_sheet_fill_keys(report, record, row);
 		omt_measured score = omt_record_score(record, measure, cut);
-		row[at++].value = omt_record_speed(record);
+		row[at++].value = record->speed;
 		row[at++] = (omt_cell){.value = score.value, .low = score.low, .high = score.high};
 		row[at++].value = joules_per_item(record);
 		row[at++].value = omt_report_number(record->root, "memory.host_peak_bytes");

@@ -68,18 +68,6 @@ static double offline_speed(const omt_record *record, bool passages_only)
 	return seconds > 0 ? items / seconds : NAN;
 }
 
-double omt_record_speed(const omt_record *record)
-{
-	double speed = offline_speed(record, true), rate = NAN;
-	size_t i;
-	json_t *part;
-	if (!isfinite(speed))
-		speed = offline_speed(record, false);
-	json_array_foreach(record->parts, i, part) if (!strcmp(omt_part_mode(part), "server"))
-		rate = omt_report_number(part, "rate");
-	return isfinite(speed) ? speed : rate;
-}
-
 bool omt_report_is_server(const omt_results *report)
 {
 	for (size_t r = 0; r < report->count; r++)
@@ -91,6 +79,23 @@ bool omt_report_is_server(const omt_results *report)
 const char *omt_report_speed_name(const omt_results *report)
 {
 	return omt_report_is_server(report) ? "queries/s" : "items/s, all passages";
+}
+
+/* The two are not compared with each other. */
+void omt_report_find_speeds(omt_results *report)
+{
+	bool server = omt_report_is_server(report);
+	for (size_t r = 0; r < report->count; r++) {
+		omt_record *record = &report->records[r];
+		size_t i;
+		json_t *part;
+		record->speed = offline_speed(record, true);
+		if (!isfinite(record->speed))
+			record->speed = offline_speed(record, false);
+		json_array_foreach(record->parts, i,
+		                   part) if (server && !strcmp(omt_part_mode(part), "server"))
+			record->speed = omt_report_number(part, "rate");
+	}
 }
 
 bool omt_record_invalid(const omt_record *record)
@@ -178,7 +183,7 @@ void omt_report_trade(const omt_results *report, const char *measure, const char
 {
 	for (size_t r = 0; r < report->count; r++) {
 		const omt_record *record = &report->records[r];
-		speed[r] = omt_record_invalid(record) ? NAN : omt_record_speed(record);
+		speed[r] = omt_record_invalid(record) ? NAN : record->speed;
 		quality[r] = omt_record_score(record, measure, cut).value;
 	}
 }
@@ -197,7 +202,7 @@ const omt_record *omt_report_profiled(const omt_results *report)
 	double most = NAN;
 	for (size_t r = 0; r < report->count; r++) {
 		const omt_record *record = &report->records[r];
-		double speed = omt_record_speed(record);
+		double speed = record->speed;
 		if (!json_array_size(omt_report_at(record->root, "ops")))
 			continue;
 		if (!found || (isfinite(speed) && !(speed <= most))) {

@@ -208,7 +208,7 @@ static void describe_latency(const omt_traffic *traffic, double *values, size_t 
 	const double percent = headline(traffic);
 	double bound = 0;
 	json_object_set_new(part, "latency_ms", omt_samples_describe(values, count));
-	if (!percent)
+	if (percent <= 0)
 		return;
 	const bool bounded = omt_samples_bound(values, count, percent, &bound);
 	json_object_set_new(

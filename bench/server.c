@@ -76,14 +76,14 @@ static omt_status bracket(omt_traffic *traffic, omt_server *server, double *low,
 {
 	bool valid;
 	*low = *high = 0;
-	for (int i = 0; i <= HALVINGS && !*low; i++) {
+	for (int i = 0; i <= HALVINGS && *low <= 0; i++) {
 		server->rate /= 2;
 		OMT_TRY(try_rate(traffic, server, SEARCH_STREAM, &valid, err));
 		*(valid ? low : high) = server->rate;
 	}
-	if (!*low || *high)
+	if (*low <= 0 || *high > 0)
 		return OMT_OK;
-	for (int i = 0; i < DOUBLINGS && !*high; i++) {
+	for (int i = 0; i < DOUBLINGS && *high <= 0; i++) {
 		server->rate = 2 * *low;
 		OMT_TRY(try_rate(traffic, server, SEARCH_STREAM, &valid, err));
 		*(valid ? low : high) = server->rate;
@@ -109,7 +109,7 @@ static omt_status search(omt_traffic *traffic, omt_server *server, omt_error *er
 	bool valid = false;
 	OMT_TRY(estimate(traffic, &server->rate, err));
 	OMT_TRY(bracket(traffic, server, &low, &high, err));
-	if (!low) /* the last trial says why */
+	if (low <= 0) /* the last trial says why */
 		return OMT_OK;
 	OMT_TRY(bisect(traffic, server, &low, high, err));
 	for (int i = 0; i <= LESS_TIMES && !valid; i++, low *= LESS) {

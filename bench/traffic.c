@@ -194,7 +194,7 @@ static bool is_hopeless(omt_flow *flow, double now_s)
 {
 	const omt_traffic *traffic = flow->traffic;
 	const uint64_t answered = flow->trial->requests.count;
-	if (!traffic->target_s)
+	if (traffic->target_s <= 0)
 		return false;
 	while (flow->overdue < traffic->arrival_count &&
 	       traffic->arrivals_s[flow->overdue] < now_s - traffic->target_s)

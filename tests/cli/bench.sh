@@ -71,6 +71,35 @@ check "every error of a file" 2 'bad.yaml:2: "engine.slot" .*bad.yaml:3: "weight
 	bash -c "printf 'model: m\nengine: {slot: 1}\nweights: int9\n' >'$tmp/bad.yaml'
 	'$omnitile' bench '$tmp/bad.yaml' 2>&1 | tr '\n' ' '; exit \${PIPESTATUS[0]}"
 
+# A BEIR folder, pictures beside text.
+mkdir -p "$tmp/beir/qrels"
+cp "$inputs/img_tiny_20x20.png" "$tmp/beir/p.png"
+printf '%s\n' '{"_id":"d1","title":"Birds","text":"a red bird"}' \
+	'{"_id":"d2","title":"","text":"a picture","image":"p.png"}' >"$tmp/beir/corpus.jsonl"
+printf '%s\n' '{"_id":"q1","text":"a bird"}' '{"_id":"q2","text":"red"}' >"$tmp/beir/queries.jsonl"
+printf 'query-id\tcorpus-id\tscore\nq1\td1\t1\nq2\td2\t2\n' >"$tmp/beir/qrels/dev.tsv"
+cat >"$tmp/beir.yaml" <<EOG
+model: synth
+backend: ref
+data: {beir: beir, split: dev}
+scenario: {mode: single-stream, warmup: 0, min_duration_s: 0, min_queries: 2}
+retrieval: {convention: mteb, bootstrap: 0}
+roofline: false
+output: beir.jsonl
+EOG
+check "bench on a BEIR folder" 0 "retrieval of 2 queries among 2 passages mteb" "$omnitile" bench \
+	"$tmp/beir.yaml"
+check "mteb's cut-offs" 0 '"recall":\{"1":.*"1000":\{"value":1\.0\}' cat "$tmp/beir.jsonl"
+check "ops beside no roofline" 0 '"ops":\[\{"op":' cat "$tmp/beir.jsonl"
+check "a split that is not there" 2 "qrels/test.tsv: No such file" bash -c \
+	"sed 's/, split: dev//' '$tmp/beir.yaml' >'$tmp/beir2.yaml'
+	'$omnitile' bench '$tmp/beir2.yaml'"
+# Stopped in a part: no record of it, what is there stays.
+sed -i 's/min_duration_s: 0/min_duration_s: 60/' "$tmp/beir.yaml"
+check "stopped in a part" 2 "stopped after [0-9]+ items" timeout --preserve-status -s INT 1 \
+	"$omnitile" bench "$tmp/beir.yaml"
+check "leaves the records there are" 0 "^1$" grep -c '^{"record":2,' "$tmp/beir.jsonl"
+
 # Two files beside each other.
 head -n 1 "$tmp/grid.jsonl" >"$tmp/one.jsonl"
 check "compare with itself" 0 "^0 worse by more than 5 %" "$omnitile" bench --compare \

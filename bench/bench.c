@@ -171,6 +171,9 @@ static omt_status take_point(omt_bench_work *work, size_t number, omt_error *err
 		tell(work, "point %zu of %zu %s: its record is in %s already", number + 1,
 		     work->grid.points, varies ? varies : "", work->results.path);
 	} else {
+		if (work->grid.points > 1)
+			tell(work, "point %zu of %zu %s", number + 1, work->grid.points,
+			     varies ? varies : "");
 		status = run_point(work, &point, key, files, err);
 		if (status != OMT_OK && status != OMT_STOPPED && work->grid.points > 1)
 			tell(work, "point %zu of %zu %s failed: %s", number + 1, work->grid.points,

@@ -19,3 +19,5 @@ echo "== benchmark configs/bench/demo.yaml"
 # 1: something failed or is not valid, and the tables say what. Each demo is a new run.
 rm -f $demo/results.jsonl
 "$omnitile" bench configs/bench/demo.yaml || [ $? = 1 ]
+"$omnitile" report $demo/results.jsonl -o $demo/report.html
+echo "== report: $PWD/$demo/report.html"

@@ -123,8 +123,9 @@ static void draw_peaks(omt_plot *plot, omt_results *report, const omt_roofs *roo
 		if (peak != roofs->peak || ridge <= plot->x.low || ridge >= plot->x.high)
 			continue;
 		omt_plot_line(plot, ridge, plot->y.low, ridge, peak, "dot");
-		omt_plot_text(plot, omt_plot_x(plot, ridge) + 5, plot->height - plot->bottom - 6,
-		              "start", "aside",
+		bool left = omt_plot_x(plot, ridge) > plot->width / 2;
+		omt_plot_text(plot, omt_plot_x(plot, ridge) + (left ? -5 : 5),
+		              plot->height - plot->bottom - 6, left ? "end" : "start", "aside",
 		              omt_report_text(report, "ridge of %.12s, %s", type,
 		                              omt_digits_short(ridge).text));
 	}
@@ -228,7 +229,7 @@ static void draw_memory_row(omt_plot *plot, omt_results *report, const omt_recor
 		double from, to;
 		int line;
 		const char *class, *what;
-	} bars[] = {{0, host, 0, "f0", "host, peak"},
+	} bars[] = {{0, host, 0, "f3", "host, peak"},
 	            {0, weights, 1, "f4", "weights"},
 	            {weights, device, 1, "f1", "rest of the device's"}};
 	if (report->count > 1)
@@ -271,7 +272,7 @@ static void draw_memory(FILE *out, omt_results *report, double width, const void
 void omt_figure_memory(FILE *out, omt_results *report)
 {
 	static const char *const names[][2] = {
-		{"i0", "host, peak"}, {"i4", "weights"}, {"i1", "rest of the device's"}};
+		{"i3", "host, peak"}, {"i4", "weights"}, {"i1", "rest of the device's"}};
 	double most = 0;
 	for (size_t r = 0; r < report->count; r++) {
 		most = fmax(most, bytes_of(&report->records[r], "host_peak_bytes"));

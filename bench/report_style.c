@@ -12,7 +12,7 @@ const char omt_report_style[] =
 	"--soft:#a2abb5;--line:#3a414a;--faint:#1e2328;--shade:#fff3;--bad:#ff9aa5;"
 	"--bad-paper:#3a1a20;"
 	"--s0:#56b4e9;--s1:#f08a4b;--s2:#2fc79a;--s3:#dd9bc2;--s4:#e69f00;--s5:#a9d8f5;"
-	"--s6:#c8c8c8;--f4:#3b8fd0;--f4-ink:#000}}\n"
+	"--s6:#c8c8c8;--f4:#1f78b8;--f4-ink:#fff}}\n"
 	"*{box-sizing:border-box}\n"
 	"body{margin:0;background:var(--paper);color:var(--ink);"
 	"font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;"

@@ -6,17 +6,6 @@
 int cli_bench(int argc, char **argv);
 int cli_roofline(int argc, char **argv);
 
-static double number(const json_t *object, const char *key)
-{
-	return json_number_value(json_object_get(object, key));
-}
-
-static const char *string(const json_t *object, const char *key)
-{
-	const char *value = json_string_value(json_object_get(object, key));
-	return value ? value : "";
-}
-
 /* A number, or what stands in the place of none. */
 static const char *figure(char text[16], const json_t *value, double scale, const char *unit)
 {
@@ -32,8 +21,9 @@ static void print_part(const json_t *part, const char *file, const char *modalit
 	static const char *const latencies[] = {"p50", "p90", "p99", "p99_9"};
 	char text[16];
 	const json_t *latency = json_object_get(part, "latency_ms");
-	printf("%-9s %-8s %6.0f %6.0f %9.1f %10.0f", file, modality, number(part, "items"),
-	       number(part, "failed"), number(part, "items_per_s"), number(part, "tokens_per_s"));
+	printf("%-9s %-8s %6.0f %6.0f %9.1f %10.0f", file, modality, cli_number(part, "items"),
+	       cli_number(part, "failed"), cli_number(part, "items_per_s"),
+	       cli_number(part, "tokens_per_s"));
 	for (size_t i = 0; i < sizeof latencies / sizeof *latencies; i++)
 		printf(" %9s", figure(text, json_object_get(latency, latencies[i]), 1, ""));
 	printf(" %8s", figure(text, json_object_get(part, "hidden_share"), 100, "%"));
@@ -53,7 +43,7 @@ static void print_server(const json_t *part)
 		putchar('\n');
 	}
 	printf("server    %s requests/s, p%g within %s ms",
-	       figure(text, json_object_get(part, "rate"), 1, ""), number(part, "percentile"),
+	       figure(text, json_object_get(part, "rate"), 1, ""), cli_number(part, "percentile"),
 	       figure((char[16]){0}, json_object_get(part, "target_latency_ms"), 1, ""));
 	printf(" (p99 %s ms), %zu rates tried\n",
 	       figure(text, json_object_get(latency, "p99"), 1, ""),
@@ -69,7 +59,7 @@ static void print_parts(const json_t *record)
 	json_array_foreach(json_object_get(record, "parts"), i, part)
 	{
 		const bool server = json_object_get(part, "modalities") != NULL;
-		print_part(part, string(part, "file"), string(part, "modality"));
+		print_part(part, cli_string(part, "file"), cli_string(part, "modality"));
 		printf("  %s\n", json_is_false(json_object_get(part, "valid")) ? "INVALID" : "");
 		json_array_foreach(json_object_get(part, "reasons"), j, reason)
 			printf("%-18s not valid: %s\n", "", json_string_value(reason));
@@ -88,11 +78,12 @@ static void print_measure(const json_t *retrieval, const char *key, const json_t
 	json_object_foreach((json_t *)(uintptr_t)cuts, cut, value)
 	{
 		snprintf(name, sizeof name, "%s%s%s", key, *cut ? "@" : "", cut);
-		printf("%-14s %8.4f", name, number(value, "value"));
+		printf("%-14s %8.4f", name, cli_number(value, "value"));
 		if (json_is_number(json_object_get(value, "low")))
-			printf("  95 %% %.4f to %.4f", number(value, "low"), number(value, "high"));
+			printf("  95 %% %.4f to %.4f", cli_number(value, "low"),
+			       cli_number(value, "high"));
 		if (json_is_number(json_object_get(chance, cut)))
-			printf("  chance %8.4f", number(chance, cut));
+			printf("  chance %8.4f", cli_number(chance, cut));
 		putchar('\n');
 	}
 }
@@ -103,8 +94,9 @@ static void print_retrieval(const json_t *retrieval)
 	json_t *cuts;
 	if (!retrieval)
 		return;
-	printf("\nretrieval of %.0f queries among %.0f passages %s\n", number(retrieval, "queries"),
-	       number(retrieval, "passages"), string(retrieval, "convention"));
+	printf("\nretrieval of %.0f queries among %.0f passages %s\n",
+	       cli_number(retrieval, "queries"), cli_number(retrieval, "passages"),
+	       cli_string(retrieval, "convention"));
 	json_object_foreach(json_object_get(retrieval, "measured"), key, cuts)
 		print_measure(retrieval, key, cuts);
 }
@@ -118,9 +110,10 @@ static void print_record(const json_t *record)
 		printf("\npoint     %s\n", varies);
 	free(varies);
 	printf("device    %s (%s), driver %s\nbackends  %s\nmodel     %s, %s\n",
-	       string(engine, "device"), string(engine, "platform"), string(engine, "driver"),
-	       string(engine, "chain"), string(json_object_get(record, "model"), "path"),
-	       string(json_object_get(record, "model"), "architecture"));
+	       cli_string(engine, "device"), cli_string(engine, "platform"),
+	       cli_string(engine, "driver"), cli_string(engine, "chain"),
+	       cli_string(json_object_get(record, "model"), "path"),
+	       cli_string(json_object_get(record, "model"), "architecture"));
 	cli_print_devices(stdout, engine);
 	print_parts(record);
 	print_retrieval(json_object_get(record, "retrieval"));
@@ -131,7 +124,7 @@ static void print_record(const json_t *record)
 static void print_point(const json_t *line)
 {
 	char *varies = json_dumps(json_object_get(line, "point"), JSON_COMPACT);
-	printf("%4.0f  %-5s %s\n", number(line, "number"),
+	printf("%4.0f  %-5s %s\n", cli_number(line, "number"),
 	       json_is_true(json_object_get(line, "done")) ? "done" : "to do",
 	       varies ? varies : "");
 	free(varies);
@@ -151,7 +144,7 @@ static void take_line(void *user, const char *text)
 	else
 		print_point(line);
 	json_array_foreach(json_object_get(line, "parts"), i, part) *amiss =
-		*amiss || number(part, "failed") > 0 ||
+		*amiss || cli_number(part, "failed") > 0 ||
 		json_is_false(json_object_get(part, "valid"));
 	json_decref(line);
 }
@@ -174,16 +167,17 @@ static bool read_share(const char *text, double *share)
 
 static void print_figure(const json_t *part, const json_t *figure)
 {
-	printf("%-9s %-8s %-16s %11.5g %11.5g", string(part, "file"), string(part, "modality"),
-	       string(figure, "metric"), number(figure, "a"), number(figure, "b"));
+	printf("%-9s %-8s %-16s %11.5g %11.5g", cli_string(part, "file"),
+	       cli_string(part, "modality"), cli_string(figure, "metric"), cli_number(figure, "a"),
+	       cli_number(figure, "b"));
 	if (json_is_number(json_object_get(figure, "ratio")))
-		printf(" %7.3f", number(figure, "ratio"));
+		printf(" %7.3f", cli_number(figure, "ratio"));
 	if (json_object_get(figure, "low"))
-		printf("  %.3f to %.3f", number(figure, "low"), number(figure, "high"));
+		printf("  %.3f to %.3f", cli_number(figure, "low"), cli_number(figure, "high"));
 	if (json_object_get(figure, "p"))
-		printf("  %+.4f (%+.4f to %+.4f), p = %.4f", number(figure, "difference"),
-		       number(figure, "difference_low"), number(figure, "difference_high"),
-		       number(figure, "p"));
+		printf("  %+.4f (%+.4f to %+.4f), p = %.4f", cli_number(figure, "difference"),
+		       cli_number(figure, "difference_low"), cli_number(figure, "difference_high"),
+		       cli_number(figure, "p"));
 	printf("%s\n", json_is_true(json_object_get(figure, "regression")) ? "  WORSE" : "");
 }
 
@@ -214,8 +208,8 @@ static void print_compared_point(const json_t *point)
 			print_figure(part, figure);
 		for (size_t side = 0; side < 2; side++)
 			if (json_is_false(json_array_get(valid, side)))
-				printf("%-9s %-8s %s is not valid\n", string(part, "file"),
-				       string(part, "modality"), side ? "B" : "A");
+				printf("%-9s %-8s %s is not valid\n", cli_string(part, "file"),
+				       cli_string(part, "modality"), side ? "B" : "A");
 	}
 	json_array_foreach(json_object_get(point, "figures"), j, figure) print_figure(NULL, figure);
 }
@@ -234,7 +228,7 @@ static int compare(const char *verb, const cli_texts *files, omt_bench_compare_o
 	if (omt_bench_compare(files->text[0], files->text[1], options, &text, &err) != OMT_OK)
 		return cli_fail(verb, &err);
 	json_t *compared = json_loads(text, 0, NULL);
-	const double regressions = number(compared, "regressions");
+	const double regressions = cli_number(compared, "regressions");
 	if (cli_json) {
 		puts(text);
 	} else {

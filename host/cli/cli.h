@@ -48,6 +48,10 @@ void cli_parse(const char *verb, int argc, char **argv, const cli_option *const 
 int cli_fail(const char *verb, const omt_error *err);
 int cli_usage(const char *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Of a member: 0 and "" when it is absent or of another type. */
+double cli_number(const json_t *object, const char *key);
+const char *cli_string(const json_t *object, const char *key);
+
 /* A line that is rewritten, on a terminal only; nothing with --quiet. */
 omt_progress cli_progress(void);
 /* The same for text of the verb's own; where there is no terminal, a line of its own. */

@@ -37,6 +37,17 @@ int cli_usage(const char *verb, const char *format, ...)
 	return CLI_FAILED;
 }
 
+double cli_number(const json_t *object, const char *key)
+{
+	return json_number_value(json_object_get(object, key));
+}
+
+const char *cli_string(const json_t *object, const char *key)
+{
+	const char *value = json_string_value(json_object_get(object, key));
+	return value ? value : "";
+}
+
 static bool progress_open;
 
 static void report(void *user, const char *what, uint64_t done, uint64_t total)

@@ -2,12 +2,6 @@
 
 int cli_devices(int argc, char **argv);
 
-static const char *text(const json_t *device, const char *key)
-{
-	const char *value = json_string_value(json_object_get(device, key));
-	return value ? value : "";
-}
-
 static double gigabytes(const json_t *device, const char *key)
 {
 	return (double)json_integer_value(json_object_get(device, key)) / 1e9;
@@ -34,18 +28,19 @@ int cli_devices(int argc, char **argv)
 	json_t *devices = json_loads(json, 0, NULL);
 	json_array_foreach(devices, i, device)
 	{
-		printf("%zu  %s  (%s, %s)\n", i, text(device, "name"), text(device, "platform"),
-		       text(device, "type"));
-		printf("   %s, driver %s\n", text(device, "version"), text(device, "driver"));
+		printf("%zu  %s  (%s, %s)\n", i, cli_string(device, "name"),
+		       cli_string(device, "platform"), cli_string(device, "type"));
+		printf("   %s, driver %s\n", cli_string(device, "version"),
+		       cli_string(device, "driver"));
 		printf("   %d compute units, %.1f GB, %.1f GB an allocation%s%s\n",
 		       (int)json_integer_value(json_object_get(device, "compute_units")),
 		       gigabytes(device, "memory_bytes"), gigabytes(device, "max_alloc_bytes"),
 		       json_is_true(json_object_get(device, "fp16")) ? ", fp16" : "",
 		       json_is_true(json_object_get(device, "integer_dot")) ? ", integer dot" : "");
 		if (json_object_get(device, "tiles"))
-			printf("   tiles of %s\n", text(device, "tiles"));
+			printf("   tiles of %s\n", cli_string(device, "tiles"));
 		if (!json_is_true(json_object_get(device, "usable")))
-			printf("   cannot be used: %s\n", text(device, "reason"));
+			printf("   cannot be used: %s\n", cli_string(device, "reason"));
 	}
 	json_decref(devices);
 	omt_free(json);

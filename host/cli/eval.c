@@ -5,11 +5,6 @@
 
 int cli_eval(int argc, char **argv);
 
-static double number(const json_t *object, const char *key)
-{
-	return json_number_value(json_object_get(object, key));
-}
-
 static const json_t *run_at(const json_t *runs, size_t i, const char *kind, const char *measure,
                             const char *cut)
 {
@@ -28,14 +23,16 @@ static void print_measure(const json_t *runs, const char *measure, const char *c
 		printf("%-14s", i ? "" : name);
 		if (json_array_size(runs) > 1)
 			printf("%4zu", i + 1);
-		printf("  %8.5f", number(value, "value"));
+		printf("  %8.5f", cli_number(value, "value"));
 		if (json_object_get(value, "low"))
-			printf("  %7.5f to %7.5f", number(value, "low"), number(value, "high"));
+			printf("  %7.5f to %7.5f", cli_number(value, "low"),
+			       cli_number(value, "high"));
 		if (compared)
 			printf("  %+10.5f  %+8.5f to %+8.5f  %8.5f  %8.5f",
-			       number(compared, "difference"), number(compared, "low"),
-			       number(compared, "high"), number(compared, "p_randomisation"),
-			       number(compared, "p_bootstrap"));
+			       cli_number(compared, "difference"), cli_number(compared, "low"),
+			       cli_number(compared, "high"),
+			       cli_number(compared, "p_randomisation"),
+			       cli_number(compared, "p_bootstrap"));
 		putchar('\n');
 	}
 }
@@ -43,20 +40,21 @@ static void print_measure(const json_t *runs, const char *measure, const char *c
 static void print_table(const json_t *result)
 {
 	const json_t *runs = json_object_get(result, "runs"), *run;
-	const bool resampled = number(result, "resamples") > 0, several = json_array_size(runs) > 1;
+	const bool resampled = cli_number(result, "resamples") > 0,
+		   several = json_array_size(runs) > 1;
 	const char *measure, *cut;
 	size_t i;
 	json_t *cuts, *value;
 	printf("convention %s", json_string_value(json_object_get(result, "convention")));
 	if (resampled)
 		printf(", 95 %% intervals%s of %.0f resamples, seed %.0f",
-		       several ? " and p values" : "", number(result, "resamples"),
-		       number(result, "seed"));
+		       several ? " and p values" : "", cli_number(result, "resamples"),
+		       cli_number(result, "seed"));
 	printf("\n");
-	json_array_foreach((json_t *)(uintptr_t)runs, i, run)
-		printf("run %zu  %s: %.0f of %.0f judged queries count, %.0f of them answered\n",
-	               i + 1, json_string_value(json_object_get(run, "run")),
-	               number(run, "queries"), number(run, "judged"), number(run, "answered"));
+	json_array_foreach((json_t *)(uintptr_t)runs, i, run) printf(
+		"run %zu  %s: %.0f of %.0f judged queries count, %.0f of them answered\n", i + 1,
+		json_string_value(json_object_get(run, "run")), cli_number(run, "queries"),
+		cli_number(run, "judged"), cli_number(run, "answered"));
 	printf("\n%-14s%s  %8s", "measure", several ? " run" : "", "value");
 	if (resampled)
 		printf("  %-18s", "95 %");

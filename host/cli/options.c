@@ -176,25 +176,19 @@ void cli_warn_modelled(const char *verb, const omt_engine *engine)
 		        verb);
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-	return text ? text : "";
-}
-
 void cli_print_devices(FILE *to, const json_t *engine)
 {
 	const json_t *devices = json_object_get(engine, "devices");
 	for (size_t i = 0; json_array_size(devices) > 1 && i < json_array_size(devices); i++) {
 		const json_t *device = json_array_get(devices, i);
-		const char *part = text_of(device, "part"), *error = text_of(device, "error");
+		const char *part = cli_string(device, "part"), *error = cli_string(device, "error");
 		fprintf(to,
 		        "device %zu  %lld items, %lld batches, %.2f s, %.1f GFLOP/s: %s%s%s%s%s\n",
 		        i + 1, (long long)json_integer_value(json_object_get(device, "items")),
 		        (long long)json_integer_value(json_object_get(device, "batches")),
 		        json_number_value(json_object_get(device, "compute_s")),
 		        json_number_value(json_object_get(device, "gflops")),
-		        text_of(device, "device"), *part ? ", part " : "", part,
+		        cli_string(device, "device"), *part ? ", part " : "", part,
 		        *error ? "; failed: " : "", error);
 	}
 }

@@ -3,38 +3,27 @@
 
 int cli_roofline(int argc, char **argv);
 
-static double number(const json_t *object, const char *key)
-{
-	return json_number_value(json_object_get(object, key));
-}
-
-static const char *string(const json_t *object, const char *key)
-{
-	const char *value = json_string_value(json_object_get(object, key));
-	return value ? value : "";
-}
-
 static void print_roofline(const json_t *roofline)
 {
 	const char *type;
 	size_t i;
 	json_t *peak, *set;
-	const double bandwidth = number(roofline, "gbytes_per_s");
+	const double bandwidth = cli_number(roofline, "gbytes_per_s");
 	printf("device    %s\nplatform  %s, driver %s\nbackend   %s\n\n",
-	       string(roofline, "device"), string(roofline, "platform"), string(roofline, "driver"),
-	       string(roofline, "backend"));
+	       cli_string(roofline, "device"), cli_string(roofline, "platform"),
+	       cli_string(roofline, "driver"), cli_string(roofline, "backend"));
 	printf("%-8s %10s %14s\n", "type", "GFLOP/s", "ridge, FLOP/B");
 	json_object_foreach(json_object_get(roofline, "gflops"), type, peak)
 		printf("%-8s %10.1f %14.1f\n", type, json_number_value(peak),
 	               json_number_value(peak) / bandwidth);
 	printf("\n%-8s %10s %14s\n", "set, MB", "read GB/s", "copy GB/s");
 	json_array_foreach(json_object_get(roofline, "sets"), i, set)
-		printf("%-8.1f %10.1f %14.1f\n", 1e-6 * number(set, "bytes"),
-	               number(set, "gbytes_per_s"), number(set, "gbytes_per_s_copy"));
-	if (number(roofline, "tries") > 0)
+		printf("%-8.1f %10.1f %14.1f\n", 1e-6 * cli_number(set, "bytes"),
+	               cli_number(set, "gbytes_per_s"), cli_number(set, "gbytes_per_s_copy"));
+	if (cli_number(roofline, "tries") > 0)
 		printf("best of %.0f tries; ridge: FLOPs a byte from which on memory is not the "
 		       "limit\n",
-		       number(roofline, "tries"));
+		       cli_number(roofline, "tries"));
 	else
 		printf("nothing was measured: the device's file says so\n");
 }

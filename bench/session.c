@@ -1,5 +1,6 @@
 #include "bench/session.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -68,35 +69,53 @@ static omt_status embed_first(omt_bench_session *session, omt_error *err)
 	                 &(omt_sink){take_nothing, NULL}, NULL, err);
 }
 
-/* What the last point left open is taken where nothing differs. The model is one for the file. */
+/* The settings that an engine is opened by; given. */
+static json_t *opened_by(const omt_bench_point *point)
+{
+	static const char *const keys[] = {"backend", "device", "weights", "tiles", "engine"};
+	const bool eager = point->s.scenario.mode != OMT_BENCH_OFFLINE;
+	json_t *settings = json_pack("{sb}", "eager", eager);
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		json_object_set(settings, keys[i], json_object_get(point->settings, keys[i]));
+	return settings;
+}
+
+/* What the last point left open is taken where nothing differs; else its engine goes first, so
+ * that memory is that of one. The model is one for the file. */
 static omt_status open_engine(omt_bench_session *session, const omt_bench_point *point,
                               omt_error *err)
 {
-	static const char *const keys[] = {"backend", "device", "weights", "tiles", "engine"};
-	double start = omt_now_s();
-	if (point->s.trace && !session->trace)
-		OMT_TRY(omt_trace_open(point->s.trace, &session->trace, err));
-	if (!session->model) {
-		OMT_TRY(omt_model_open(point->s.model, &session->model, err));
-		session->model_s = omt_now_s() - start;
-	}
 	const omt_engine_options options = engine_options(session, &point->s);
-	json_t *wanted = json_object();
-	json_object_set_new(wanted, "eager", json_boolean(options.eager));
-	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-		json_object_set(wanted, keys[i], json_object_get(point->settings, keys[i]));
+	json_t *wanted = opened_by(point);
 	session->reused = session->engine && json_equal(wanted, session->opened);
+	if (!session->reused) {
+		close_engine(session);
+		(void)malloc_trim(0);
+	}
+	(void)omt_host_peak_reset(); /* where it is not allowed the peak is the process's */
 	if (session->reused) {
 		json_decref(wanted);
 		return OMT_OK;
 	}
-	close_engine(session);
 	session->opened = wanted;
-	start = omt_now_s();
+	const double start = omt_now_s();
 	OMT_TRY(omt_engine_open(session->model, &options, &session->engine, err));
 	session->open_s = omt_now_s() - start;
 	OMT_TRY(embed_first(session, err));
 	session->first_s = omt_now_s() - start;
+	return OMT_OK;
+}
+
+static omt_status open_model(omt_bench_session *session, const omt_bench_point *point,
+                             omt_error *err)
+{
+	const double start = omt_now_s();
+	if (point->s.trace && !session->trace)
+		OMT_TRY(omt_trace_open(point->s.trace, &session->trace, err));
+	if (session->model)
+		return OMT_OK;
+	OMT_TRY(omt_model_open(point->s.model, &session->model, err));
+	session->model_s = omt_now_s() - start;
 	return OMT_OK;
 }
 
@@ -263,7 +282,7 @@ omt_status omt_bench_session_measure(omt_bench_session *session, const omt_bench
 	const bool retrieval = s->qrels && !omt_bench_is_modelled(s);
 	json_t *parts = NULL, *measures = NULL;
 	omt_status status;
-	(void)omt_host_peak_reset(); /* where it is not allowed the peak is the process's */
+	OMT_GOTO(open_model(session, point, err));
 	OMT_GOTO(open_engine(session, point, err));
 	OMT_GOTO(check_point(session, s, err));
 	OMT_GOTO(run_scenario(session, s, &s->scenario, 0, &parts, vectors, err));

@@ -7,7 +7,7 @@
 
 static size_t room_for(size_t wanted)
 {
-	return 2 * wanted + 64;
+	return 4 * wanted + 256;
 }
 
 size_t omt_candidates_bytes(size_t wanted)
@@ -102,7 +102,9 @@ static float least_of(const omt_candidate *list, size_t count)
 static bool rescore(const omt_candidates *all, size_t query, omt_candidate *list, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (!list[i].exact && !all->rescore(all->user, query, list[i].row, &list[i].score))
+		const int64_t next = i + 1 < count ? list[i + 1].row : -1;
+		if (!list[i].exact &&
+		    !all->rescore(all->user, query, list[i].row, next, &list[i].score))
 			return false;
 		list[i].exact = true;
 	}
@@ -177,10 +179,19 @@ bool omt_candidates_take(omt_candidates *all, const float *scores, size_t ld, in
 bool omt_candidates_finish(omt_candidates *all, size_t query, size_t *found)
 {
 	omt_candidate *list = all->list + query * all->room;
-	const size_t count = all->count[query];
-	if (!rescore(all, query, list, count))
+	size_t count = all->count[query], wanted = all->wanted < count ? all->wanted : count;
+	select_best(list, count, wanted);
+	if (!rescore(all, query, list, wanted))
 		return false;
-	qsort(list, count, sizeof *list, best_first);
-	*found = count < all->wanted ? count : all->wanted;
+	/* The k-th best of these is exact: one margin below it nothing is a hit. */
+	const double floor = (double)least_of(list, wanted) - all->margin[query];
+	size_t kept = wanted;
+	for (size_t i = wanted; i < count; i++)
+		if ((double)list[i].score >= floor)
+			swap(&list[i], &list[kept++]);
+	if (!rescore(all, query, list + wanted, kept - wanted))
+		return false;
+	qsort(list, kept, sizeof *list, best_first);
+	*found = wanted;
 	return true;
 }

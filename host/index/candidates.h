@@ -10,8 +10,9 @@ typedef struct omt_candidate {
 	bool exact; /* not gemm's */
 } omt_candidate;
 
-/* The score that is exact; false: it could not be told, and the search is over. */
-typedef bool (*omt_rescore)(void *user, size_t query, int64_t row, float *score);
+/* The score that is exact; false: it could not be told, and the search is over. `next`: the row
+ * that will be asked for next; -1: none. */
+typedef bool (*omt_rescore)(void *user, size_t query, int64_t row, int64_t next, float *score);
 
 typedef struct omt_candidates {
 	size_t queries, wanted, room; /* room a query: above it the worst are dropped */
@@ -28,7 +29,7 @@ typedef struct omt_candidates {
 /* Keeps the `wanted` best of each query, and what may be. Margins are 0. */
 omt_status omt_candidates_init(omt_candidates *all, size_t queries, size_t wanted,
                                omt_rescore rescore, void *user, omt_error *err);
-void omt_candidates_free(omt_candidates *all);
+void omt_candidates_free(omt_candidates *all); /* zeros are allowed */
 /* Bytes that a query takes. */
 size_t omt_candidates_bytes(size_t wanted);
 

@@ -17,6 +17,7 @@
 #define FEW_QUERIES   4                 /* at most: memory bounds them, the host scores them */
 #define BLOCK_SCORES  ((size_t)1 << 20) /* of a block: they stay in the cache */
 #define BLOCK_BYTES   ((size_t)1 << 25) /* of vectors that a device takes at once */
+#define MAX_ASKED     16384 /* bytes of the next candidate's vector: they come meanwhile */
 #define MAX_BLOCK     32768
 #define ALIGNED_ROWS  2048 /* blocks of so many rows begin at whole pages, whatever they hold */
 
@@ -32,11 +33,12 @@ struct omt_searcher {
 typedef struct omt_find {
 	const omt_searcher *searcher;
 	const omt_vector_sets *sets;
-	int64_t *starts;      /* [sets + 1]: number of a set's first row */
-	uint8_t *unusable;    /* own bits of rows, with those that were left out; NULL: as
-	                         sets->left_out */
-	double norm;          /* of the longest vector */
-	bool codes;           /* candidates by codes */
+	int64_t *starts;   /* [sets + 1]: number of a set's first row */
+	uint8_t *unusable; /* own bits of rows, with those that were left out; NULL: as
+	                      sets->left_out */
+	double norm;       /* of the longest vector */
+	double rest;       /* of the vector that loses most in bf16 */
+	omt_precision precision;
 	const float *queries; /* of the batch */
 	omt_candidates kept;
 	omt_neighbor *hits;
@@ -138,6 +140,11 @@ static omt_status look_at(omt_find *find, size_t set, omt_error *err)
 			find->unusable[number / 8] |= (uint8_t)(1 << number % 8);
 		else if (norm > find->norm)
 			find->norm = norm;
+		if (isfinite(norm) && of->dtype == OMT_F32)
+			find->rest =
+				fmax(find->rest, omt_bf16_rest((const float *)of->data +
+			                                               row * find->sets->dimension,
+			                                       find->sets->dimension));
 	}
 	return OMT_OK;
 }
@@ -151,30 +158,49 @@ static omt_status prepare_sets(omt_find *find, omt_error *err)
 	for (size_t i = 0; i < sets->count; i++)
 		find->starts[i + 1] = find->starts[i] + sets->set[i].count;
 	for (size_t i = 0; i < sets->count; i++) {
-		if (sets->set[i].norm > find->norm)
-			find->norm = sets->set[i].norm;
+		find->norm = fmax(find->norm, sets->set[i].norm);
+		find->rest = fmax(find->rest, sets->set[i].rest);
 		if (sets->set[i].norm <= 0)
 			OMT_TRY(look_at(find, i, err));
 	}
 	return OMT_OK;
 }
 
-static bool rescore(void *user, size_t query, int64_t row, float *score)
+/* The set of a row, whose number becomes the one in it. */
+static size_t set_of(const omt_find *find, int64_t *row)
 {
-	omt_find *find = user;
 	size_t low = 0, high = find->sets->count;
 	while (high - low > 1) {
 		const size_t middle = (low + high) / 2;
-		if (find->starts[middle] <= row)
+		if (find->starts[middle] <= *row)
 			low = middle;
 		else
 			high = middle;
 	}
-	row -= find->starts[low];
-	if (!check(find, low, false, row, 1))
+	*row -= find->starts[low];
+	return low;
+}
+
+static void ask_for(const omt_find *find, int64_t row)
+{
+	const size_t set = set_of(find, &row);
+	const uint8_t *data = row_of(find, set, row);
+	const size_t bytes =
+		(size_t)find->sets->dimension * omt_dtype_bytes(find->sets->set[set].dtype);
+	for (size_t at = 0; at < bytes && at < MAX_ASKED; at += 64)
+		__builtin_prefetch(data + at);
+}
+
+static bool rescore(void *user, size_t query, int64_t row, int64_t next, float *score)
+{
+	omt_find *find = user;
+	const size_t set = set_of(find, &row);
+	if (next >= 0)
+		ask_for(find, next);
+	if (!check(find, set, false, row, 1))
 		return false;
 	*score = omt_score(find->queries + query * (size_t)find->sets->dimension,
-	                   row_of(find, low, row), find->sets->set[low].dtype,
+	                   row_of(find, set, row), find->sets->set[set].dtype,
 	                   find->sets->dimension);
 	return true;
 }
@@ -217,7 +243,8 @@ static omt_status walk(omt_find *find, omt_scorer *scorer, size_t rows, bool exa
 		     block.first += (int64_t)rows) {
 			const int64_t left = block.set->count - block.first;
 			block.rows = left < (int64_t)rows ? (size_t)left : rows;
-			if (!check(find, i, find->codes, block.first, (int64_t)block.rows))
+			if (!check(find, i, find->precision == OMT_SCORES_CODES, block.first,
+			           (int64_t)block.rows))
 				break;
 			OMT_TRY(omt_scorer_put(scorer, &block, err));
 			if (before.set)
@@ -241,28 +268,34 @@ static void finish(void *user, size_t q)
 		find->hits[q * find->k + i] = (omt_neighbor){list[i].row, list[i].score};
 }
 
-/* How far a score by gemm is from the exact one at most (nearest.h); denormals may count as 0. */
+/* How far a gemm's score is from the exact one at most (nearest.h), the exact one's own rounding
+ * included. Denormals may count as 0. */
 static double margin_of(const omt_find *find, const float *query)
 {
-	const double n = find->sets->dimension, unit = n * 0x1p-24;
-	return 1.001 * unit / (1 - unit) * omt_norm(query, OMT_F32, find->sets->dimension) *
-	               find->norm +
-	       0x1p-24 * find->norm * omt_norm(query, OMT_F32, find->sets->dimension) +
-	       n * (double)FLT_MIN;
+	const int32_t dimension = find->sets->dimension;
+	const double unit = dimension * 0x1p-24, norm = omt_norm(query, OMT_F32, dimension);
+	double margin = (unit / (1 - unit) + 0x1p-24) * norm * find->norm;
+	if (find->precision == OMT_SCORES_BF16) {
+		const double rest = omt_bf16_rest(query, dimension);
+		margin += rest * find->norm + (norm + rest) * find->rest;
+	}
+	return 1.001 * margin + 2 * dimension * (double)FLT_MIN;
 }
 
-static omt_status find_batch(omt_find *find, size_t count, size_t wanted, bool on_device,
-                             omt_error *err)
+static omt_status find_batch(omt_find *find, size_t count, size_t wanted, omt_error *err)
 {
+	const bool on_device = find->precision != OMT_SCORES_EXACT;
 	const size_t rows = block_rows(find, count, on_device);
 	omt_scorer *scorer = NULL;
 	omt_status status;
 	OMT_GOTO(omt_candidates_init(&find->kept, count, wanted, rescore, find, err));
-	for (size_t q = 0; q < count && on_device && !find->codes; q++)
+	for (size_t q = 0;
+	     q < count && (find->precision == OMT_SCORES_F32 || find->precision == OMT_SCORES_BF16);
+	     q++)
 		find->kept.margin[q] =
 			margin_of(find, find->queries + q * (size_t)find->sets->dimension);
 	OMT_GOTO(omt_scorer_open(on_device ? find->searcher->exec : NULL, find->searcher->threads,
-	                         find->queries, count, find->sets->dimension, find->codes, rows,
+	                         find->precision, find->queries, count, find->sets->dimension, rows,
 	                         &scorer, err));
 	OMT_GOTO(walk(find, scorer, rows, !on_device, err));
 	omt_parallel(find->searcher->threads, count, finish, find);
@@ -295,13 +328,17 @@ static omt_status check_arguments(const omt_find *find, const float *queries, si
 	return OMT_OK;
 }
 
-/* Whether candidates come by codes: all sets have them, and the backend multiplies them. */
-static bool by_codes(const omt_find *find)
+/* By what candidates are told: backends that pack weights multiply bf16 and int8 fast. */
+static omt_precision choose_precision(const omt_find *find, bool on_device)
 {
+	if (!on_device)
+		return OMT_SCORES_EXACT;
+	if (find->searcher->info.panel == 1)
+		return OMT_SCORES_F32;
 	for (size_t i = 0; i < find->sets->count; i++)
 		if (!find->sets->set[i].codes)
-			return false;
-	return find->searcher->info.panel > 1;
+			return OMT_SCORES_BF16;
+	return OMT_SCORES_CODES;
 }
 
 static omt_status find_all(omt_searcher *searcher, omt_find *find, const float *queries,
@@ -312,9 +349,9 @@ static omt_status find_all(omt_searcher *searcher, omt_find *find, const float *
 	const bool on_device = searcher->backend || searcher->device || query_count > FEW_QUERIES;
 	if (on_device)
 		OMT_TRY(open_backend(searcher, err));
-	find->codes = on_device && by_codes(find);
+	find->precision = choose_precision(find, on_device);
 	size_t wanted = k;
-	if (find->codes)
+	if (find->precision == OMT_SCORES_CODES)
 		wanted = searcher->candidates > (int64_t)k ? (size_t)searcher->candidates
 		                                           : 2 * k + 100;
 	if ((int64_t)wanted > total)
@@ -328,7 +365,7 @@ static omt_status find_all(omt_searcher *searcher, omt_find *find, const float *
 		find->hits = hits + q * k;
 		find->found = found + q;
 		OMT_TRY(find_batch(find, query_count - q < batch ? query_count - q : batch, wanted,
-		                   on_device, err));
+		                   err));
 	}
 	return OMT_OK;
 }

@@ -26,6 +26,7 @@ typedef struct omt_vector_set {
 	int32_t dtype; /* OMT_F32 or OMT_BF16 */
 	double norm;   /* no vector is longer, all are finite; 0: the vectors are looked at, and
 	                  those that are not finite (NaN: a failed item) left out */
+	double rest; /* with `norm`: no vector differs by a longer one from what bf16 keeps of it */
 	/* What candidates are taken by instead of `data`; NULL: `data` itself. Rows of `dimension`
 	 * int8 rounded up to a multiple of 4, times a scale a row. */
 	const int8_t *codes;

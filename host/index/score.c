@@ -82,6 +82,27 @@ double omt_norm(const void *row, int32_t dtype, int32_t dimension)
 	return sqrt(sum);
 }
 
+OMT_HOT void square_rest_body(const float *values, int32_t dimension, double *sum)
+{
+	double lanes[LANES] = {0};
+	*sum = 0;
+	for (int32_t i = 0; i < dimension; i++) {
+		const float rest = values[i] - omt_f32_from_bf16(omt_bf16_from_f32(values[i]));
+		lanes[i % LANES] += (double)rest * (double)rest;
+	}
+	for (int32_t j = 0; j < LANES; j++)
+		*sum += lanes[j];
+}
+OMT_PATHS(square_rest, (const float *values, int32_t dimension, double *sum),
+          (values, dimension, sum))
+
+double omt_bf16_rest(const float *values, int32_t dimension)
+{
+	double sum;
+	square_rest(values, dimension, &sum);
+	return sqrt(sum);
+}
+
 OMT_HOT void mark_body(const float *scores, const float *floors, size_t groups, uint8_t *marks)
 {
 	for (size_t g = 0; g < groups; g++) {

@@ -17,7 +17,7 @@ struct omt_scorer {
 	const float *queries;
 	size_t query_count, ld;
 	int32_t dimension;
-	bool codes;
+	omt_precision precision;
 
 	omt_buffer *packed;  /* the queries */
 	omt_buffer *scales;  /* of the queries, with codes */
@@ -55,11 +55,29 @@ static omt_status pack(omt_scorer *s, omt_buffer *rows, int32_t dtype, size_t st
 {
 	const size_t panel = (size_t)s->info.panel;
 	const size_t filled = (s->query_count + panel - 1) / panel * panel;
-	OMT_TRY(make_buffer(s, filled * stride * omt_dtype_bytes(dtype), OMT_USAGE_WORK, NULL,
-	                    &s->packed, err));
+	/* Depth is rounded up to whole words. */
+	OMT_TRY(make_buffer(s, filled * code_stride(s->dimension) * omt_dtype_bytes(dtype),
+	                    OMT_USAGE_WORK, NULL, &s->packed, err));
 	return OMT_RUN(s->exec, pack, err, .src = rows, .dst = s->packed,
 	               .n = (int32_t)s->query_count, .k = s->dimension, .lds = (int32_t)stride,
 	               .dtype = dtype, .panel = s->info.panel);
+}
+
+/* Queries rounded to bf16. */
+static omt_status load_halves(omt_scorer *s, omt_buffer **buffer, omt_error *err)
+{
+	const size_t count = s->query_count * (size_t)s->dimension;
+	uint16_t *halves = malloc(count * sizeof *halves);
+	if (!halves)
+		return OMT_FAIL(err, NO_MEMORY, "%zu queries", s->query_count);
+	for (size_t i = 0; i < count; i++)
+		halves[i] = omt_bf16_from_f32(s->queries[i]);
+	omt_status status =
+		make_buffer(s, count * sizeof *halves, OMT_USAGE_WORK, halves, buffer, err);
+	if (status == OMT_OK)
+		status = omt_exec_wait(s->exec, 0, err);
+	free(halves);
+	return status;
 }
 
 static omt_status load_queries(omt_scorer *s, omt_error *err)
@@ -69,7 +87,7 @@ static omt_status load_queries(omt_scorer *s, omt_error *err)
 	omt_status status;
 	OMT_GOTO(make_buffer(s, count * (size_t)s->dimension * sizeof(float), OMT_USAGE_WORK,
 	                     s->queries, &rows, err));
-	if (s->codes) {
+	if (s->precision == OMT_SCORES_CODES) {
 		OMT_GOTO(make_buffer(s, count * stride, OMT_USAGE_WORK, NULL, &quantized, err));
 		OMT_GOTO(make_buffer(s, count * sizeof(float), OMT_USAGE_WORK, NULL, &s->scales,
 		                     err));
@@ -77,6 +95,9 @@ static omt_status load_queries(omt_scorer *s, omt_error *err)
 		                 .scale = s->scales, .rows = (int32_t)count, .cols = s->dimension,
 		                 .ldx = s->dimension, .ldo = (int32_t)stride));
 		OMT_GOTO(pack(s, quantized, OMT_I8X4, stride, err));
+	} else if (s->precision == OMT_SCORES_BF16) {
+		OMT_GOTO(load_halves(s, &quantized, err));
+		OMT_GOTO(pack(s, quantized, OMT_BF16X2, (size_t)s->dimension, err));
 	} else if (s->info.panel > 1) {
 		OMT_GOTO(pack(s, rows, OMT_F32, (size_t)s->dimension, err));
 	} else {
@@ -110,8 +131,8 @@ done:
 
 /* ---- open and close -------------------------------------------------------------------------- */
 
-omt_status omt_scorer_open(omt_exec *exec, int32_t threads, const float *queries,
-                           size_t query_count, int32_t dimension, bool codes, size_t rows,
+omt_status omt_scorer_open(omt_exec *exec, int32_t threads, omt_precision precision,
+                           const float *queries, size_t query_count, int32_t dimension, size_t rows,
                            omt_scorer **given, omt_error *err)
 {
 	omt_status status = OMT_OK;
@@ -124,7 +145,7 @@ omt_status omt_scorer_open(omt_exec *exec, int32_t threads, const float *queries
 	                  .queries = queries,
 	                  .query_count = query_count,
 	                  .dimension = dimension,
-	                  .codes = codes,
+	                  .precision = precision,
 	                  .rows = rows,
 	                  .ld = (query_count + OMT_SCORE_GROUP - 1) / OMT_SCORE_GROUP *
 	                        OMT_SCORE_GROUP};
@@ -188,8 +209,9 @@ size_t omt_scorer_ld(const omt_scorer *s)
 
 static size_t row_bytes(const omt_scorer *s, const omt_vector_set *set)
 {
-	return s->codes ? code_stride(s->dimension)
-	                : (size_t)s->dimension * omt_dtype_bytes(set->dtype);
+	return s->precision == OMT_SCORES_CODES
+	               ? code_stride(s->dimension)
+	               : (size_t)s->dimension * omt_dtype_bytes(set->dtype);
 }
 
 typedef struct omt_piece_of_block {
@@ -237,7 +259,7 @@ static omt_status multiply(omt_scorer *s, size_t slot, omt_error *err)
 	const omt_block *block = &s->slots[slot].block;
 	omt_buffer *vectors = s->slots[slot].vectors, *scores = s->slots[slot].scores;
 	const int32_t m = (int32_t)block->rows, n = (int32_t)s->query_count, ld = (int32_t)s->ld;
-	if (s->codes)
+	if (s->precision == OMT_SCORES_CODES)
 		return OMT_RUN(s->exec, gemm_i8, err, .a = vectors,
 		               .a_scale = s->slots[slot].scales, .w = s->packed, .scale = s->scales,
 		               .bias = s->scales, .residual = s->scales, .c = scores, .m = m,
@@ -247,6 +269,11 @@ static omt_status multiply(omt_scorer *s, size_t slot, omt_error *err)
 		OMT_TRY(widen(s, vectors, block->rows, err));
 		vectors = s->wide;
 	}
+	if (s->precision == OMT_SCORES_BF16)
+		return OMT_RUN(s->exec, gemm_bf16, err, .a = vectors, .w = s->packed,
+		               .bias = s->packed, .residual = s->packed, .c = scores, .m = m,
+		               .n = n, .k = s->dimension, .lda = s->dimension, .ldr = ld, .ldc = ld,
+		               .w_panel = s->info.panel);
 	return OMT_RUN(s->exec, gemm, err, .a = vectors, .w = s->packed, .scale = s->packed,
 	               .bias = s->packed, .residual = s->packed, .c = scores, .m = m, .n = n,
 	               .k = s->dimension, .lda = s->dimension, .ldw = s->dimension, .ldr = ld,
@@ -258,13 +285,14 @@ static omt_status put_on_device(omt_scorer *s, size_t slot, omt_error *err)
 	const omt_block *block = &s->slots[slot].block;
 	const omt_vector_set *set = block->set;
 	const size_t bytes = row_bytes(s, set);
-	const uint8_t *data = s->codes ? (const uint8_t *)set->codes : set->data;
+	const uint8_t *data =
+		s->precision == OMT_SCORES_CODES ? (const uint8_t *)set->codes : set->data;
 	free_block(s, slot);
-	if (set->dtype == OMT_BF16 && !s->codes && !s->wide)
+	if (set->dtype == OMT_BF16 && s->precision != OMT_SCORES_CODES && !s->wide)
 		OMT_TRY(make_wide(s, s->rows, err));
 	OMT_TRY(omt_exec_alloc(s->exec, block->rows * bytes, OMT_USAGE_WEIGHT,
 	                       data + (size_t)block->first * bytes, &s->slots[slot].vectors, err));
-	if (s->codes)
+	if (s->precision == OMT_SCORES_CODES)
 		OMT_TRY(omt_exec_alloc(s->exec, block->rows * sizeof(float), OMT_USAGE_WEIGHT,
 		                       set->scales + block->first, &s->slots[slot].scales, err));
 	OMT_TRY(multiply(s, slot, err));

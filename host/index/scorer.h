@@ -10,6 +10,13 @@
 #include "exec/exec.h"
 #include "index/nearest.h"
 
+typedef enum omt_precision {
+	OMT_SCORES_EXACT, /* on the host */
+	OMT_SCORES_F32,
+	OMT_SCORES_BF16, /* of what bf16 keeps of queries and vectors */
+	OMT_SCORES_CODES /* int8 */
+} omt_precision;
+
 typedef struct omt_block {
 	const omt_vector_set *set;
 	int64_t first;
@@ -18,10 +25,9 @@ typedef struct omt_block {
 
 typedef struct omt_scorer omt_scorer;
 
-/* For blocks of `rows` vectors at most; by the sets' codes or their data. Queries are borrowed.
- * exec NULL: the host, which makes exact scores. */
-omt_status omt_scorer_open(omt_exec *exec, int32_t threads, const float *queries,
-                           size_t query_count, int32_t dimension, bool codes, size_t rows,
+/* For blocks of `rows` vectors at most. Queries are borrowed. exec: NULL for exact scores. */
+omt_status omt_scorer_open(omt_exec *exec, int32_t threads, omt_precision precision,
+                           const float *queries, size_t query_count, int32_t dimension, size_t rows,
                            omt_scorer **scorer, omt_error *err);
 void omt_scorer_close(omt_scorer *scorer); /* NULL is allowed */
 

@@ -352,22 +352,75 @@ omt_status omt_shards_close(omt_shards *shards, omt_shards_counts *counts, omt_e
 
 /* ---- search ---------------------------------------------------------------------------------- */
 
-/* Exact search over an index file: vectors, ids, checksum and the identity of the model. */
-typedef struct omt_index omt_index;
-typedef struct omt_hit {
-	const char *id; /* borrowed from the index */
-	uint64_t row;
-	float score; /* inner product */
-} omt_hit;
+/* A vector file as a whole, queries say; any that omt_index_build() takes. Given,
+ * omt_vectors_unload(). */
+typedef struct omt_loaded {
+	size_t count, left_out; /* rows; others had no vector */
+	int32_t dimension;
+	const float *values; /* [count, dimension] */
+	const char *const *ids;
+	const char *model; /* omt_model_identity(); NULL: not told */
+} omt_loaded;
+omt_status omt_vectors_load(const char *path, omt_loaded **loaded, omt_error *err);
+void omt_vectors_unload(omt_loaded *loaded); /* NULL is allowed */
 
-/* Rows of NaN are left out. `model_id` names the model the vectors come from. */
-omt_status omt_index_build(const char *vectors_npy, const char *model_id, const char *out,
+/* Exact search over an index file: vectors, ids, checksums and the identity of the model
+ * (host/index/index_file.h has the format). Files are mapped; opening one reads its ids, vectors
+ * are read and compared with their checksums when a search needs them. */
+typedef struct omt_index omt_index;
+
+typedef struct omt_index_options {
+	const char *storage; /* "f32" (NULL), "bf16", or "int8" or "int8,bf16": candidates by int8
+	                        codes, rescored by f32 or bf16 vectors that are kept beside them */
+	const char *model;   /* omt_model_identity() of the vectors; NULL: as they say themselves */
+	bool force;          /* vectors that say another model are taken all the same */
+	omt_progress progress;
+} omt_index_options;
+
+/* `vectors`: a .npy (f16, f32, f64) with ids and model beside it as omt_writer leaves them, a
+ * .fbin, a .jsonl of {"id", "embedding"} lines, or a folder of shards; without ids beside it an
+ * array's rows are numbered from 0. Rows of NaN are left out; an id that comes twice is an error.
+ * `options` NULL: the defaults. Built under a temporary name. */
+omt_status omt_index_build(const char *vectors, const omt_index_options *options, const char *out,
                            omt_error *err);
+/* Changes of a file. One process at a time; a killed one leaves the index as it was before, or
+ * after. Who has it open keeps seeing it as it was. */
+omt_status omt_index_append(const char *path, const char *vectors, const omt_index_options *options,
+                            omt_error *err);
+/* An id that is not there is an error, and then nothing is deleted; `force`: it is passed over. */
+omt_status omt_index_delete(const char *path, const char *const *ids, size_t count, bool force,
+                            uint64_t *deleted, omt_error *err);
+/* Written anew without what is deleted. */
+omt_status omt_index_compact(const char *path, const omt_progress *progress, omt_error *err);
+
 omt_status omt_index_open(const char *path, omt_index **index, omt_error *err);
 void omt_index_close(omt_index *index);
 char *omt_index_describe(const omt_index *index); /* JSON; given */
-/* hits[query_count * k], best first, ties by row; found[query_count] how many are set. */
-omt_status omt_index_search(const omt_index *index, const float *queries, size_t query_count,
+int32_t omt_index_dimension(const omt_index *index);
+const char *omt_index_model(const omt_index *index); /* the index's; NULL: not known */
+/* OMT_MISMATCH when both are known and differ: queries of another model find nothing of sense. */
+omt_status omt_index_expect_model(const omt_index *index, const char *model, omt_error *err);
+/* Reads all of it and compares with the checksums. */
+omt_status omt_index_verify(const omt_index *index, omt_error *err);
+/* To a .npy (ids and model beside it), .fbin (too) or .jsonl, f32, without what is deleted. */
+omt_status omt_index_export(const omt_index *index, const char *path, omt_error *err);
+
+/* What searches run on, from now on: as in omt_engine_options. backend and device NULL: the default
+ * chain, and a few queries, which memory bounds, on the host. Opened by the first search that needs
+ * it. */
+omt_status omt_index_use(omt_index *index, const char *backend, const char *device, int32_t threads,
+                         omt_error *err);
+
+typedef struct omt_hit {
+	const char *id; /* borrowed from the index */
+	uint64_t row;   /* number of the vector, in the order of adding, from 0 */
+	float score;    /* inner product, summed in f64 */
+} omt_hit;
+
+/* hits[query_count * k], greatest score first, equal ones by row; found[query_count] how many are
+ * set. The same bits on every backend, alone and in a batch (host/index/nearest.h). One thread at a
+ * time. */
+omt_status omt_index_search(omt_index *index, const float *queries, size_t query_count,
                             int32_t dimension, size_t k, omt_hit *hits, size_t *found,
                             omt_error *err);
 

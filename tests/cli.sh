@@ -347,18 +347,6 @@ copy arch && sed -i 's/NVOmniEmbedModel/LlamaForCausalLM/' "$tmp/arch/config.jso
 copy template && sed -i 's/helpful/hapless/' "$tmp/template/chat_template.json" &&
 	broken template "chat_template.json: the chat template is not"
 
-# index and search
-check "index" 0 '"count":1' "$omnitile" index --vectors "$tmp/v.npy" --output "$tmp/x.idx"
-check "search finds the item itself" 0 "1 +[0-9.]+ +good" "$omnitile" search --index "$tmp/x.idx" \
-	--model "$data/tiny" --text "still here" -- 
-check "search --trec" 0 "^text-1 Q0 good 1 [0-9.]+ run$" "$omnitile" search --index "$tmp/x.idx" \
-	--model "$data/tiny" --text "still here" --trec run
-check "search on a device model" 2 "no vectors" "$omnitile" search --index "$tmp/x.idx" \
-	--model "$data/tiny" --text a --backend model --device $device
-printf x | dd of="$tmp/x.idx" bs=1 seek=300 conv=notrunc status=none
-check "a damaged index" 2 "x.idx: " "$omnitile" search --index "$tmp/x.idx" \
-	--model "$data/tiny" --text a
-
 # verify, synth, bench
 check "verify a folder that is not one" 2 "cases.jsonl" "$omnitile" verify --model "$data/tiny" \
 	--expected "$tmp"

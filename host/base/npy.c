@@ -26,15 +26,17 @@ static omt_status parse_type(const char *path, const char *descr, omt_npy *npy, 
 		const char *descr;
 		char type;
 		size_t bytes;
-	} types[] = {{"'<f4'", 'f', 4}, {"'<i4'", 'i', 4}, {"'<i8'", 'l', 8}, {"'|u1'", 'u', 1}};
+	} types[] = {{"'<f4'", 'f', 4}, {"'<f2'", 'h', 2}, {"'<f8'", 'd', 8},
+	             {"'<i4'", 'i', 4}, {"'<i8'", 'l', 8}, {"'|u1'", 'u', 1}};
 	for (size_t i = 0; descr && i < sizeof types / sizeof *types; i++)
 		if (!strncmp(descr, types[i].descr, strlen(types[i].descr))) {
 			npy->type = types[i].type;
 			*bytes = types[i].bytes;
 			return OMT_OK;
 		}
-	return OMT_FAIL(err, UNSUPPORTED, "%s: type %.8s, expected '<f4', '<i4', '<i8' or '|u1'",
-	                path, descr ? descr : "missing");
+	return OMT_FAIL(err, UNSUPPORTED,
+	                "%s: type %.8s, expected '<f2', '<f4', '<f8', '<i4', '<i8' or '|u1'", path,
+	                descr ? descr : "missing");
 }
 
 static omt_status parse_shape(const char *path, const char *shape, omt_npy *npy, omt_error *err)

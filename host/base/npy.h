@@ -1,4 +1,4 @@
-/* npy.h - NumPy's .npy files: format 1.0 to 3.0, little endian, C order; f4, i4, i8, u1. */
+/* npy.h - NumPy's .npy files: format 1.0 to 3.0, little endian, C order; f2, f4, f8, i4, i8, u1. */
 #ifndef OMT_BASE_NPY_H
 #define OMT_BASE_NPY_H
 
@@ -7,7 +7,7 @@
 #define OMT_NPY_DIMS 8
 
 typedef struct omt_npy {
-	char type; /* 'f' f32, 'i' i32, 'l' i64, 'u' u8 */
+	char type; /* 'h' f16, 'f' f32, 'd' f64, 'i' i32, 'l' i64, 'u' u8 */
 	int32_t dims;
 	int64_t shape[OMT_NPY_DIMS];
 	int64_t count;    /* elements */

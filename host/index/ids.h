@@ -1,0 +1,20 @@
+/* ids.h - from an id to the number of its vector. */
+#ifndef OMT_INDEX_IDS_H
+#define OMT_INDEX_IDS_H
+
+#include "base/status.h"
+
+typedef struct omt_ids {
+	const char *(*id_of)(const void *user, uint64_t number); /* must not change */
+	const void *user;
+	uint64_t *slots; /* number + 1; 0: empty */
+	size_t count, room;
+} omt_ids;
+
+/* True: the id is there, and *number is its number. */
+bool omt_ids_find(const omt_ids *ids, const char *id, uint64_t *number);
+/* Adds a number whose id is not there yet. False: no memory. */
+bool omt_ids_add(omt_ids *ids, uint64_t number);
+void omt_ids_free(omt_ids *ids);
+
+#endif

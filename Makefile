@@ -130,7 +130,7 @@ lint:
 PEERS ?= build/peers
 # OpenBLAS with the kernels it would choose itself.
 AS_BUILT := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE
-.PHONY: bench-gemm bench-attention bench-model bench-prep bench-peers
+.PHONY: bench-gemm bench-attention bench-model bench-prep bench-search bench-peers
 bench-peers:
 	bench/peers/setup.sh $(PEERS)
 
@@ -151,6 +151,11 @@ bench-attention: $B/bench_attention
 bench-prep: $B/bench_prep
 	@$(PEERS)/v/bin/python bench/peers/prep.py $< tests/golden/data/tiny build/bench-prep \
 		$(BENCH_ARGS)
+
+# FAISS_BLAS=SkylakeX: kernels for faiss's OpenBLAS, which knows no recent CPU.
+bench-search: $B/bench_search $B/omnitile
+	@$(AS_BUILT) $(if $(FAISS_BLAS),OPENBLAS_CORETYPE=$(FAISS_BLAS)) $(PEERS)/v/bin/python \
+		bench/peers/search.py $B/omnitile $< build/bench-search $(BENCH_ARGS)
 
 $B/bench_%: $B/bench/kernels/%.o $B/libomnitile.a
 	@echo "link  $@"

@@ -5,7 +5,7 @@ set -euo pipefail
 mkdir -p "$1" && cd "$1"
 [ -d v ] || python3 -m venv v
 v/bin/pip -q install torch==2.7.1 torchvision==0.22.1 transformers==4.52.4 pillow numpy \
-	soundfile soxr \
+	soundfile soxr faiss-cpu==1.15.1 \
 	scikit-build-core cmake ninja pytrec_eval-terrier==0.5.11 pandas scikit-learn
 v/bin/pip -q install --no-deps mteb==2.26.24 # its retrieval_metrics.py alone is used
 if [ ! -d src ]; then

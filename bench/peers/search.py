@@ -1,6 +1,6 @@
 """Exact search beside faiss's IndexFlatIP on the same cores, in turn.
 
-    search.py OMNITILE BENCH_SEARCH FOLDER [ROUNDS]
+    search.py OMNITILE BENCH_SEARCH FOLDER [ROUNDS [STORAGE...]]
 
 100,000 random unit vectors of 2,048 values and 1,000 queries near some of them, made in FOLDER once;
 the 100 best of each. Both programs stay open with their vectors in memory, and each round lets them
@@ -91,7 +91,7 @@ def main():
     index = faiss.IndexFlatIP(DIMENSION)
     index.add(np.load(folder / "vectors.npy"))
     queries = np.load(folder / "queries.npy")
-    for storage in STORAGES:
+    for storage in sys.argv[5:] or STORAGES:
         ours = Ours(program, folder, storage)
         for count in (QUERIES, 1):
             mine, peer = [], []

@@ -321,7 +321,7 @@ static omt_status check_arguments(const omt_find *find, const float *queries, si
 		const double norm = omt_norm(queries + q * (size_t)dimension, OMT_F32, dimension);
 		if (!isfinite(norm))
 			return OMT_FAIL(err, BAD_ARGUMENT, "query %zu is not finite", q);
-		if (norm * find->norm > (double)FLT_MAX / 2)
+		if (norm > (double)FLT_MAX / 2 || norm * find->norm > (double)FLT_MAX / 2)
 			return OMT_FAIL(err, BAD_ARGUMENT,
 			                "query %zu is so long that its scores overflow", q);
 	}
@@ -333,7 +333,8 @@ static omt_precision choose_precision(const omt_find *find, bool on_device)
 {
 	if (!on_device)
 		return OMT_SCORES_EXACT;
-	if (find->searcher->info.panel == 1)
+	/* What rounds to infinity in bf16 has no bound there. */
+	if (find->searcher->info.panel == 1 || !isfinite(find->rest))
 		return OMT_SCORES_F32;
 	for (size_t i = 0; i < find->sets->count; i++)
 		if (!find->sets->set[i].codes)

@@ -98,6 +98,12 @@ char *omt_path_join(const char *dir, const char *name)
 	return asprintf(&path, "%s%s%s", dir, slash, name) < 0 ? NULL : path;
 }
 
+bool omt_path_ends(const char *path, const char *ending)
+{
+	const size_t length = strlen(path), tail = strlen(ending);
+	return length > tail && !strcmp(path + length - tail, ending);
+}
+
 char *omt_path_folder(const char *path)
 {
 	const char *slash = strrchr(path, '/');

@@ -27,6 +27,8 @@ bool omt_file_exists(const char *path);
 
 /* "dir/name" (or name alone when it is absolute or dir is NULL); given, free(). NULL: no memory. */
 char *omt_path_join(const char *dir, const char *name);
+/* Whether it is a name before this ending: "a.npy", ".npy". */
+bool omt_path_ends(const char *path, const char *ending);
 /* The folder of `path` ("." for a bare name); given, free(). */
 char *omt_path_folder(const char *path);
 

@@ -6,12 +6,6 @@
 #include "base/json.h"
 #include "index/index.h"
 
-static bool ends_in(const char *path, const char *ending)
-{
-	const size_t length = strlen(path), tail = strlen(ending);
-	return length > tail && !strcmp(path + length - tail, ending);
-}
-
 /* Vectors that are not deleted, one after the other. */
 static omt_status each(const omt_index *index,
                        omt_status (*take)(void *user, const char *id, const float *values,
@@ -120,9 +114,9 @@ static omt_status export_fbin(const omt_index *index, const char *path, omt_erro
 
 omt_status omt_index_export(const omt_index *index, const char *path, omt_error *err)
 {
-	if (ends_in(path, ".npy") || ends_in(path, ".jsonl"))
+	if (omt_path_ends(path, ".npy") || omt_path_ends(path, ".jsonl"))
 		return export_by_writer(index, path, err);
-	if (ends_in(path, ".fbin"))
+	if (omt_path_ends(path, ".fbin"))
 		return export_fbin(index, path, err);
 	return OMT_FAIL(err, BAD_ARGUMENT, "%s: expected a name that ends in .npy, .fbin or .jsonl",
 	                path);

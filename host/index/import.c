@@ -32,12 +32,6 @@ struct omt_import {
 	omt_vector current;
 };
 
-static bool ends_in(const char *path, const char *ending)
-{
-	const size_t length = strlen(path), tail = strlen(ending);
-	return length > tail && !strcmp(path + length - tail, ending);
-}
-
 /* ---- opening --------------------------------------------------------------------------------- */
 
 static omt_status take_fbin(omt_import *import, omt_error *err)
@@ -124,9 +118,10 @@ static omt_status take(omt_import *import, omt_error *err)
 		import->dimension = omt_vectors_dimension(import->set);
 		return OMT_OK;
 	}
-	if (ends_in(import->path, ".jsonl"))
+	if (omt_path_ends(import->path, ".jsonl"))
 		return take_lines(import, err);
-	OMT_TRY(ends_in(import->path, ".fbin") ? take_fbin(import, err) : take_npy(import, err));
+	OMT_TRY(omt_path_ends(import->path, ".fbin") ? take_fbin(import, err)
+	                                             : take_npy(import, err));
 	OMT_TRY(take_beside(import, err));
 	import->values = malloc((size_t)import->dimension * sizeof(float));
 	return import->values ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "%s", import->path);

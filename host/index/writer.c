@@ -33,12 +33,6 @@ static omt_status open_beside(omt_writer *writer, const char *path, omt_error *e
 	return status;
 }
 
-static bool ends_in(const char *path, const char *ending)
-{
-	size_t length = strlen(path), tail = strlen(ending);
-	return length >= tail && !strcmp(path + length - tail, ending);
-}
-
 omt_status omt_writer_open(const char *path, const char *model, int32_t dimension,
                            omt_writer **given, omt_error *err)
 {
@@ -59,7 +53,7 @@ omt_status omt_writer_open(const char *path, const char *model, int32_t dimensio
 		writer->lines = stdout;
 	} else {
 		OMT_GOTO(omt_output_open(path, &writer->vectors, err));
-		if (ends_in(path, ".jsonl")) {
+		if (omt_path_ends(path, ".jsonl")) {
 			writer->lines = writer->vectors.stream;
 		} else {
 			OMT_GOTO(open_beside(writer, path, err));

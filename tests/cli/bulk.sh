@@ -74,7 +74,9 @@ done
 check "bulk: ranks make the same" 0 "" diff -r "$bulk/whole" "$bulk/ranks"
 check "bulk: a SIGTERM is told how to go on" 2 "stopped: .* the same command goes on" bash -c "
 	'$omnitile' embed --model '$data/tiny' --backend ref --input '$bulk/list.jsonl' \
-		--output '$bulk/term/' --shard-items 5 & sleep 0.3; kill \$!; wait \$!"
+		--output '$bulk/term/' --shard-items 5 &
+	for i in {1..500}; do [ -e '$bulk/term/manifest.json' ] && break; sleep 0.02; done
+	kill \$!; wait \$!"
 check "bulk: and goes on" 1 "^$items items, $failed failed" shards term
 cp "$inputs/img_tiny_20x20.png" "$bulk/nowhere.png"
 check "bulk: failed items again" 1 "^$items items, .*; now $failed in" shards killed --retry-failed

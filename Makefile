@@ -37,7 +37,8 @@ PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(LIBS)))$(PKG_CF
 PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(LIBS)))$(PKG_LIBS)
 
 CLI_SRC  := $(wildcard host/cli/*.c)
-LIB_SRC  := $(filter-out $(CLI_SRC),$(wildcard host/*/*.c)) $(wildcard bench/*.c)
+LIB_SRC  := $(filter-out $(CLI_SRC),$(wildcard host/*/*.c)) \
+	$(wildcard bench/*.c bench/scenario/*.c bench/probes/*.c bench/report/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$B/%.o) $B/embedded/kernels.o $B/embedded/devices.o
 CLI_OBJ  := $(CLI_SRC:%.c=$B/%.o)
 # contract.h first; these kernels' files hold functions that others use.

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "base/digest.h"
-#include "bench/host.h"
+#include "bench/probes/host.h"
 #include "bench/results.h"
 #include "bench/session.h"
 

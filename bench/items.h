@@ -3,7 +3,7 @@
 #define OMT_BENCH_ITEMS_H
 
 #include "base/random.h"
-#include "bench/scenario.h"
+#include "bench/scenario/scenario.h"
 
 /* Modalities of items: one kind of part, or several. The first ones are omt_kind's. */
 enum { OMT_BENCH_JOINED = OMT_KIND_COUNT, OMT_BENCH_GROUPS };

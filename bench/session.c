@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "bench/host.h"
+#include "bench/probes/host.h"
 #include "bench/retrieval.h"
-#include "bench/roofline.h"
+#include "bench/probes/roofline.h"
 
 /* ---- model and engine ---------------------------------------------------------------------- */
 

@@ -7,7 +7,7 @@
 #define OMT_BENCH_SETTINGS_H
 
 #include "base/yaml.h"
-#include "bench/scenario.h"
+#include "bench/scenario/scenario.h"
 
 #define OMT_BENCH_CUTS     16
 #define OMT_BENCH_PROFILED 4 /* batches of a part whose ops are timed */

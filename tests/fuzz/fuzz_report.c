@@ -1,7 +1,7 @@
 /* Records as every form of the report. */
 #include <string.h>
 
-#include "bench/report.h"
+#include "bench/report/report.h"
 #include "tests/fuzz/input.h"
 
 static void write_forms(omt_results *report, const omt_sheets *tables)

@@ -3,8 +3,8 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
-#include "bench/energy.h"
-#include "bench/host.h"
+#include "bench/probes/energy.h"
+#include "bench/probes/host.h"
 #include "tests/unit/scratch.h"
 
 static omt_error err;

@@ -1,8 +1,8 @@
 /* Numbers, scales, the Pareto front, escaping, records: what a report is made of. */
 #include <math.h>
 
-#include "bench/digits.h"
-#include "bench/report.h"
+#include "bench/report/digits.h"
+#include "bench/report/report.h"
 #include "tests/unit/scratch.h"
 
 TestSuite(report, .init = scratch_make, .fini = scratch_drop);

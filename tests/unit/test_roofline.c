@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-#include "bench/roofline.h"
+#include "bench/probes/roofline.h"
 #include "exec/exec.h"
 #include "exec/roofline.h"
 

@@ -4,10 +4,10 @@
 #include <time.h>
 
 #include "base/median.h"
-#include "bench/arrivals.h"
-#include "bench/meter.h"
-#include "bench/part.h"
-#include "bench/samples.h"
+#include "bench/scenario/arrivals.h"
+#include "bench/scenario/meter.h"
+#include "bench/scenario/part.h"
+#include "bench/scenario/samples.h"
 #include "tests/unit/scratch.h"
 
 static omt_error err;

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "bench/scenario.h"
+#include "bench/scenario/scenario.h"
 #include "tests/unit/scratch.h"
 
 #define DATA "tests/golden/data/"

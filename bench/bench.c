@@ -72,15 +72,14 @@ static omt_status describe_files(omt_bench_work *work, const omt_bench_settings 
 	return OMT_OK;
 }
 
-/* Names of files to write say nothing about what is measured, nor does the grid around a point. */
-static omt_status make_key(const omt_bench_point *point, const json_t *files,
+/* Model and data count by what they hold, not by where they lie; names of files to write say
+ * nothing about what is measured, nor does the grid around a point. */
+static omt_status make_key(const omt_bench_point *point, const char *model, const json_t *files,
                            char key[OMT_DIGEST_TEXT], omt_error *err)
 {
-	static const char *const apart[][2] = {{NULL, "name"},
-	                                       {NULL, "output"},
-	                                       {NULL, "trace"},
-	                                       {"scenario", "requests"},
-	                                       {"retrieval", "run"}};
+	static const char *const apart[][2] = {
+		{NULL, "name"},  {NULL, "model"},          {NULL, "data"},      {NULL, "output"},
+		{NULL, "trace"}, {"scenario", "requests"}, {"retrieval", "run"}};
 	json_t *settings = json_deep_copy(point->settings), *data = json_object(), *file;
 	const char *name;
 	for (size_t i = 0; i < sizeof apart / sizeof *apart; i++)
@@ -88,7 +87,7 @@ static omt_status make_key(const omt_bench_point *point, const json_t *files,
 		                apart[i][1]);
 	json_object_foreach((json_t *)(uintptr_t)files, name, file) if (strcmp(name, "yaml") != 0)
 		json_object_set(data, name, json_object_get(file, "sha256"));
-	json_t *all = json_pack("{so so}", "settings", settings, "data", data);
+	json_t *all = json_pack("{so ss so}", "settings", settings, "model", model, "data", data);
 	char *text = all ? json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 	json_decref(all);
 	omt_status status = text ? omt_digest_pieces(&(omt_piece){text, strlen(text)}, 1, key, err)
@@ -160,7 +159,8 @@ static omt_status take_point(omt_bench_work *work, size_t number, omt_error *err
 	OMT_GOTO(omt_bench_point_open(&work->grid, number, &point, err));
 	varies = json_dumps(point.varies, JSON_COMPACT);
 	OMT_GOTO(describe_files(work, &point.s, files, err));
-	OMT_GOTO(make_key(&point, files, key, err));
+	OMT_GOTO(omt_bench_session_model(&work->session, &point, err));
+	OMT_GOTO(make_key(&point, work->session.identity, files, key, err));
 	there = !work->options->restart && omt_bench_results_have(&work->results, key);
 	if (work->options->dry_run) {
 		json_t *line = json_pack("{sI sO ss sb}", "number", (json_int_t)number + 1, "point",

@@ -106,17 +106,15 @@ static omt_status open_engine(omt_bench_session *session, const omt_bench_point 
 	return OMT_OK;
 }
 
-static omt_status open_model(omt_bench_session *session, const omt_bench_point *point,
-                             omt_error *err)
+omt_status omt_bench_session_model(omt_bench_session *session, const omt_bench_point *point,
+                                   omt_error *err)
 {
 	const double start = omt_now_s();
-	if (point->s.trace && !session->trace)
-		OMT_TRY(omt_trace_open(point->s.trace, &session->trace, err));
 	if (session->model)
 		return OMT_OK;
 	OMT_TRY(omt_model_open(point->s.model, &session->model, err));
 	session->model_s = omt_now_s() - start;
-	return OMT_OK;
+	return omt_model_identity(session->model, session->identity, err);
 }
 
 /* ---- what the engine tells ----------------------------------------------------------------- */
@@ -282,9 +280,11 @@ omt_status omt_bench_session_measure(omt_bench_session *session, const omt_bench
 	const bool retrieval = s->qrels && !omt_bench_is_modelled(s);
 	json_t *parts = NULL, *measures = NULL;
 	omt_status status;
-	OMT_GOTO(open_model(session, point, err));
-	OMT_GOTO(open_engine(session, point, err));
+	OMT_GOTO(omt_bench_session_model(session, point, err));
 	OMT_GOTO(check_point(session, s, err));
+	if (s->trace && !session->trace)
+		OMT_GOTO(omt_trace_open(s->trace, &session->trace, err));
+	OMT_GOTO(open_engine(session, point, err));
 	OMT_GOTO(run_scenario(session, s, &s->scenario, 0, &parts, vectors, err));
 	json_object_set(record, "parts", parts);
 	describe_engine(session, record);

@@ -78,10 +78,11 @@ static omt_status tell_errors(const omt_bench_errors *errors, const omt_progress
 
 /* ---- the file: its keys and types ---------------------------------------------------------- */
 
-/* Reads one value for its errors alone. */
-static void check_value(omt_bench_errors *errors, const omt_bench_key *key, json_t *value)
+/* Reads one value, which stands at `where`, for its errors alone. */
+static void check_value(omt_bench_errors *errors, const omt_bench_key *key, const char *where,
+                        json_t *value)
 {
-	const int line = line_of(errors->grid, key->name);
+	const int line = line_of(errors->grid, where);
 	char place[TEXT_BYTES];
 	omt_bench_settings scratch;
 	omt_error error = {0};
@@ -108,14 +109,16 @@ static void check_list(omt_bench_errors *errors, omt_bench_grid *grid, const omt
 	if (!count)
 		refuse(errors, key->name, "is an empty list");
 	for (size_t i = 0; i < count; i++) {
+		char entry[64];
 		json_t *value = json_array_get(list, i);
+		snprintf(entry, sizeof entry, "%s[%zu]", key->name, i);
 		if (json_is_null(value) || json_is_array(value) || json_is_object(value))
-			refuse(errors, key->name, "holds something that is not a single value");
+			refuse(errors, entry, "is not a single value");
 		else
-			check_value(errors, key, value);
+			check_value(errors, key, entry, value);
 		for (size_t j = 0; j < i; j++)
 			if (json_equal(value, json_array_get(list, j)))
-				refuse(errors, key->name, "holds a value twice");
+				refuse(errors, entry, "is there already");
 	}
 	if (grid->points > MAX_POINTS / (count ? count : 1))
 		refuse(errors, key->name, "makes a grid of more than 10000 points");
@@ -142,7 +145,7 @@ static void check_keys(omt_bench_errors *errors, omt_bench_grid *grid, const cha
 		else if (key->kind != KEY_SECTION && key->kind != KEY_CUTS && json_is_array(value))
 			check_list(errors, grid, key, value);
 		else if (key->kind != KEY_SECTION)
-			check_value(errors, key, value);
+			check_value(errors, key, full, value);
 		else if (!json_is_object(value))
 			refuse(errors, full, "is not a mapping of keys");
 		else

@@ -118,24 +118,50 @@ static omt_status read_scalar(omt_yaml_reader *in, const yaml_event_t *event, js
 	return OMT_OK;
 }
 
+/* The line of what stands at in->key. */
+static omt_status keep_line(omt_yaml_reader *in, const yaml_event_t *event)
+{
+	json_t *line = json_integer((json_int_t)line_of(event));
+	if (json_object_set_new(in->lines, in->key, line) != 0)
+		return OMT_FAIL(in->err, NO_MEMORY, "%s:%zu", in->path, line_of(event));
+	return OMT_OK;
+}
+
+/* Reads an entry of a list; "KEY[INDEX]" goes into lines. */
+static omt_status read_entry(omt_yaml_reader *in, yaml_event_t *event, int depth, json_t *list)
+{
+	json_t *entry = NULL;
+	const size_t before = strlen(in->key), room = sizeof in->key - before;
+	const int length = snprintf(in->key + before, room, "[%zu]", json_array_size(list));
+	omt_status status = OMT_OK;
+	if (length < 0 || (size_t)length >= room)
+		status = OMT_FAIL(in->err, LIMIT, "%s:%zu: a key of more than %d bytes", in->path,
+		                  line_of(event), MAX_KEY);
+	else
+		status = keep_line(in, event);
+	if (status == OMT_OK)
+		status = read_value(in, event, depth + 1, &entry);
+	in->key[before] = '\0';
+	if (status != OMT_OK) {
+		json_decref(entry);
+		return status;
+	}
+	if (json_array_append_new(list, entry) != 0)
+		return OMT_FAIL(in->err, NO_MEMORY, "%s", in->path);
+	return OMT_OK;
+}
+
 static omt_status read_sequence(omt_yaml_reader *in, int depth, json_t **value)
 {
 	*value = json_array();
 	for (;;) {
 		yaml_event_t event;
-		json_t *entry = NULL;
 		OMT_TRY(next_event(in, &event));
-		bool end = event.type == YAML_SEQUENCE_END_EVENT;
-		omt_status status = end ? OMT_OK : read_value(in, &event, depth + 1, &entry);
+		const bool end = event.type == YAML_SEQUENCE_END_EVENT;
+		omt_status status = end ? OMT_OK : read_entry(in, &event, depth, *value);
 		yaml_event_delete(&event);
-		if (end)
-			return OMT_OK;
-		if (status != OMT_OK) {
-			json_decref(entry);
+		if (status != OMT_OK || end)
 			return status;
-		}
-		if (json_array_append_new(*value, entry) != 0)
-			return OMT_FAIL(in->err, NO_MEMORY, "%s", in->path);
 	}
 }
 
@@ -162,8 +188,7 @@ static omt_status read_pair(omt_yaml_reader *in, const yaml_event_t *key, int de
 	if (before)
 		strcat(in->key, ".");
 	strcat(in->key, name);
-	if (json_object_set_new(in->lines, in->key, json_integer((json_int_t)line_of(key))) != 0)
-		return OMT_FAIL(in->err, NO_MEMORY, "%s:%zu", in->path, line_of(key));
+	OMT_TRY(keep_line(in, key));
 	OMT_TRY(next_event(in, &event));
 	omt_status status = read_value(in, &event, depth + 1, &value);
 	if (status != OMT_OK)

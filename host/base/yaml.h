@@ -11,7 +11,7 @@
 typedef struct omt_yaml {
 	char *path;
 	json_t *root;  /* an object */
-	json_t *lines; /* "data.items" -> line of that key; in a list: of the last one */
+	json_t *lines; /* "data.items" -> line of that key, "data.items[2]" of an entry */
 } omt_yaml;
 
 omt_status omt_yaml_parse(const char *path, const char *text, size_t bytes, omt_yaml *yaml,

@@ -60,7 +60,8 @@ static void print_parts(const json_t *record)
 	{
 		const bool server = json_object_get(part, "modalities") != NULL;
 		print_part(part, cli_string(part, "file"), cli_string(part, "modality"));
-		printf("  %s\n", json_is_false(json_object_get(part, "valid")) ? "INVALID" : "");
+		printf("  %s\n",
+		       json_is_false(json_object_get(part, "valid")) ? "INVALID" : "valid");
 		json_array_foreach(json_object_get(part, "reasons"), j, reason)
 			printf("%-18s not valid: %s\n", "", json_string_value(reason));
 		if (server)

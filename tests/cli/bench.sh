@@ -58,6 +58,13 @@ check "each is whole" 0 "^8$" grep -c '^{"record":2,.*"retrieval":{.*}$' "$tmp/g
 check "a run for each point" 0 "^q Q0 [a-z] 1 [0-9.]+ omnitile" cat "$tmp/run-8.trec"
 check "nothing is left to do" 0 "point 8 of 8 .*its record is in" "${grid[@]}"
 check "and the file stays" 0 "^8$" grep -c . "$tmp/grid.jsonl"
+cp -r "$tmp/synth" "$tmp/moved"
+sed 's/model: synth/model: moved/' "$tmp/grid.yaml" >"$tmp/moved.yaml"
+check "a checkpoint that was moved is the same" 0 "^8$" bash -c \
+	"'$omnitile' bench '$tmp/moved.yaml' --dry-run | grep -c ' done '"
+"$omnitile" synth --like tiny --tokenizer "$data/tiny" --output "$tmp/moved" --seed 7 --quiet
+check "another one in its place is not" 0 "^8$" bash -c \
+	"'$omnitile' bench '$tmp/moved.yaml' --dry-run | grep -c ' to do '"
 check "--restart runs all" 0 "point +\{" "${grid[@]}" --restart
 check "a record more for each" 0 "^16$" grep -c . "$tmp/grid.jsonl"
 sed 's/dimension: .*/dimension: 100/' "$tmp/grid.yaml" >"$tmp/wide.yaml"
@@ -96,8 +103,8 @@ check "a split that is not there" 2 "qrels/test.tsv: No such file" bash -c \
 	'$omnitile' bench '$tmp/beir2.yaml'"
 # Stopped in a part: no record of it, what is there stays.
 sed -i 's/min_duration_s: 0/min_duration_s: 60/' "$tmp/beir.yaml"
-check "stopped in a part" 2 "stopped after [0-9]+ items" timeout --preserve-status -s INT 1 \
-	"$omnitile" bench "$tmp/beir.yaml"
+check "stopped in a part" 2 "stopped after [0-9]+ items" timeout --foreground --preserve-status \
+	-s INT 1 "$omnitile" bench "$tmp/beir.yaml"
 check "leaves the records there are" 0 "^1$" grep -c '^{"record":2,' "$tmp/beir.jsonl"
 
 # Two files beside each other.

@@ -107,9 +107,9 @@ Test(bench_settings, wrong_types_and_values)
 		{"output: [a]", "\"output\" takes one value, not a list"},
 		{"scenario: {seed: [1, 2]}", "\"scenario.seed\" takes one value, not a list"},
 		{"weights: []", "\"weights\" is an empty list"},
-		{"weights: [int8, int8]", "\"weights\" holds a value twice"},
-		{"weights: [int8, ~]", "\"weights\" holds something that is not a single value"},
-		{"weights: [[int8]]", "\"weights\" holds something that is not a single value"},
+		{"weights: [int8, int8]", "\"weights[1]\" is there already"},
+		{"weights: [int8, ~]", "\"weights[1]\" is not a single value"},
+		{"weights: [[int8]]", "\"weights[0]\" is not a single value"},
 		{"engine: {slots: [1, 99]}", "\"engine.slots\" is 99, expected 1 to 16"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -118,6 +118,14 @@ Test(bench_settings, wrong_types_and_values)
 		snprintf(error, sizeof error, "dir/b.yaml:4: %s", cases[i].error);
 		expect_refused(text, error);
 	}
+}
+
+Test(bench_settings, an_entry_of_a_list_has_its_own_line)
+{
+	expect_refused(BASE "weights:\n  - int8\n  - int9\n",
+	               "dir/b.yaml:6: \"weights\" is \"int9\", expected stored, int8, bf16");
+	expect_refused(BASE "engine:\n  slots: [1,\n    2,\n    2]\n",
+	               "dir/b.yaml:7: \"engine.slots[2]\" is there already");
 }
 
 Test(bench_settings, impossible_combinations)

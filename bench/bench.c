@@ -141,7 +141,7 @@ static omt_status run_point(omt_bench_work *work, const omt_bench_point *point, 
 	give_line(work, record);
 done:
 	json_decref(record);
-	if (point->s.trace) /* it is the only point, and its engine writes to it to the end */
+	if (work->session.trace) /* of the only point; its engine writes to it to the end */
 		closed = omt_bench_session_close(&work->session, status == OMT_OK,
 		                                 status == OMT_OK ? err : NULL);
 	return status == OMT_OK ? closed : status;
@@ -225,8 +225,13 @@ omt_status omt_bench(const char *yaml_path, const omt_bench_options *options, om
 	work.session.options = work.options;
 	work.session.grid = &work.grid;
 	OMT_GOTO(omt_bench_point_open(&work.grid, 0, &first, err));
-	status = omt_bench_results_open(first.s.output, !work.options->dry_run,
-	                                &work.options->progress, &work.results, err);
+	if (work.options->trace && work.grid.points > 1)
+		status = OMT_FAIL(err, BAD_ARGUMENT, "%s: one trace for a grid of %zu points",
+		                  yaml_path, work.grid.points);
+	else
+		status = omt_bench_results_open(
+			work.options->output ? work.options->output : first.s.output,
+			!work.options->dry_run, &work.options->progress, &work.results, err);
 	if (status == OMT_OK)
 		status = run_grid(&work, err);
 	omt_bench_point_free(&first);

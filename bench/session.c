@@ -278,12 +278,13 @@ omt_status omt_bench_session_measure(omt_bench_session *session, const omt_bench
 	const omt_bench_settings *s = &point->s;
 	omt_bench_vectors vectors[2] = {0};
 	const bool retrieval = s->qrels && !omt_bench_is_modelled(s);
+	const char *trace = session->options->trace ? session->options->trace : s->trace;
 	json_t *parts = NULL, *measures = NULL;
 	omt_status status;
 	OMT_GOTO(omt_bench_session_model(session, point, err));
 	OMT_GOTO(check_point(session, s, err));
-	if (s->trace && !session->trace)
-		OMT_GOTO(omt_trace_open(s->trace, &session->trace, err));
+	if (trace && !session->trace)
+		OMT_GOTO(omt_trace_open(trace, &session->trace, err));
 	OMT_GOTO(open_engine(session, point, err));
 	OMT_GOTO(run_scenario(session, s, &s->scenario, 0, &parts, vectors, err));
 	json_object_set(record, "parts", parts);

@@ -536,6 +536,7 @@ omt_status omt_roofline(const omt_roofline_options *options, char **json, omt_er
 typedef struct omt_bench_options {
 	bool restart; /* runs all points, whatever `output` holds */
 	bool dry_run; /* runs nothing: `line` gets {"number","point","key","done"} of each point */
+	const char *output, *trace; /* instead of the file's; NULL: as it says */
 	omt_progress progress;
 	void (*line)(void *user, const char *json); /* each record once it is kept; may be NULL */
 	bool (*stop)(void *user); /* true: OMT_STOPPED soon, without a record of this point; may be

@@ -19,6 +19,10 @@ check "bench on a device model" 0 "device    model of example" "$omnitile" bench
 sed 's/device.yaml/device.yaml,device.yaml/' "$tmp/model.yaml" >"$tmp/models.yaml"
 check "bench on two device models" 0 "^device 2 +[0-9]+ items" "$omnitile" bench "$tmp/models.yaml"
 check "bench's trace" 0 '"device 1: compute"' cat "$tmp/bench.json"
+check "bench --trace, --output" 0 "" "$omnitile" bench "$tmp/model.yaml" --quiet \
+	--trace "$tmp/other.json" --output "$tmp/other.jsonl"
+check "write where they say" 0 "^1$" bash -c \
+	"grep -c caller '$tmp/other.json' >/dev/null && wc -l <'$tmp/other.jsonl'"
 check "bench's record" 0 '"sha256"' cat "$tmp/results.jsonl"
 echo "colour: red" >>"$tmp/bench.yaml"
 check "bench, unknown key" 2 'bench.yaml:8: "colour" is an unknown key' "$omnitile" bench \
@@ -40,6 +44,8 @@ output: grid.jsonl
 EOG
 grep -v '"v"\|"j"\|"k"' "$tmp/list.jsonl" >"$tmp/few.jsonl"
 grid=("$omnitile" bench "$tmp/grid.yaml")
+check "bench --trace of a grid" 2 "grid.yaml: one trace for a grid of 8 points" "${grid[@]}" \
+	--trace "$tmp/grid.json"
 check "a grid's points" 0 '^   8  to do \{"weights":"int8","engine.slots":2,"dimension":32\}$' \
 	"${grid[@]}" --dry-run
 check "which leave no file" 1 "" test -e "$tmp/grid.jsonl"

@@ -89,6 +89,13 @@ bool omt_file_exists(const char *path)
 	return access(path, F_OK) == 0;
 }
 
+bool omt_files_are_one(const char *a, const char *b)
+{
+	struct stat one, other;
+	return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+	       one.st_ino == other.st_ino;
+}
+
 char *omt_path_join(const char *dir, const char *name)
 {
 	char *path = NULL;
@@ -194,5 +201,26 @@ omt_status omt_output_close(omt_output *output, bool commit, omt_error *err)
 	free(output->path);
 	free(output->temporary);
 	*output = (omt_output){0};
+	return status;
+}
+
+omt_status omt_outputs_close(omt_output *const *outputs, size_t count, bool commit, omt_error *err)
+{
+	omt_status status = OMT_OK;
+	size_t open = 0;
+	for (size_t i = 0; i < count && commit && status == OMT_OK; i++) {
+		FILE *stream = outputs[i]->stream;
+		open += stream != NULL;
+		if (stream && (ferror(stream) || fflush(stream) != 0 || fsync(fileno(stream)) != 0))
+			status = OMT_FAIL(err, IO, "%s: not written: %s", outputs[i]->path,
+			                  strerror(errno));
+	}
+	if (open > 1 && status == OMT_OK)
+		unlink(outputs[count - 1]->path);
+	for (size_t i = 0; i < count; i++) {
+		const omt_status closed =
+			omt_output_close(outputs[i], commit && status == OMT_OK, err);
+		status = status == OMT_OK ? closed : status;
+	}
 	return status;
 }

@@ -27,6 +27,8 @@ bool omt_file_exists(const char *path);
 
 /* "dir/name" (or name alone when it is absolute or dir is NULL); given, free(). NULL: no memory. */
 char *omt_path_join(const char *dir, const char *name);
+/* Whether both are there and are the same file. */
+bool omt_files_are_one(const char *a, const char *b);
 /* Whether it is a name before this ending: "a.npy", ".npy". */
 bool omt_path_ends(const char *path, const char *ending);
 /* The folder of `path` ("." for a bare name); given, free(). */
@@ -41,5 +43,9 @@ typedef struct omt_output {
 
 omt_status omt_output_open(const char *path, omt_output *output, omt_error *err);
 omt_status omt_output_close(omt_output *output, bool commit, omt_error *err);
+/* Several that belong together (those that are not open are passed over). All are synced before the
+ * first gets its name, and what had the last one's name is removed before: where the last one is,
+ * all are of one writing, whenever it was killed. */
+omt_status omt_outputs_close(omt_output *const *outputs, size_t count, bool commit, omt_error *err);
 
 #endif

@@ -35,8 +35,8 @@ static omt_status parse_type(const char *path, const char *descr, omt_npy *npy, 
 			return OMT_OK;
 		}
 	return OMT_FAIL(err, UNSUPPORTED,
-	                "%s: type %.8s, expected '<f2', '<f4', '<f8', '<i4', '<i8' or '|u1'", path,
-	                descr ? descr : "missing");
+	                "%s: type %.*s, expected '<f2', '<f4', '<f8', '<i4', '<i8' or '|u1'", path,
+	                descr ? (int)strcspn(descr, ",}") : 7, descr ? descr : "missing");
 }
 
 static omt_status parse_shape(const char *path, const char *shape, omt_npy *npy, omt_error *err)

@@ -115,13 +115,17 @@ static const char *misused(const index_run *run, const cli_texts *rest)
 		return "expected --vectors FILE and --output FILE, or --index FILE";
 	if (run->index && run->append != (run->vectors != NULL))
 		return "--append and --vectors go together for an --index that is there";
+	if (run->index && run->storage >= 0)
+		return "--storage is chosen when an index is built, with --output";
+	if (run->model && !run->vectors)
+		return "--model says whose --vectors are: there are none";
 	return NULL;
 }
 
 int cli_index(int argc, char **argv)
 {
 	static const char verb[] = "index";
-	index_run run = {0};
+	index_run run = {.storage = -1};
 	cli_texts rest = {0};
 	char *text = NULL;
 	const cli_option own[] = {
@@ -159,7 +163,7 @@ int cli_index(int argc, char **argv)
 		cli_usage(verb, "%s", wrong);
 		goto done;
 	}
-	run.options.storage = storages[run.storage];
+	run.options.storage = run.storage < 0 ? NULL : storages[run.storage];
 	run.options.progress = cli_progress();
 	if (take_model(&run, &err) != OMT_OK || change(&run, &err) != OMT_OK ||
 	    look(&run, &err) != OMT_OK)

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -53,6 +54,17 @@ static int help(FILE *to)
 	return to == stdout ? CLI_OK : CLI_FAILED;
 }
 
+/* What a full disk did not take of the output is no success, whatever was printed before. */
+static int end(const char *verb, int exit_status)
+{
+	const bool lost = ferror(stdout) != 0;
+	if ((fflush(stdout) == 0 && !lost) || exit_status == CLI_FAILED)
+		return exit_status;
+	fprintf(stderr, "omnitile %s: standard output: not written: %s\n", verb,
+	        lost ? "some of it is lost" : strerror(errno));
+	return CLI_FAILED;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2)
@@ -68,7 +80,8 @@ int main(int argc, char **argv)
 		if (strcmp(verb->name, argv[wants_help ? 2 : 1]))
 			continue;
 		char *asks[] = {argv[0], "--help", NULL};
-		return wants_help ? verb->run(2, asks) : verb->run(argc - 1, argv + 1);
+		return end(verb->name,
+		           wants_help ? verb->run(2, asks) : verb->run(argc - 1, argv + 1));
 	}
 	fprintf(stderr, "omnitile: unknown verb \"%s\" (omnitile --help)\n",
 	        argv[wants_help ? 2 : 1]);

@@ -1,3 +1,4 @@
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,41 +21,77 @@ typedef struct search_run {
 	size_t count;
 } search_run;
 
-static void print_json(const char *query, const omt_hit *hits, size_t found)
+static omt_status fail(omt_error *err, omt_status status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static omt_status fail(omt_error *err, omt_status status, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(err->text, sizeof err->text, format, args);
+	va_end(args);
+	return err->status = status;
+}
+
+/* The name of a file need not be UTF-8: then it has '?', as among the ids that embed writes. */
+static json_t *text_of(const char *query)
+{
+	json_t *text = json_string(query);
+	char *ascii = text ? NULL : strdup(query);
+	for (char *at = ascii; at && *at; at++)
+		*at = (unsigned char)*at < 0x80 ? *at : '?';
+	text = text ? text : json_string(ascii);
+	free(ascii);
+	return text;
+}
+
+static omt_status print_json(const char *query, const omt_hit *hits, size_t found, omt_error *err)
 {
 	json_t *list = json_array();
 	for (size_t i = 0; i < found; i++)
 		json_array_append_new(list, json_pack("{si ss sf}", "rank", (int)i + 1, "id",
 		                                      hits[i].id, "score", (double)hits[i].score));
-	json_t *line = json_pack("{ss so}", "query", query, "hits", list);
+	json_t *line = json_pack("{so so}", "query", text_of(query), "hits", list);
 	char *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
 	if (text)
 		puts(text);
 	free(text);
 	json_decref(line);
+	return text ? OMT_OK : fail(err, OMT_NO_MEMORY, "no memory for the hits of %.200s", query);
 }
 
-static void print(const search_run *run, const char *query, const omt_hit *hits, size_t found)
+/* Blanks part the columns of a TREC run. */
+static bool is_column(const char *text)
 {
-	if (cli_json) {
-		print_json(query, hits, found);
-		return;
-	}
-	if (!run->tag)
-		printf("%s\n", query);
+	return *text && !strpbrk(text, " \t\r\n\v\f");
+}
+
+static omt_status print_trec(const char *query, const omt_hit *hits, size_t found, const char *tag,
+                             omt_error *err)
+{
+	const char *id = query;
+	for (size_t i = 0; i < found && is_column(id); i++)
+		id = hits[i].id;
+	if (!is_column(id))
+		return fail(err, OMT_BAD_ARGUMENT,
+		            "id \"%.200s\" has a blank and no place in a TREC run: --json has", id);
 	for (size_t i = 0; i < found; i++)
-		if (run->tag)
-			printf("%s Q0 %s %zu %.9g %s\n", query, hits[i].id, i + 1,
-			       (double)hits[i].score, run->tag);
-		else
-			printf("%5zu  %9.6f  %s\n", i + 1, (double)hits[i].score, hits[i].id);
+		printf("%s Q0 %s %zu %.9g %s\n", query, hits[i].id, i + 1, (double)hits[i].score,
+		       tag);
+	return OMT_OK;
 }
 
-static omt_status no_memory(omt_error *err, const char *what)
+static omt_status print(const search_run *run, const char *query, const omt_hit *hits, size_t found,
+                        omt_error *err)
 {
-	err->status = OMT_NO_MEMORY;
-	snprintf(err->text, sizeof err->text, "no memory for %s", what);
-	return OMT_NO_MEMORY;
+	if (cli_json)
+		return print_json(query, hits, found, err);
+	if (run->tag)
+		return print_trec(query, hits, found, run->tag, err);
+	printf("%s\n", query);
+	for (size_t i = 0; i < found; i++)
+		printf("%5zu  %9.6f  %s\n", i + 1, (double)hits[i].score, hits[i].id);
+	return OMT_OK;
 }
 
 /* Searches for `count` queries and prints their hits. */
@@ -68,13 +105,13 @@ static omt_status search(const search_run *run, const char *const *ids, const fl
 	omt_hit *hits = calloc(step * run->k, sizeof *hits);
 	size_t *found = calloc(step, sizeof *found);
 	if (!hits || !found)
-		status = no_memory(err, "hits: a smaller --k may help");
+		status = fail(err, OMT_NO_MEMORY, "no memory for hits: a smaller --k may help");
 	for (size_t q = 0; q < count && status == OMT_OK; q += step) {
 		const size_t some = count - q < step ? count - q : step;
 		status = omt_index_search(run->index, vectors + q * (size_t)dimension, some,
 		                          dimension, run->k, hits, found, err);
 		for (size_t i = 0; i < some && status == OMT_OK; i++)
-			print(run, ids[q + i], hits + i * run->k, found[i]);
+			status = print(run, ids[q + i], hits + i * run->k, found[i], err);
 	}
 	free(hits);
 	free(found);
@@ -106,7 +143,7 @@ static omt_status put(void *user, const omt_result *result, omt_error *err)
 	memcpy(run->vectors + run->count * (size_t)dimension, result->vector,
 	       (size_t)dimension * sizeof(float));
 	if (!(run->ids[run->count] = strdup(result->id)))
-		return no_memory(err, "a query");
+		return fail(err, OMT_NO_MEMORY, "no memory for a query");
 	return ++run->count < BATCH ? OMT_OK : flush(run, err);
 }
 
@@ -199,6 +236,8 @@ int cli_search(int argc, char **argv)
 		return cli_usage(verb,
 		                 embeds ? "--queries are vectors: no items beside them"
 		                        : "no query: name files, --text, --input or --queries");
+	if (run.tag && !is_column(run.tag))
+		return cli_usage(verb, "--trec \"%s\": a tag is one word", run.tag);
 	items.limits = cli_limits_get(&limits);
 	run.k = (size_t)k;
 	if (omt_index_open(index_path, &run.index, &err) != OMT_OK ||
@@ -211,7 +250,7 @@ int cli_search(int argc, char **argv)
 	run.vectors = calloc((size_t)omt_index_dimension(run.index) * BATCH, sizeof(float));
 	bool whole = false;
 	if (!run.ids || !run.vectors)
-		no_memory(&err, "a batch of queries");
+		fail(&err, OMT_NO_MEMORY, "no memory for a batch of queries");
 	else if (queries)
 		whole = search_file(&run, queries, &err) == OMT_OK;
 	else

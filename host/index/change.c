@@ -125,6 +125,11 @@ omt_status omt_index_build(const char *vectors, const omt_index_options *options
 	omt_status status;
 	options = options ? options : &defaults;
 	OMT_GOTO(set_storage(&head, options->storage, err));
+	if (omt_files_are_one(vectors, out)) {
+		status =
+			OMT_FAIL(err, BAD_ARGUMENT, "%s: the index would go over its vectors", out);
+		goto done;
+	}
 	OMT_GOTO(open_import(vectors, options, &import, &model, err));
 	if (model)
 		memcpy(head.model, model, strlen(model));
@@ -186,7 +191,18 @@ static omt_status begin_change(const char *path, omt_change *change, omt_error *
 	if (change->index->head.end < change->index->map.bytes &&
 	    ftruncate(change->fd, (off_t)change->index->head.end) != 0)
 		return OMT_FAIL(err, IO, "%s: %s", path, strerror(errno));
+	/* A change that is cut off in one copy needs the other one. */
+	if (change->index->copies != 2)
+		OMT_TRY(write_head(change->fd, path, &change->index->head, err));
 	return collect_ids(change, err);
+}
+
+/* What was written behind the end when there was no more room for the rest would fill the disk. */
+static omt_status drop_tail(const omt_change *change, omt_status status)
+{
+	if (status != OMT_OK)
+		(void)!ftruncate(change->fd, (off_t)change->index->head.end);
+	return status;
 }
 
 omt_status omt_index_append(const char *path, const char *vectors, const omt_index_options *options,
@@ -213,8 +229,8 @@ omt_status omt_index_append(const char *path, const char *vectors, const omt_ind
 	}
 	const omt_rows rows = {next_import, rewind_import, import};
 	OMT_GOTO(omt_id_list_read(&list, &rows, &change.ids, vectors, err));
-	OMT_GOTO(omt_segment_write(change.fd, path, head.end, &head, &list, &rows,
-	                           &options->progress, &bytes, err));
+	OMT_GOTO(drop_tail(&change, omt_segment_write(change.fd, path, head.end, &head, &list,
+	                                              &rows, &options->progress, &bytes, err)));
 	head.number++;
 	head.end += bytes;
 	head.rows += list.count;
@@ -255,8 +271,9 @@ omt_status omt_index_delete(const char *path, const char *const *ids, size_t cou
 		rows[found++] = row;
 	}
 	if (found) {
-		OMT_GOTO(omt_segment_write_deletes(change.fd, path, head.end, &head, rows, found,
-		                                   &bytes, err));
+		status = omt_segment_write_deletes(change.fd, path, head.end, &head, rows, found,
+		                                   &bytes, err);
+		OMT_GOTO(drop_tail(&change, status));
 		head.number++;
 		head.end += bytes;
 		head.deleted += found;

@@ -103,13 +103,13 @@ static omt_status export_fbin(const omt_index *index, const char *path, omt_erro
 	omt_status status = open_fbin(&fbin, path, err);
 	if (status == OMT_OK)
 		status = each(index, to_fbin, &fbin, err);
+	if (status == OMT_OK && !*index->head.model)
+		status = omt_vectors_forget_model(path, err);
 	/* The vectors last: where they are all is there. */
 	omt_output *const outputs[] = {&fbin.ids, &fbin.meta, &fbin.vectors};
-	for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
-		const omt_status closed = omt_output_close(outputs[i], status == OMT_OK, err);
-		status = status == OMT_OK ? closed : status;
-	}
-	return status;
+	const omt_status closed =
+		omt_outputs_close(outputs, sizeof outputs / sizeof *outputs, status == OMT_OK, err);
+	return status == OMT_OK ? closed : status;
 }
 
 omt_status omt_index_export(const omt_index *index, const char *path, omt_error *err)

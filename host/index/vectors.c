@@ -1,10 +1,12 @@
 #include "index/vectors.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/npy.h"
@@ -46,6 +48,18 @@ char *omt_vectors_ids_path(const char *path)
 char *omt_vectors_meta_path(const char *path)
 {
 	return beside(path, ".meta.json");
+}
+
+omt_status omt_vectors_forget_model(const char *path, omt_error *err)
+{
+	char *meta = omt_vectors_meta_path(path);
+	if (!meta)
+		return OMT_FAIL(err, NO_MEMORY, "%s", path);
+	omt_status status = OMT_OK;
+	if (unlink(meta) != 0 && errno != ENOENT)
+		status = OMT_FAIL(err, IO, "%s: %s", meta, strerror(errno));
+	free(meta);
+	return status;
 }
 
 char *omt_vectors_shard_path(const char *folder, int64_t shard)

@@ -16,6 +16,8 @@
  * NULL: no memory. */
 char *omt_vectors_ids_path(const char *path);
 char *omt_vectors_meta_path(const char *path);
+/* Vectors without a model: removes the file beside that would name the one of those before. */
+omt_status omt_vectors_forget_model(const char *path, omt_error *err);
 /* A shard's vector file, "FOLDER/vectors-00007.npy"; given, free(). NULL: no memory. */
 char *omt_vectors_shard_path(const char *folder, int64_t shard);
 

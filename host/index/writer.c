@@ -122,7 +122,7 @@ static omt_status finish(omt_writer *writer, omt_error *err)
 	OMT_TRY(omt_npy_write_header(writer->vectors.stream, writer->vectors.path, writer->rows,
 	                             writer->dimension, err));
 	if (!writer->model)
-		return OMT_OK;
+		return omt_vectors_forget_model(writer->vectors.path, err);
 	json_t *all = json_pack("{ss so si sI}", "omnitile", omt_version(), "model",
 	                        omt_json_text(writer->model), "dimension", writer->dimension,
 	                        "items", (json_int_t)writer->rows);
@@ -142,10 +142,9 @@ omt_status omt_writer_close(omt_writer *writer, bool commit, omt_error *err)
 	/* The vectors last: without what lies beside they would be of no use, and where they are
 	 * all is there. */
 	omt_output *const outputs[] = {&writer->ids, &writer->meta, &writer->vectors};
-	for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
-		omt_status closed = omt_output_close(outputs[i], commit && status == OMT_OK, err);
-		status = status == OMT_OK ? closed : status;
-	}
+	const omt_status closed = omt_outputs_close(outputs, sizeof outputs / sizeof *outputs,
+	                                            commit && status == OMT_OK, err);
+	status = status == OMT_OK ? closed : status;
 	free(writer->model);
 	free(writer->nan);
 	free(writer);

@@ -87,12 +87,32 @@ check "queries and items" 2 "no items beside" "$omnitile" search --index "$x" --
 check "hits that fit no memory" 2 "no memory for hits" env OPENBLAS_NUM_THREADS=1 bash -c "
 	ulimit -v 400000; exec timeout 20 '$omnitile' \
 	search --index '$tmp/f32.idx' --queries '$tmp/q.jsonl' --k 1000000"
+sed -n '1s/"p0"/"p 0"/p' "$tmp/p.jsonl" >"$tmp/blank.jsonl"
+check "a blank in a TREC run" 2 'id "p 0" has a blank' "$omnitile" search --index "$tmp/f32.idx" \
+	--queries "$tmp/blank.jsonl" --trec t
+check "a tag of two words" 2 'a tag is one word' run "$tmp/f32.idx" --trec "two words"
+cp "$inputs/img_tiny_20x20.png" "$tmp/"$'n\xfft.png'
+check "a query's name that is not UTF-8" 0 '"query":"[^"]*/n.t.png","hits":\[\{' "$omnitile" \
+	search --index "$x" --model "$data/tiny" "$tmp/"$'n\xfft.png' --json
+check "standard output on a full disk" 2 "standard output: not written: No space left" bash -c "
+	'$omnitile' search --index '$tmp/f32.idx' --queries '$tmp/q.jsonl' --k 1 >/dev/full"
+check "an index over its vectors" 2 "p.jsonl: the index would go over its vectors" "$omnitile" \
+	index --vectors "$tmp/p.jsonl" --output "$tmp/p.jsonl"
+check "storage of an index that is there" 2 "storage is chosen when" "$omnitile" index \
+	--index "$tmp/f32.idx" --compact --storage bf16
+check "model of no vectors" 2 "there are none" "$omnitile" index --index "$tmp/f32.idx" --model m
 check "an index to nowhere" 2 "expected --vectors" "$omnitile" index --vectors "$tmp/p.jsonl"
 
-# kill -9 while vectors are appended: the index is as before or as after, and can be appended to
 awk '{ for (i = 0; i < 40; i++) { line = $0; sub(/"p/, "\"c" i "-", line); print line } }' \
 	"$tmp/p.jsonl" >"$tmp/many.jsonl.big"
 mv "$tmp/many.jsonl.big" "$tmp/big.jsonl"
+cp "$tmp/f32.idx" "$tmp/full.idx"
+check "append on a full disk" 2 "full.idx: not written: File too large" bash -c "trap '' XFSZ
+	ulimit -f 100
+	'$omnitile' index --index '$tmp/full.idx' --append --vectors '$tmp/big.jsonl'"
+check "and it takes no more room than before" 0 "" cmp "$tmp/f32.idx" "$tmp/full.idx"
+
+# kill -9 while vectors are appended: the index is as before or as after, and can be appended to
 for ms in 5 20 50 90 140; do
 	cp "$tmp/f32.idx" "$tmp/killed.idx"
 	"$omnitile" index --index "$tmp/killed.idx" --append --vectors "$tmp/big.jsonl" --quiet &

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <math.h>
+#include <sys/stat.h>
 
 #include "base/json.h"
 #include "base/npy.h"
@@ -78,6 +79,34 @@ Test(writer, without_commit_the_old_files_stay)
 	cr_expect_eq(omt_writer_close(writer, false, &err), OMT_OK);
 	cr_expect_str_eq(text_of(scratch_path("v.npy")), "old");
 	cr_expect_eq(scratch_files(false), 1);
+}
+
+/* As a kill between two renames would: ids of this writing never lie beside vectors of another. */
+Test(writer, vectors_last)
+{
+	omt_writer *writer;
+	omt_error err;
+	scratch_text("v.npy", "old");
+	scratch_text("v.ids.jsonl", "old");
+	cr_assert_eq(omt_writer_open(scratch_path("v.npy"), "m", 3, &writer, &err), OMT_OK);
+	cr_assert_eq(put(writer, "a", NULL, &err), OMT_OK);
+	cr_assert_eq(mkdir(scratch_path("v.meta.json"), 0700), 0);
+	cr_expect_eq(omt_writer_close(writer, true, &err), OMT_IO);
+	cr_expect_str_eq(text_of(scratch_path("v.ids.jsonl")), "{\"id\":\"a\"}\n");
+	cr_expect_neq(access(scratch_path("v.npy"), F_OK), 0);
+	cr_assert_eq(rmdir(scratch_path("v.meta.json")), 0);
+}
+
+Test(writer, another_model_or_none)
+{
+	omt_writer *writer;
+	omt_error err;
+	scratch_text("v.meta.json", "{\"model\":\"old\"}");
+	cr_assert_eq(omt_writer_open(scratch_path("v.npy"), "new", 3, &writer, &err), OMT_OK);
+	cr_assert_eq(omt_writer_close(writer, true, &err), OMT_OK);
+	cr_expect_not_null(strstr(text_of(scratch_path("v.meta.json")), "\"new\""));
+	write_three(scratch_path("v.npy"));
+	cr_expect_neq(access(scratch_path("v.meta.json"), F_OK), 0);
 }
 
 Test(writer, no_items_is_an_empty_array)

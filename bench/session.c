@@ -42,6 +42,12 @@ static omt_engine_options engine_options(const omt_bench_session *session,
 	return options;
 }
 
+/* What is done since then, between the runs that an engine traces by itself. */
+static void mark(const omt_bench_session *session, const char *name, double begin_s)
+{
+	omt_trace_mark(session->trace, name, begin_s, omt_now_s());
+}
+
 static bool next_once(void *user, const omt_item **item)
 {
 	const omt_item **left = user;
@@ -101,6 +107,7 @@ static omt_status open_engine(omt_bench_session *session, const omt_bench_point 
 	const double start = omt_now_s();
 	OMT_TRY(omt_engine_open(session->model, &options, &session->engine, err));
 	session->open_s = omt_now_s() - start;
+	mark(session, "engine", start);
 	OMT_TRY(embed_first(session, err));
 	session->first_s = omt_now_s() - start;
 	return OMT_OK;
@@ -173,6 +180,7 @@ static omt_status run_scenario(const omt_bench_session *session, const omt_bench
 	                             .most = most,
 	                             .energy = s->energy && !most,
 	                             .dimension = omt_model_dimension(session->model),
+	                             .trace = session->trace,
 	                             .progress = session->options->progress,
 	                             .stop = session->options->stop,
 	                             .user = session->options->user};
@@ -206,7 +214,9 @@ static omt_status find_roofline(omt_bench_session *session, const omt_bench_poin
 	*roofline = json_object_get(session->rooflines, name);
 	if (*roofline)
 		return OMT_OK;
+	const double start = omt_now_s();
 	OMT_TRY(omt_roofline(&options, &text, err));
+	mark(session, "roofline", start);
 	json_object_set_new_nocheck(session->rooflines, name, json_loads(text, 0, NULL));
 	*roofline = json_object_get(session->rooflines, name);
 	omt_free(text);
@@ -250,7 +260,9 @@ static omt_status run_serial(omt_bench_session *session, const omt_bench_setting
 	close_engine(session); /* weights are on the device once */
 	options.slots = 1;
 	scenario.requests = NULL;
+	const double start = omt_now_s();
 	OMT_TRY(omt_engine_open(session->model, &options, &session->engine, err));
+	mark(session, "engine", start);
 	omt_status status = run_scenario(session, s, &scenario, 0, &serial, vectors, err);
 	if (status == OMT_OK)
 		omt_bench_parts_compare(parts, serial);
@@ -295,8 +307,10 @@ omt_status omt_bench_session_measure(omt_bench_session *session, const omt_bench
 	if (s->scenario.overlap)
 		OMT_GOTO(run_serial(session, s, parts, err));
 	if (retrieval) {
+		const double start = omt_now_s();
 		OMT_GOTO(omt_bench_retrieval(s, &vectors[0], &vectors[1],
 		                             &session->options->progress, &measures, err));
+		mark(session, "retrieval", start);
 		json_object_set(record, "retrieval", measures);
 	}
 done:

@@ -374,22 +374,60 @@ static bool many_traces(const omt_bench_case *c)
 	return c->s->trace && c->grid->points > 1;
 }
 
-/* What is written must be nothing that is read, and no file twice. */
-static bool path_twice(const omt_bench_case *c)
+/* The file's one name, also where it is not there yet; its folder is, or nothing can be. */
+static char *real_name(const char *path)
 {
-	const char *const written[] = {c->s->output, c->s->trace, c->s->scenario.requests,
-	                               c->s->run};
-	const char *const others[] = {c->s->passages, c->s->queries, c->s->qrels,
-	                              c->grid->yaml.path};
-	for (size_t i = 0; i < 4; i++) {
-		for (size_t j = 0; written[i] && j < i; j++)
-			if (written[j] && !strcmp(written[i], written[j]))
-				return true;
-		for (size_t j = 0; written[i] && j < 4; j++)
-			if (others[j] && !strcmp(written[i], others[j]))
-				return true;
+	char *found = path ? realpath(path, NULL) : NULL, *folder, *within, *name = NULL;
+	if (found || !path)
+		return found;
+	folder = omt_path_folder(path);
+	within = folder ? realpath(folder, NULL) : NULL;
+	if (within) {
+		const char *slash = strrchr(path, '/');
+		name = omt_path_join(within, slash ? slash + 1 : path);
 	}
-	return false;
+	free(within);
+	free(folder);
+	return name ? name : strdup(path);
+}
+
+/* What is written must be nothing that is read, and no file twice, by whatever names: the file
+ * that is written as number `written` against those before it and all that are read. */
+static bool is_twice(const omt_bench_case *c, size_t written)
+{
+	const char *const given[] = {c->s->output, c->s->trace,       c->s->scenario.requests,
+	                             c->s->run,    c->s->passages,    c->s->queries,
+	                             c->s->qrels,  c->grid->yaml.path};
+	enum { READ = 4, ALL = sizeof given / sizeof *given };
+	char *name = real_name(given[written]);
+	bool twice = false;
+	for (size_t i = 0; name && i < ALL; i++) {
+		char *other = i < written || i >= READ ? real_name(given[i]) : NULL;
+		twice = twice || (other && !strcmp(name, other));
+		free(other);
+	}
+	free(name);
+	return twice;
+}
+
+static bool output_twice(const omt_bench_case *c)
+{
+	return is_twice(c, 0);
+}
+
+static bool trace_twice(const omt_bench_case *c)
+{
+	return is_twice(c, 1);
+}
+
+static bool requests_twice(const omt_bench_case *c)
+{
+	return is_twice(c, 2);
+}
+
+static bool run_twice(const omt_bench_case *c)
+{
+	return is_twice(c, 3);
 }
 
 static const struct {
@@ -411,7 +449,10 @@ static const struct {
 	{"scenario.target_latency_ms", no_target, "is missing: mode server needs it"},
 	{"scenario.overlap", overlap_of_one, "compares with engine.slots: 1, which is this point"},
 	{"trace", many_traces, "would be written by each point of the grid: no lists beside it"},
-	{"output", path_twice, "or another file to write is also written or read elsewhere here"},
+	{"output", output_twice, "is also read here"},
+	{"trace", trace_twice, "is also written or read elsewhere here"},
+	{"scenario.requests", requests_twice, "is also written or read elsewhere here"},
+	{"retrieval.run", run_twice, "is also written or read elsewhere here"},
 };
 
 static omt_status check_rules(omt_bench_errors *errors, const omt_bench_grid *grid, omt_error *err)

@@ -185,6 +185,9 @@ typedef struct omt_engine omt_engine;
 typedef struct omt_trace omt_trace;
 omt_status omt_trace_open(const char *path, omt_trace **trace, omt_error *err);
 omt_status omt_trace_close(omt_trace *trace, bool commit, omt_error *err); /* NULL is allowed */
+/* What the calling thread did between two runs of omt_embed(), as a span of its row, in seconds of
+ * CLOCK_MONOTONIC. trace NULL: nothing. */
+void omt_trace_mark(omt_trace *trace, const char *name, double begin_s, double end_s);
 
 typedef struct omt_engine_options {
 	const char *backend;   /* "opencl", "openblas", "ref" or a chain "opencl,ref"; NULL:

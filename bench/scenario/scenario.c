@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "bench/scenario/part.h"
 #include "bench/scenario/server.h"
@@ -109,8 +110,11 @@ static omt_status add_part(omt_parts *run, const omt_traffic *traffic, const omt
 		return OMT_FAIL(err, NO_MEMORY, "a part of %zu requests", trial->requests.count);
 	if (!run->requests.stream)
 		return OMT_OK;
-	return omt_requests_write(run->requests.stream, json_array_size(run->parts) - 1, traffic,
-	                          trial, err);
+	const double start = omt_now_s();
+	const omt_status status = omt_requests_write(
+		run->requests.stream, json_array_size(run->parts) - 1, traffic, trial, err);
+	omt_trace_mark(run->load->trace, "requests", start, omt_now_s());
+	return status;
 }
 
 static omt_status run_part(omt_parts *run, omt_traffic *traffic, const char *file,
@@ -202,11 +206,13 @@ omt_status omt_bench_scenario_run(const omt_bench_load *load, json_t **parts,
                                   omt_bench_vectors *vectors, omt_error *err)
 {
 	const char *requests = load->scenario->requests;
+	double start = omt_now_s();
 	omt_parts run = {.load = load, .vectors = vectors, .parts = json_array()};
 	omt_status status;
 	*parts = NULL;
 	memset(vectors, 0, load->file_count * sizeof *vectors);
 	OMT_GOTO(load_files(load, &run.items, vectors, err));
+	omt_trace_mark(load->trace, "lists", start, omt_now_s());
 	run.places = malloc(run.items.count * sizeof *run.places);
 	if (!run.places || !run.parts)
 		OMT_GOTO(OMT_FAIL(err, NO_MEMORY, "%zu items", run.items.count));
@@ -219,8 +225,10 @@ omt_status omt_bench_scenario_run(const omt_bench_load *load, json_t **parts,
 done:
 	if (run.requests.stream) {
 		const bool commit = status == OMT_OK;
+		start = omt_now_s();
 		const omt_status closed =
 			omt_output_close(&run.requests, commit, commit ? err : NULL);
+		omt_trace_mark(load->trace, "requests", start, omt_now_s());
 		status = commit ? closed : status;
 	}
 	for (size_t i = 0; status != OMT_OK && i < load->file_count; i++)

@@ -77,6 +77,7 @@ typedef struct omt_bench_load {
 	uint64_t most;     /* items of a part, in a run that is in no figure; 0: as the scenario
 	                      says */
 	bool energy;       /* of each part, too (bench/probes/energy.h) */
+	omt_trace *trace;  /* the engine's; NULL: none */
 	int32_t dimension; /* of the engine's vectors */
 	omt_progress progress;
 	bool (*stop)(void *user); /* true: OMT_STOPPED soon; asked from any thread; may be NULL */

@@ -103,6 +103,11 @@ void omt_trace_span(omt_trace *trace, omt_trace_row row, int32_t index, const ch
 	fputs("}}", to);
 }
 
+void omt_trace_mark(omt_trace *trace, const char *name, double begin_s, double end_s)
+{
+	omt_trace_span(trace, OMT_TRACE_CALLER, 0, name, begin_s, end_s, "%s", "");
+}
+
 omt_status omt_trace_close(omt_trace *trace, bool commit, omt_error *err)
 {
 	omt_status status = OMT_OK;

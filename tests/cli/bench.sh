@@ -23,6 +23,15 @@ check "bench --trace, --output" 0 "" "$omnitile" bench "$tmp/model.yaml" --quiet
 	--trace "$tmp/other.json" --output "$tmp/other.jsonl"
 check "write where they say" 0 "^1$" bash -c \
 	"grep -c caller '$tmp/other.json' >/dev/null && wc -l <'$tmp/other.jsonl'"
+# All spans of all rows together, of the time from the first to the last one's end.
+explained() { # of 1: the union of spans
+	grep -o '"ts":[0-9.]*,"dur":[0-9.]*' "$1" | tr ':,' '  ' | sort -n -k 2 | awk '
+		NR == 1 { first = last = $2 }
+		$2 + $4 > last { sum += $2 + $4 - ($2 > last ? $2 : last); last = $2 + $4 }
+		END { print sum / (last - first) }'
+}
+check "which explains the wall time" 0 "^(1|0\.9[789][0-9]*)$" explained "$tmp/bench.json"
+check "also the benchmark's own steps" 0 '"name":"roofline"' cat "$tmp/bench.json"
 check "bench's record" 0 '"sha256"' cat "$tmp/results.jsonl"
 echo "colour: red" >>"$tmp/bench.yaml"
 check "bench, unknown key" 2 'bench.yaml:8: "colour" is an unknown key' "$omnitile" bench \
@@ -80,6 +89,9 @@ check "a dimension the model lacks" 2 \
 sed 's/dimension: .*/dimension: [100, 16]/' "$tmp/grid.yaml" >"$tmp/wide.yaml"
 check "points that fail are told" 2 "4 of 8 points failed" "$omnitile" bench "$tmp/wide.yaml"
 check "and the others run" 0 "^20$" grep -c . "$tmp/grid.jsonl"
+sed 's/^output: .*/output: .\/few.jsonl/' "$tmp/grid.yaml" >"$tmp/over.yaml"
+check "a list is not written to, by whatever name" 2 'over.yaml:11: "output" is also read here' \
+	"$omnitile" bench "$tmp/over.yaml" --dry-run
 check "every error of a file" 2 'bad.yaml:2: "engine.slot" .*bad.yaml:3: "weights" is "int9"' \
 	bash -c "printf 'model: m\nengine: {slot: 1}\nweights: int9\n' >'$tmp/bad.yaml'
 	'$omnitile' bench '$tmp/bad.yaml' 2>&1 | tr '\n' ' '; exit \${PIPESTATUS[0]}"

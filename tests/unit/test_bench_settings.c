@@ -172,9 +172,11 @@ Test(bench_settings, impossible_combinations)
 	         "dir/b.yaml:5: \"scenario.overlap\" compares with engine.slots: 1"},
 		{BASE "weights: [stored, int8]\ntrace: t.json\n",
 	         "dir/b.yaml:5: \"trace\" would be written by each point"},
-		{BASE "output: p.jsonl\n", "dir/b.yaml:4: \"output\" or another file to write"},
-		{BASE "output: b.yaml\n", "dir/b.yaml:4: \"output\" or another file to write"},
-		{BASE "trace: o\noutput: o\n", "dir/b.yaml:5: \"output\" or another file to write"},
+		{BASE "output: b.yaml\n", "dir/b.yaml:4: \"output\" is also read here"},
+		{BASE "trace: o\noutput: o\n", "dir/b.yaml:4: \"trace\" is also written"},
+		{BASE "output: p.jsonl\n", "dir/b.yaml:4: \"output\" is also read here"},
+		{BASE "scenario: {requests: b.yaml}\n",
+	         "dir/b.yaml:4: \"scenario.requests\" is also"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		expect_refused(cases[i].yaml, cases[i].error);

@@ -186,6 +186,32 @@ static void remark(omt_results *report, const char *text)
 		report->exhausted = true;
 }
 
+/* The record of the same point in the same file; NULL: none. */
+static omt_record *earlier(const omt_results *report, const json_t *root)
+{
+	const char *key = omt_report_string(root, "key");
+	for (size_t i = report->file_first; key && i < report->count; i++) {
+		const char *other = omt_report_string(report->records[i].root, "key");
+		if (other && !strcmp(other, key))
+			return &report->records[i];
+	}
+	return NULL;
+}
+
+/* A point that ran again: the later record takes the earlier one's place. */
+static void replace(omt_results *report, omt_record *record, const char *place, json_t *root,
+                    const json_t *parts)
+{
+	remark(report, omt_report_text(report, "%s: left out, its point ran again: %s",
+	                               record->place, place));
+	json_decref(record->root);
+	json_decref(record->facts);
+	record->root = root;
+	record->place = place;
+	record->parts = parts;
+	collect_facts(report, record);
+}
+
 static omt_status add_record(omt_results *report, const char *place, json_t *root, omt_error *err)
 {
 	const json_t *parts = omt_report_at(root, "parts");
@@ -202,7 +228,11 @@ static omt_status add_record(omt_results *report, const char *place, json_t *roo
 		                               "%s: layout %.0f of records, this omnitile knows "
 		                               "%d: what is new in it is not shown",
 		                               place, omt_report_number(root, "record"), LAYOUT));
-	omt_record *larger = NULL;
+	omt_record *larger = NULL, *before = earlier(report, root);
+	if (before) {
+		replace(report, before, place, root, parts);
+		return OMT_OK;
+	}
 	if (report->count < MAX_RECORDS)
 		larger = realloc(report->records, (report->count + 1) * sizeof *larger);
 	if (!larger) {
@@ -243,6 +273,7 @@ static omt_status read_file(omt_results *report, const char *path, omt_error *er
 {
 	char *text;
 	size_t bytes, number = 0;
+	report->file_first = report->count;
 	json_t *shown = omt_json_text(path); /* names of files need not be UTF-8 */
 	omt_status status = shown ? omt_file_read(path, MAX_BYTES, &text, &bytes, err)
 	                          : OMT_FAIL(err, NO_MEMORY, "%s", path);

@@ -38,6 +38,7 @@ typedef struct omt_text omt_text; /* strings made for the report */
 typedef struct omt_results {
 	omt_record *records;
 	size_t count;
+	size_t file_first; /* the first of the file that is read */
 	omt_varied *varied;
 	size_t varied_count;
 	json_t *same;    /* {"fact": "value"}: as in every record */
@@ -46,8 +47,9 @@ typedef struct omt_results {
 	bool exhausted; /* memory: what was made is not whole */
 } omt_results;
 
-/* Reads files of JSON lines. A last line that was cut off and lines of other benchmarks are
- * remarks; other lines that are not records are errors with file and line. */
+/* Reads files of JSON lines. Of records of a file with one key the last one counts. A last line
+ * that was cut off and lines of other benchmarks are remarks; other lines that are not records are
+ * errors with file and line. */
 omt_status omt_report_load(const char *const *paths, size_t count, omt_results *report,
                            omt_error *err);
 void omt_report_free(omt_results *report);

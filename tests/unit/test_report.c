@@ -161,6 +161,31 @@ Test(report, what_varies_is_told_apart)
 	omt_report_free(&report);
 }
 
+Test(report, of_a_point_that_ran_again_the_last_record_counts)
+{
+	omt_results report;
+	load("{\"key\":\"a\",\"parts\":[],\"date\":\"1\"}\n"
+	     "{\"key\":\"b\",\"parts\":[],\"date\":\"2\"}\n{\"parts\":[]}\n{\"parts\":[]}\n"
+	     "{\"key\":\"a\",\"parts\":[],\"date\":\"3\"}\n",
+	     &report);
+	cr_assert_eq(report.count, 4);
+	cr_expect_str_eq(omt_report_string(report.records[0].root, "date"), "3");
+	cr_expect_str_eq(report.records[0].number, "1");
+	cr_expect(strstr(report.records[0].place, "r.jsonl:5") != NULL);
+	cr_expect_str_eq(omt_report_string(report.records[1].root, "date"), "2");
+	cr_assert_eq(json_array_size(report.remarks), 1);
+	cr_expect(strstr(json_string_value(json_array_get(report.remarks, 0)), "r.jsonl:1") !=
+	          NULL);
+	omt_report_free(&report);
+
+	const char *path = scratch_text("s.jsonl", "{\"key\":\"a\",\"parts\":[]}\n");
+	const char *const twice[] = {path, path}; /* two files of one point are compared */
+	omt_error err = {0};
+	cr_assert_eq(omt_report_load(twice, 2, &report, &err), OMT_OK, "%s", err.text);
+	cr_expect_eq(report.count, 2);
+	omt_report_free(&report);
+}
+
 Test(report, refuses_with_file_and_line)
 {
 	static const struct {

@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include "cli/cli.h"
 
 int cli_embed(int argc, char **argv);
@@ -75,14 +77,25 @@ static int embed_shards(embed_run *run, cli_shards *shards, const cli_engine *en
 	return close_outputs(run, exit_status != CLI_FAILED) ? exit_status : CLI_FAILED;
 }
 
+/* Both are JSON lines by their names, and easily taken for each other. */
+static bool is_list(const cli_items *items, const char *output)
+{
+	struct stat list, out;
+	return items->list_path && stat(items->list_path, &list) == 0 && stat(output, &out) == 0 &&
+	       S_ISREG(out.st_mode) && list.st_dev == out.st_dev && list.st_ino == out.st_ino;
+}
+
 /* What of the command line does not go together; NULL: all does. */
-static const char *find_wrong(const cli_items *items, const cli_shards *shards, bool sharded)
+static const char *find_wrong(const cli_items *items, const cli_shards *shards, const char *output,
+                              bool sharded)
 {
 	const bool inputs = items->inputs.count || items->texts.count;
 	if (!items->list_path && !inputs)
 		return "nothing to embed: name files, --text or --input";
 	if (items->list_path && inputs)
 		return "--input is a list of its own: no further inputs beside it";
+	if (is_list(items, output))
+		return "--output would go over the list";
 	if (sharded && !items->list_path)
 		return "shards are made of an --input list";
 	if (!sharded && cli_shards_told(shards))
@@ -127,7 +140,7 @@ int cli_embed(int argc, char **argv)
 
 	cli_parse(verb, argc, argv, tables, &items.inputs);
 	const bool sharded = cli_shards_wanted(&shards, output);
-	const char *wrong = find_wrong(&items, &shards, sharded);
+	const char *wrong = find_wrong(&items, &shards, output, sharded);
 	if (wrong) {
 		cli_usage(verb, "%s", wrong);
 		goto done;

@@ -7,15 +7,19 @@
 FILE.ids.jsonl beside it has the ids. URL is that of a server; a folder, or a name that ends in .db,
 is the client's own local store. Vectors are compared by inner product, exactly where the store can
 (Qdrant: search with exact=True; Milvus: index FLAT). A point's number is its row in the file, and
-its payload {"id", "model"}. Rows that are there with the same id are passed over, so that a cut-off
-upload goes on when it is started again.
+its payload {"id", "model"}. Rows that are there with the same id and model are passed over, so that
+a cut-off upload goes on when it is started again; a collection that has more rows than the file is
+an error, for what is not in the file any more would still be found.
 --dry-run reads everything and sends nothing; --batch N vectors at a time (256)."""
 import argparse
 import json
 import sys
 from pathlib import Path
 
-import numpy as np
+try:
+    import numpy as np
+except ImportError:
+    sys.exit("omnitile-upload: it needs numpy: pip install numpy")
 
 
 class Qdrant:
@@ -29,7 +33,8 @@ class Qdrant:
 
     def ids(self, rows):
         points = self.client.retrieve(self.name, ids=rows, with_payload=True)
-        return {point.id: point.payload.get("id") for point in points}
+        return {point.id: (point.payload.get("id"), point.payload.get("model"))
+                for point in points}
 
     def put(self, rows, ids, vectors, model):
         self.client.upsert(self.name, wait=True, points=self.models.Batch(
@@ -59,8 +64,8 @@ class Milvus:
         self.client.load_collection(name)
 
     def ids(self, rows):
-        found = self.client.get(self.name, ids=rows, output_fields=["row", "id"])
-        return {point["row"]: point["id"] for point in found}
+        found = self.client.get(self.name, ids=rows, output_fields=["row", "id", "model"])
+        return {point["row"]: (point["id"], point["model"]) for point in found}
 
     def put(self, rows, ids, vectors, model):
         self.client.upsert(self.name, [
@@ -106,7 +111,7 @@ def upload(store, vectors, ids, model, batch):
     for first in range(0, len(ids), batch):
         rows = list(range(first, min(first + batch, len(ids))))
         there = store.ids(rows)
-        missing = [row for row in rows if there.get(row) != ids[row]]
+        missing = [row for row in rows if there.get(row) != (ids[row], model)]
         if missing:
             store.put(missing, [ids[row] for row in missing],
                       np.ascontiguousarray(vectors[missing], dtype=np.float32), model)
@@ -132,13 +137,18 @@ def main():
     if given.dry_run:
         print(f"{len(ids)} vectors of {vectors.shape[1]} values, model {model or 'not told'}")
         return
-    store = STORES[given.store](given.where, given.collection, vectors.shape[1])
-    sent = upload(store, vectors, ids, model, given.batch)
-    count = store.count()
-    store.close()
+    try:
+        store = STORES[given.store](given.where, given.collection, vectors.shape[1])
+        sent = upload(store, vectors, ids, model, given.batch)
+        count = store.count()
+        store.close()
+    except ImportError as error:
+        fail(f"{error}: {given.store}'s client is not installed (--help has how)")
+    except Exception as error:  # whatever the clients raise: their messages tell what is wrong
+        fail(f"{given.where}: {given.collection}: {error}")
     print(f"{sent} sent, {len(ids) - sent} were there, {count} in {given.collection}")
-    if count < len(ids):
-        fail(f"{given.collection} has {count} of {len(ids)}")
+    if count != len(ids):
+        fail(f"{given.collection} has {count} rows, the file {len(ids)}")
 
 
 main()

@@ -210,6 +210,8 @@ omt_status omt_shard_files_gather(const char *folder, int64_t shards, int64_t *w
 		if (status == OMT_OK)
 			status = go_through(folder, shards, NULL, whole, &after, err);
 	}
+	if (status != OMT_OK) /* they are there all the same */
+		(void)go_through(folder, shards, NULL, whole, &after, NULL);
 	free(path);
 	return status;
 }

@@ -118,4 +118,7 @@ check "bulk: a device that fails fails no items" 2 \
 	--input "$bulk/list.jsonl" --output "$bulk/weak/" --shard-items $(((BULK_LINES + 30) / 30))
 check "bulk: lines to a file" 0 '"embedding":\[' bash -c "'$omnitile' embed --model '$data/tiny' \
 	--text a --output '$bulk/v.jsonl' && cat '$bulk/v.jsonl'"
+: >"$bulk/same.jsonl"
+check "bulk: vectors over their list" 2 "--output would go over the list" "$omnitile" embed \
+	--model "$data/tiny" --input "$bulk/same.jsonl" --output "$bulk/../bulk/same.jsonl"
 check "bulk: whose vectors they are" 0 '"model":"NVOmniEmbedModel/64/' cat "$bulk/one.meta.json"

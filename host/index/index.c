@@ -159,10 +159,11 @@ int32_t omt_index_dimension(const omt_index *index)
 
 char *omt_index_describe(const omt_index *index)
 {
-	char created[32];
+	char created[32] = "";
 	const time_t when = (time_t)index->head.created_s;
-	struct tm utc = {0};
-	strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&when, &utc));
+	struct tm utc;
+	if (gmtime_r(&when, &utc)) /* a file may say a time that no calendar has */
+		strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", &utc);
 	const omt_index_head *head = &index->head;
 	json_t *object = json_pack(
 		"{so si so sI ss ss sI sI sI sI ss si}", "path", omt_json_text(index->path),

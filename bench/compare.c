@@ -217,6 +217,19 @@ static const json_t *find_part(const json_t *parts, const json_t *part)
 	return NULL;
 }
 
+/* {"file", "modality", "mode"} of the parts that the others lack. */
+static json_t *lone_parts(const json_t *parts, const json_t *others)
+{
+	json_t *list = json_array(), *part;
+	size_t i;
+	json_array_foreach((json_t *)(uintptr_t)parts, i, part) if (!find_part(others, part))
+		json_array_append_new(list, json_pack("{sO? sO? sO?}", "file",
+	                                              json_object_get(part, "file"), "modality",
+	                                              json_object_get(part, "modality"), "mode",
+	                                              json_object_get(part, "mode")));
+	return list;
+}
+
 /* A measure's value at the cut-off of its name. */
 static const json_t *measure_of(const json_t *record, const char *name)
 {
@@ -265,8 +278,10 @@ static omt_status compare_records(omt_comparison *all, const json_t *a, const js
 			           figure_of(metric, name, b), NULL, figures);
 	}
 	json_decref(paired);
-	*compared = json_pack("{sO? so so}", "point", json_object_get(b, "point"), "parts", parts,
-	                      "figures", figures);
+	const json_t *of[] = {json_object_get(a, "parts"), json_object_get(b, "parts")};
+	*compared = json_pack("{sO? so so so so}", "point", json_object_get(b, "point"), "parts",
+	                      parts, "figures", figures, "only_a", lone_parts(of[0], of[1]),
+	                      "only_b", lone_parts(of[1], of[0]));
 	return *compared ? OMT_OK : OMT_FAIL(all->err, NO_MEMORY, "a comparison");
 }
 

@@ -213,6 +213,8 @@ static void print_compared_point(const json_t *point)
 				       cli_string(part, "modality"), side ? "B" : "A");
 	}
 	json_array_foreach(json_object_get(point, "figures"), j, figure) print_figure(NULL, figure);
+	print_unmatched(point, "only_a", "A");
+	print_unmatched(point, "only_b", "B");
 }
 
 static int compare(const char *verb, const cli_texts *files, omt_bench_compare_options *options,

@@ -137,6 +137,9 @@ check "compare, faster" 0 "^0 worse by more than 10 %" "$omnitile" bench --compa
 	"$tmp/one.jsonl" "$tmp/fast.jsonl" --metric items_per_s --threshold 0.1
 check "compare, unmatched points" 0 'only in .*grid.jsonl: \{"weights":"int8"' "$omnitile" bench \
 	--compare "$tmp/one.jsonl" "$tmp/grid.jsonl" --threshold 100
+sed 's/"modality":"image"/"modality":"video"/g' "$tmp/one.jsonl" >"$tmp/other.jsonl"
+check "compare, unmatched parts" 0 'only in A: \{"file":"passages","modality":"image"' "$omnitile" \
+	bench --compare "$tmp/one.jsonl" "$tmp/other.jsonl"
 check "compare, no such figure" 2 'metric "speed" is none of' "$omnitile" bench --compare \
 	"$tmp/one.jsonl" "$tmp/one.jsonl" --metric speed
 check "compare, a bad threshold" 2 'threshold "some"' "$omnitile" bench --compare \

@@ -122,6 +122,7 @@ typedef struct omt_item {
 	const omt_part *parts; /* borrowed; at least one */
 	size_t part_count;
 	uint64_t line;    /* of the list it comes from; 0: none */
+	bool more;        /* the source has the next one, too: an eager engine waits for it */
 	omt_error failed; /* status != OMT_OK: the source could not make the item, and why */
 } omt_item;
 

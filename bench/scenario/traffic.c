@@ -55,6 +55,7 @@ typedef struct omt_flow {
 	omt_order sent;
 	uint64_t given;
 	double given_s; /* when the last one was */
+	omt_item item;  /* that one */
 	omt_meter source_meter;
 
 	/* The sink's, in the calling thread. */
@@ -144,8 +145,9 @@ static bool next(void *user, const omt_item **item)
 		flow->query_s = woken_s - flow->begin_s;
 	pthread_mutex_unlock(&flow->lock);
 	if (more) {
-		*item = traffic->items->all[omt_order_next(&flow->sent)].item;
-		flow->given++;
+		flow->item = *traffic->items->all[omt_order_next(&flow->sent)].item;
+		flow->item.more = ++flow->given % traffic->samples_per_query != 0;
+		*item = &flow->item;
 		flow->given_s = woken_s - flow->begin_s;
 	}
 	omt_meter_end(&flow->source_meter);

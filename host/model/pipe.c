@@ -65,6 +65,7 @@ static omt_item *take(omt_pipe *pipe, int32_t worker, double free_s, omt_work **
 		copy = omt_item_copy(item);
 		fresh.id = strdup(item->id ? item->id : "");
 		fresh.line = item->line;
+		fresh.more = item->more;
 		fresh.failed = item->failed;
 		if (!copy || !fresh.id)
 			OMT_FAIL(&fresh.failed, NO_MEMORY, "an item of %zu parts",
@@ -138,7 +139,8 @@ static bool is_idle(const omt_pipe *pipe)
 static omt_work *next_prepared(omt_pipe *pipe, const omt_lane *lane, bool *more)
 {
 	const uint64_t index = lane->first + lane->count;
-	const bool eager = pipe->engine->options.eager && lane->count;
+	const bool eager =
+		pipe->engine->options.eager && lane->count && !omt_pipe_work(pipe, index - 1)->more;
 	omt_work *work = omt_pipe_work(pipe, index);
 	bool ready;
 	pthread_mutex_lock(&pipe->lock);

@@ -11,7 +11,7 @@
  * workers wait until its items are delivered.
  *
  * An eager engine ends a lane that is not full once a device has nothing to compute and no READY
- * lane to take. */
+ * lane to take, but not between items that the source gives at once (omt_item.more). */
 #ifndef OMT_MODEL_PIPE_H
 #define OMT_MODEL_PIPE_H
 
@@ -23,6 +23,7 @@
 typedef struct omt_work {
 	char *id;
 	uint64_t line;     /* of the item */
+	bool more;         /* the next one follows at once, the source says */
 	omt_sample sample; /* arrays are freed once they are in a slot */
 	omt_error failed;
 	bool ready;

@@ -13,6 +13,7 @@ enum { BATCH = 4, MOST = 512, DIMENSION = 256 };
 typedef struct omt_test_arrivals {
 	int limit;     /* items */
 	double pace_s; /* an item arrives so long after the last one; 0: all are there */
+	int burst;     /* so many come at once, when all before are delivered; 0: no bursts */
 	int pause_at;  /* all before this item are delivered before it arrives; 0: no pause */
 	double begin_s;
 	omt_item item;
@@ -44,7 +45,8 @@ static bool next(void *user, const omt_item **item)
 	if (run->given == run->limit)
 		return false;
 	wait_until(run->begin_s + run->pace_s * run->given);
-	if (run->pause_at && run->given == run->pause_at) {
+	const bool starts = run->burst && run->given % run->burst == 0;
+	if (starts || (run->pause_at && run->given == run->pause_at)) {
 		for (int i = 0; i < 2000 && atomic_load(&run->received) < run->given; i++)
 			wait_until(omt_now_s() + 1e-3);
 		run->in_time = atomic_load(&run->received) == run->given;
@@ -55,6 +57,7 @@ static bool next(void *user, const omt_item **item)
 	omt_limits_init(&run->part.limits);
 	run->item = (omt_item){.id = "i", .parts = &run->part, .part_count = 1};
 	run->given++;
+	run->item.more = run->burst && run->given % run->burst != 0;
 	*item = &run->item;
 	return true;
 }
@@ -179,6 +182,18 @@ Test(eager, several_devices)
 	snprintf(devices, sizeof devices, "%s,%s", one, one);
 	run = (omt_test_arrivals){.limit = 60, .pace_s = 1e-3};
 	embed("model", devices, 2, true, &run);
+}
+
+Test(eager, items_given_at_once_go_together)
+{
+	const char *device = device_of(2e-3);
+	for (int burst = 2; burst <= 2 * BATCH; burst++)
+		for (int32_t slots = 1; slots <= 2; slots++) {
+			const int batches = (burst + BATCH - 1) / BATCH;
+			run = (omt_test_arrivals){.limit = 6 * burst, .burst = burst};
+			embed("model", device, slots, true, &run);
+			cr_expect_eq(run.stats.batches, (uint64_t)(6 * batches));
+		}
 }
 
 Test(pipe, light_load_goes_at_once, .init = open_model, .fini = close_model, .timeout = 60)

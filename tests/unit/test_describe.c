@@ -1,14 +1,11 @@
 /* What an engine tells of itself: memory, start, time by op. */
-#include <criterion/criterion.h>
 #include <string.h>
 
 #include "base/json.h"
-#include "omnitile.h"
+#include "tests/unit/number.h"
+#include "tests/unit/tiny.h"
 
 enum { WORDS = 20 };
-
-static omt_error err;
-static omt_model *model;
 
 typedef struct omt_test_texts {
 	int left;
@@ -57,13 +54,6 @@ static json_t *described(const omt_engine *engine)
 	return json;
 }
 
-static double number(const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-	cr_expect(json_is_number(value), "%s", key);
-	return json_number_value(value);
-}
-
 /* Sum of a key over the entries of one op; NULL: of all. */
 static double sum_of(const json_t *ops, const char *op, const char *key)
 {
@@ -78,18 +68,7 @@ static double sum_of(const json_t *ops, const char *op, const char *key)
 	return sum;
 }
 
-static void open_model(void)
-{
-	cr_assert_eq(omt_model_open("tests/golden/data/tiny", &model, &err), OMT_OK, "%s",
-	             err.text);
-}
-
-static void close_model(void)
-{
-	omt_model_close(model);
-}
-
-TestSuite(describe, .init = open_model, .fini = close_model);
+TestSuite(describe, .init = tiny_open, .fini = tiny_close);
 
 static omt_engine *open_engine(const char *backend, omt_engine_options *options)
 {

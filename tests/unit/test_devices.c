@@ -3,9 +3,7 @@
 
 #include "base/json.h"
 #include "model/spread.h"
-#include "tests/unit/scratch.h"
-
-#define DATA "tests/golden/data/"
+#include "tests/unit/tiny.h"
 
 /* ---- who takes the next batch ---- */
 
@@ -133,9 +131,6 @@ typedef struct lossy_run {
 	char reason[512], remark[512];
 } lossy_run;
 
-static omt_error err;
-static omt_model *model;
-
 static bool next(void *user, const omt_item **item)
 {
 	lossy_run *run = user;
@@ -219,19 +214,7 @@ static json_t *devices_of(const omt_engine *engine, json_t **root)
 	return json_object_get(*root, "devices");
 }
 
-static void open_model(void)
-{
-	scratch_make();
-	cr_assert_eq(omt_model_open(DATA "tiny", &model, &err), OMT_OK, "%s", err.text);
-}
-
-static void close_model(void)
-{
-	omt_model_close(model);
-	scratch_drop();
-}
-
-TestSuite(devices, .init = open_model, .fini = close_model, .timeout = 60);
+TestSuite(devices, .init = tiny_open, .fini = tiny_close, .timeout = 60);
 
 /* Ops are counted from loading the weights on; a batch of text has about 60. */
 Test(devices, a_failed_ones_batches_go_to_the_others)

@@ -5,8 +5,7 @@
 
 #include "base/clock.h"
 #include "base/median.h"
-#include "omnitile.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/tiny.h"
 
 enum { BATCH = 4, MOST = 512, DIMENSION = 256 };
 
@@ -26,9 +25,6 @@ typedef struct omt_test_arrivals {
 	float vectors[MOST][DIMENSION];
 	omt_embed_stats stats;
 } omt_test_arrivals;
-
-static omt_error err;
-static omt_model *model;
 
 static void wait_until(double time_s)
 {
@@ -117,21 +113,8 @@ static const char *device_of(double batch_s)
 	}
 }
 
-static void open_model(void)
-{
-	scratch_make();
-	cr_assert_eq(omt_model_open("tests/golden/data/tiny", &model, &err), OMT_OK, "%s",
-	             err.text);
-}
-
-static void close_model(void)
-{
-	omt_model_close(model);
-	scratch_drop();
-}
-
 /* Bounds on time are in suite pipe, which has the machine to itself. */
-TestSuite(eager, .init = open_model, .fini = close_model);
+TestSuite(eager, .init = tiny_open, .fini = tiny_close);
 
 static omt_test_arrivals run, other;
 
@@ -196,7 +179,7 @@ Test(eager, items_given_at_once_go_together)
 		}
 }
 
-Test(pipe, light_load_goes_at_once, .init = open_model, .fini = close_model, .timeout = 60)
+Test(pipe, light_load_goes_at_once, .init = tiny_open, .fini = tiny_close, .timeout = 60)
 {
 	run = (omt_test_arrivals){.limit = 100, .pace_s = 8e-3};
 	embed("model", device_of(3e-3), 2, true, &run);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "bench/probes/energy.h"
 #include "bench/probes/host.h"
+#include "tests/unit/number.h"
 #include "tests/unit/scratch.h"
 
 static omt_error err;
@@ -70,13 +71,6 @@ static json_t *end(omt_energy *energy, uint64_t items)
 	cr_assert_not_null(told);
 	omt_energy_close(energy);
 	return told;
-}
-
-static double number(const json_t *object, const char *key)
-{
-	cr_assert(json_is_number(json_object_get(object, key)), "no %s in %s", key,
-	          json_dumps(object, 0));
-	return json_number_value(json_object_get(object, key));
 }
 
 static void check_sources(const json_t *told, const char *wanted)

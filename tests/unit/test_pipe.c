@@ -5,9 +5,7 @@
 #include <time.h>
 
 #include "base/json.h"
-#include "tests/unit/scratch.h"
-
-#define DATA "tests/golden/data/"
+#include "tests/unit/tiny.h"
 
 enum { BATCH = 3, BATCHES = 40, ITEMS = BATCH * BATCHES, SINK_MS = 1 };
 
@@ -31,9 +29,6 @@ typedef struct omt_test_run {
 	double first_prepare_s, last_compute_s; /* of the first batch, of the last one */
 	int received;
 } omt_test_run;
-
-static omt_error err;
-static omt_model *model;
 
 static bool next(void *user, const omt_item **item)
 {
@@ -157,19 +152,7 @@ static void report(const char *what, const omt_test_run *run)
 		run->stats.hidden_s, run->stats.wall_s / most_s, run->stats.wall_s / bound_s(run));
 }
 
-static void open_model(void)
-{
-	scratch_make();
-	cr_assert_eq(omt_model_open(DATA "tiny", &model, &err), OMT_OK, "%s", err.text);
-}
-
-static void close_model(void)
-{
-	omt_model_close(model);
-	scratch_drop();
-}
-
-TestSuite(pipe, .init = open_model, .fini = close_model);
+TestSuite(pipe, .init = tiny_open, .fini = tiny_close);
 
 /* With many batches that start and that end are little: the longer stage is the wall time. */
 static void expect_hidden(const omt_test_run *run)

@@ -5,6 +5,7 @@
 #include "bench/probes/roofline.h"
 #include "exec/exec.h"
 #include "exec/roofline.h"
+#include "tests/unit/number.h"
 
 static omt_error err;
 
@@ -13,12 +14,6 @@ static json_t *parse(const char *text)
 	json_t *value = json_loads(text, 0, NULL);
 	cr_assert_not_null(value, "%s", text);
 	return value;
-}
-
-static double number(const json_t *object, const char *key)
-{
-	cr_assert(json_is_number(json_object_get(object, key)), "%s", key);
-	return json_number_value(json_object_get(object, key));
 }
 
 static json_t *quick(const char *backend, const char *device)

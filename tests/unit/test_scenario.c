@@ -5,28 +5,12 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "bench/scenario/scenario.h"
-#include "tests/unit/scratch.h"
-
-#define DATA "tests/golden/data/"
+#include "tests/unit/number.h"
+#include "tests/unit/tiny.h"
 
 enum { PASSAGES = 30, QUERIES = 7 };
 
-static omt_error err;
-static omt_model *model;
-
-static void open_model(void)
-{
-	scratch_make();
-	cr_assert_eq(omt_model_open(DATA "tiny", &model, &err), OMT_OK, "%s", err.text);
-}
-
-static void close_model(void)
-{
-	omt_model_close(model);
-	scratch_drop();
-}
-
-TestSuite(scenario, .init = open_model, .fini = close_model);
+TestSuite(scenario, .init = tiny_open, .fini = tiny_close);
 
 /* ---- a run ---- */
 
@@ -118,11 +102,6 @@ static void drop(omt_test_bench *bench)
 	json_decref(bench->parts);
 	for (int i = 0; i < 2; i++)
 		omt_bench_vectors_free(&bench->vectors[i]);
-}
-
-static double number(const json_t *object, const char *key)
-{
-	return json_number_value(json_object_get(object, key));
 }
 
 static const char *text_of(const json_t *object, const char *key)
@@ -454,20 +433,20 @@ static void expect_little_overhead(omt_bench_mode mode, double rate, double item
 	drop(&bench);
 }
 
-Test(pipe, benchmark_costs_little_offline, .init = open_model, .fini = close_model)
+Test(pipe, benchmark_costs_little_offline, .init = tiny_open, .fini = tiny_close)
 {
 	expect_little_overhead(OMT_BENCH_OFFLINE, 0, 0.0005);
 }
 
 /* More requests than are served, so that the device is always busy. */
-Test(pipe, benchmark_costs_little_as_a_server, .init = open_model, .fini = close_model)
+Test(pipe, benchmark_costs_little_as_a_server, .init = tiny_open, .fini = tiny_close)
 {
 	expect_little_overhead(OMT_BENCH_SERVER, 1.1 / 0.0005, 0.0005);
 }
 
 /* One at a time in 4 ms each, 99 % within 40 ms: by queueing theory (M/D/1) that holds up to about
  * 80 % of 250/s; the search comes close to it and is where its own trials change. */
-Test(pipe, server_finds_the_highest_rate, .init = open_model, .fini = close_model, .timeout = 120)
+Test(pipe, server_finds_the_highest_rate, .init = tiny_open, .fini = tiny_close, .timeout = 120)
 {
 	const double item_s = 0.004;
 	omt_test_bench bench = bench_of(OMT_BENCH_SERVER, gflops_for(item_s, 1));

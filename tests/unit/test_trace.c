@@ -4,10 +4,7 @@
 #include <time.h>
 
 #include "base/json.h"
-#include "omnitile.h"
-#include "tests/unit/scratch.h"
-
-#define DATA "tests/golden/data/"
+#include "tests/unit/tiny.h"
 
 enum { BATCH = 3, MOST = 4096, NOISE_US = 20 };
 
@@ -37,8 +34,6 @@ typedef struct omt_test_span {
 	const json_t *args;
 } omt_test_span;
 
-static omt_error err;
-static omt_model *model;
 static omt_test_span spans[MOST];
 static size_t span_count;
 
@@ -130,19 +125,7 @@ static const char *device_file(double gflops)
 	return scratch_text("device.yaml", text);
 }
 
-static void open_model(void)
-{
-	scratch_make();
-	cr_assert_eq(omt_model_open(DATA "tiny", &model, &err), OMT_OK, "%s", err.text);
-}
-
-static void close_model(void)
-{
-	omt_model_close(model);
-	scratch_drop();
-}
-
-TestSuite(trace, .init = open_model, .fini = close_model);
+TestSuite(trace, .init = tiny_open, .fini = tiny_close);
 
 /* The n-th span of a row with this name; NULL for any name, or if there is none. */
 static const omt_test_span *span_of(const char *row, const char *name, int n)
@@ -252,7 +235,7 @@ static double covered(const char *row)
 	return sum / (to - from);
 }
 
-Test(pipe, a_trace_explains_the_wall_time, .init = open_model, .fini = close_model, .timeout = 120)
+Test(pipe, a_trace_explains_the_wall_time, .init = tiny_open, .fini = tiny_close, .timeout = 120)
 {
 	static const char *const rows[] = {"worker 1", "filler", "device 1: driver", "caller"};
 	static const struct {

@@ -14,6 +14,14 @@
 #define REPETITIONS 64 /* of a part, that an interval is made of */
 #define SIGNIFICANT 0.05
 
+/* A figure of a part or of a record. */
+typedef struct omt_bench_metric {
+	const char *name;
+	const char *object; /* of the part, or of the record; NULL: itself */
+	bool of_part;       /* otherwise of the record */
+	bool higher_is_better;
+} omt_bench_metric;
+
 static const omt_bench_metric metrics[] = {
 	{"items_per_s", NULL, true, true},
 	{"tokens_per_s", NULL, true, true},
@@ -49,7 +57,9 @@ static bool is_measure(const omt_bench_metric *metric)
 	return !metric->of_part && !metric->object;
 }
 
-const omt_bench_metric *omt_bench_metric_find(const char *name)
+/* "ndcg@10", "map": one of retrieval's, with the measure's name before the @. NULL: no such figure.
+ */
+static const omt_bench_metric *find_metric(const char *name)
 {
 	const size_t length = strcspn(name, "@");
 	for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++)
@@ -189,7 +199,7 @@ static json_t *compare_part(omt_comparison *all, const json_t *a, const json_t *
 	json_object_set_new(compared, "valid", json_pack("[b, b]", !is_invalid(a), !is_invalid(b)));
 	all->regressions += !is_invalid(a) && is_invalid(b);
 	for (const char *name = NULL; (name = next_name(all, name));) {
-		const omt_bench_metric *metric = omt_bench_metric_find(name);
+		const omt_bench_metric *metric = find_metric(name);
 		if (metric->of_part)
 			add_figure(all, name, metric, figure_of(metric, name, a),
 			           figure_of(metric, name, b), ratio_interval(name, a, b), figures);
@@ -269,7 +279,7 @@ static omt_status compare_records(omt_comparison *all, const json_t *a, const js
 			json_array_append_new(parts, compare_part(all, part, other));
 	}
 	for (const char *name = NULL; (name = next_name(all, name));) {
-		const omt_bench_metric *metric = omt_bench_metric_find(name);
+		const omt_bench_metric *metric = find_metric(name);
 		if (is_measure(metric))
 			add_figure(all, name, metric, measure_of(a, name), measure_of(b, name),
 			           paired_of(paired, name), figures);
@@ -304,7 +314,10 @@ static json_t *only_equal(const json_t *records, const char *key, const json_t *
 	return found;
 }
 
-json_t *omt_bench_match(const json_t *record, const json_t *others, const json_t *records)
+/* The record of `records` that is the same point as `record`: of the same key; or else the only
+ * one with the same `point`; or else the only one there is, when `record` is the only one of
+ * `others`, too. NULL: none. */
+static json_t *match(const json_t *record, const json_t *others, const json_t *records)
 {
 	size_t here, there;
 	const json_t *point = json_object_get(record, "point");
@@ -326,7 +339,7 @@ static json_t *unmatched(const json_t *records, const json_t *others)
 	json_t *list = json_array(), *record;
 	size_t i;
 	json_array_foreach((json_t *)(uintptr_t)records, i,
-	                   record) if (!omt_bench_match(record, records, others))
+	                   record) if (!match(record, records, others))
 	{
 		json_t *point = json_object_get(record, "point");
 		json_array_append(list, point ? point : record);
@@ -341,7 +354,7 @@ static omt_status compare_files(omt_comparison *all, const json_t *a, const json
 	size_t i;
 	json_array_foreach((json_t *)(uintptr_t)b, i, record)
 	{
-		const json_t *other = omt_bench_match(record, b, a);
+		const json_t *other = match(record, b, a);
 		json_t *compared;
 		if (!other)
 			continue;
@@ -369,7 +382,7 @@ static omt_status read_names(omt_comparison *all, const char *list)
 	for (char *at = all->names; *at; at++)
 		*at = *at == ',' ? '\0' : *at;
 	for (const char *name = NULL; (name = next_name(all, name));)
-		if (!omt_bench_metric_find(name))
+		if (!find_metric(name))
 			return OMT_FAIL(all->err, BAD_ARGUMENT,
 			                "metric \"%.60s\" is none of items_per_s, tokens_per_s, "
 			                "queries_per_s, hidden_share, rate, min, mean, p50, p90, "

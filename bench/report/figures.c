@@ -186,7 +186,7 @@ static void draw_groups(FILE *out, omt_results *report, json_t *groups, omt_draw
 	json_decref(all);
 }
 
-void omt_figure_latency(FILE *out, omt_results *report)
+static void figure_latency(FILE *out, omt_results *report)
 {
 	json_t *groups = omt_report_part_groups(report, "latency_ms.p50");
 	if (json_object_size(groups)) {
@@ -274,7 +274,7 @@ static void draw_stages(FILE *out, omt_results *report, double width, const void
 	omt_plot_close(&plot);
 }
 
-void omt_figure_stages(FILE *out, omt_results *report)
+static void figure_stages(FILE *out, omt_results *report)
 {
 	json_t *groups = omt_report_part_groups(report, "stages_ms");
 	if (json_object_size(groups)) {
@@ -298,10 +298,10 @@ void omt_figure_stages(FILE *out, omt_results *report)
 void omt_report_figures(FILE *out, omt_results *report)
 {
 	omt_figure_trade(out, report);
-	omt_figure_latency(out, report);
+	figure_latency(out, report);
 	omt_figure_search(out, report);
 	omt_figure_scores(out, report);
 	omt_figure_roofline(out, report);
-	omt_figure_stages(out, report);
+	figure_stages(out, report);
 	omt_figure_memory(out, report);
 }

@@ -225,12 +225,10 @@ void omt_report_csv(FILE *out, const omt_sheet *table);
 
 /* Figures of the page, each with heading and caption; nothing where the records have none. */
 void omt_report_figures(FILE *out, omt_results *report);
-void omt_figure_latency(FILE *out, omt_results *report);  /* against throughput */
 void omt_figure_search(FILE *out, omt_results *report);   /* server mode's trials */
 void omt_figure_trade(FILE *out, omt_results *report);    /* quality against speed */
 void omt_figure_scores(FILE *out, omt_results *report);   /* measures beside chance */
 void omt_figure_roofline(FILE *out, omt_results *report); /* every op */
-void omt_figure_stages(FILE *out, omt_results *report);
 void omt_figure_memory(FILE *out, omt_results *report);
 
 /* <figure> with its heading and caption, and its end. */

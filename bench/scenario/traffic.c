@@ -15,7 +15,8 @@ const char *const omt_stage_names[OMT_STAGES] = {"queue", "decode",   "preproces
 
 enum { BLOCK = 4096 };
 
-omt_request *omt_requests_add(omt_requests *requests)
+/* NULL: no memory. */
+static omt_request *add_request(omt_requests *requests)
 {
 	const size_t block = requests->count / BLOCK;
 	if (block == requests->block_count) {
@@ -36,7 +37,7 @@ const omt_request *omt_requests_at(const omt_requests *requests, size_t index)
 	return &requests->blocks[index / BLOCK][index % BLOCK];
 }
 
-void omt_requests_free(omt_requests *requests)
+static void free_requests(omt_requests *requests)
 {
 	for (size_t i = 0; i < requests->block_count; i++)
 		free(requests->blocks[i]);
@@ -227,7 +228,7 @@ static omt_status take(omt_flow *flow, const omt_result *result, double now_s, o
 	omt_trial *trial = flow->trial;
 	const omt_traffic *traffic = flow->traffic;
 	const uint32_t place = omt_order_next(&flow->received);
-	omt_request *request = omt_requests_add(&trial->requests);
+	omt_request *request = add_request(&trial->requests);
 	if (!request)
 		return OMT_FAIL(err, NO_MEMORY, "%zu requests", trial->requests.count);
 	*request = (omt_request){.place = place,
@@ -317,7 +318,7 @@ done:
 
 void omt_trial_free(omt_trial *trial)
 {
-	omt_requests_free(&trial->requests);
+	free_requests(&trial->requests);
 	json_decref(trial->energy);
 	trial->energy = NULL;
 }

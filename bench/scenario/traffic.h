@@ -36,9 +36,7 @@ typedef struct omt_requests {
 	size_t count, block_count;
 } omt_requests;
 
-omt_request *omt_requests_add(omt_requests *requests); /* NULL: no memory */
 const omt_request *omt_requests_at(const omt_requests *requests, size_t index);
-void omt_requests_free(omt_requests *requests);
 
 /* What is sent, and how. */
 typedef struct omt_traffic {

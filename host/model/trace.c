@@ -11,6 +11,17 @@
 #include "base/file.h"
 #include "base/json.h"
 
+/* Rows of the trace: one a queue of a device, one a thread of the host. */
+typedef enum omt_trace_row {
+	OMT_TRACE_COMPUTE,
+	OMT_TRACE_UPLOAD,
+	OMT_TRACE_DOWNLOAD,
+	OMT_TRACE_DRIVER,
+	OMT_TRACE_FILLER,
+	OMT_TRACE_CALLER,
+	OMT_TRACE_WORKER
+} omt_trace_row;
+
 /* Rows by number: those of devices, device by device, then the others. */
 #define DEVICE_ROWS (OMT_TRACE_FILLER * OMT_MAX_DEVICES)
 #define ROWS        (DEVICE_ROWS + OMT_TRACE_WORKER - OMT_TRACE_FILLER + 256)
@@ -81,8 +92,12 @@ static void put_name(omt_trace *trace, const char *name)
 	json_decref(json);
 }
 
-void omt_trace_span(omt_trace *trace, omt_trace_row row, int32_t index, const char *name,
-                    double begin_s, double end_s, const char *args, ...)
+/* A span of omt_now_s() times in a row of device or worker `index`, from 0; `args` as for printf(),
+ * what stands in a JSON object. */
+static void put_span(omt_trace *trace, omt_trace_row row, int32_t index, const char *name,
+                     double begin_s, double end_s, const char *args, ...) OMT_PRINTF(7, 8);
+static void put_span(omt_trace *trace, omt_trace_row row, int32_t index, const char *name,
+                     double begin_s, double end_s, const char *args, ...)
 {
 	const int32_t tid = row < OMT_TRACE_FILLER
 	                            ? OMT_TRACE_FILLER * index + (int32_t)row
@@ -128,7 +143,7 @@ static void put_wait(omt_trace *trace, omt_trace_row row, int32_t index, const c
                      double begin_s, double end_s)
 {
 	if (end_s - begin_s >= LEAST_WAIT_S)
-		omt_trace_span(trace, row, index, name, begin_s, end_s, "%s", "");
+		put_span(trace, row, index, name, begin_s, end_s, "%s", "");
 }
 
 void omt_tracer_begin(omt_tracer *tracer, omt_trace *trace, int32_t devices, double begin_s)
@@ -138,15 +153,15 @@ void omt_tracer_begin(omt_tracer *tracer, omt_trace *trace, int32_t devices, dou
 		.trace = trace, .devices = devices, .filler_s = now_s, .caller_s = now_s};
 	for (int32_t i = 0; i < OMT_MAX_DEVICES; i++)
 		tracer->driver_s[i] = now_s;
-	omt_trace_span(trace, OMT_TRACE_CALLER, 0, "begin", begin_s, now_s, "%s", "");
+	put_span(trace, OMT_TRACE_CALLER, 0, "begin", begin_s, now_s, "%s", "");
 }
 
 /* What a worker waited for and what the source took, before it had an item. */
 static void put_asking(omt_trace *trace, const omt_work *work)
 {
 	put_wait(trace, OMT_TRACE_WORKER, work->worker, "wait: turn", work->free_s, work->asked_s);
-	omt_trace_span(trace, OMT_TRACE_WORKER, work->worker, "source", work->asked_s,
-	               work->taken_s, "%s", "");
+	put_span(trace, OMT_TRACE_WORKER, work->worker, "source", work->asked_s, work->taken_s,
+	         "%s", "");
 }
 
 void omt_tracer_item(omt_tracer *tracer, uint64_t batch, uint64_t item, const omt_work *work)
@@ -157,23 +172,23 @@ void omt_tracer_item(omt_tracer *tracer, uint64_t batch, uint64_t item, const om
 	if (!trace)
 		return;
 	put_asking(trace, work);
-	omt_trace_span(trace, OMT_TRACE_WORKER, work->worker, "copy", work->taken_s, work->begin_s,
-	               "%s", "");
-	omt_trace_span(trace, OMT_TRACE_WORKER, work->worker, work->id, work->begin_s, work->end_s,
-	               "\"item\":%llu,\"tokens\":%d,\"failed\":%s,\"batch\":%llu",
-	               (unsigned long long)item, work->tokens,
-	               work->failed.status == OMT_OK ? "false" : "true", (unsigned long long)batch);
+	put_span(trace, OMT_TRACE_WORKER, work->worker, "copy", work->taken_s, work->begin_s, "%s",
+	         "");
+	put_span(trace, OMT_TRACE_WORKER, work->worker, work->id, work->begin_s, work->end_s,
+	         "\"item\":%llu,\"tokens\":%d,\"failed\":%s,\"batch\":%llu",
+	         (unsigned long long)item, work->tokens,
+	         work->failed.status == OMT_OK ? "false" : "true", (unsigned long long)batch);
 	if (!prepared)
 		return;
 	if (work->decode_s > 0)
-		omt_trace_span(trace, OMT_TRACE_WORKER, work->worker, "decode", work->begin_s,
-		               decoded_s, "%s", "");
-	omt_trace_span(trace, OMT_TRACE_WORKER, work->worker, "preprocess", decoded_s, work->end_s,
-	               "%s", "");
+		put_span(trace, OMT_TRACE_WORKER, work->worker, "decode", work->begin_s, decoded_s,
+		         "%s", "");
+	put_span(trace, OMT_TRACE_WORKER, work->worker, "preprocess", decoded_s, work->end_s, "%s",
+	         "");
 	put_wait(trace, OMT_TRACE_FILLER, 0, "wait: item", tracer->filler_s, work->fill_begin_s);
-	omt_trace_span(trace, OMT_TRACE_FILLER, 0, work->id, work->fill_begin_s, work->fill_end_s,
-	               "\"item\":%llu,\"batch\":%llu", (unsigned long long)item,
-	               (unsigned long long)batch);
+	put_span(trace, OMT_TRACE_FILLER, 0, work->id, work->fill_begin_s, work->fill_end_s,
+	         "\"item\":%llu,\"batch\":%llu", (unsigned long long)item,
+	         (unsigned long long)batch);
 	tracer->filler_s = work->fill_end_s;
 }
 
@@ -194,14 +209,14 @@ void omt_tracer_batch(omt_tracer *tracer, uint64_t batch, const omt_outcome *don
 	put_wait(trace, OMT_TRACE_DRIVER, done->unit, "wait: batch or device", *driver_s,
 	         done->enqueue_begin_s);
 	*driver_s = done->enqueue_end_s;
-	omt_trace_span(trace, OMT_TRACE_DRIVER, done->unit, name, done->enqueue_begin_s,
-	               done->enqueue_end_s, "\"items\":%d", done->items);
-	omt_trace_span(trace, OMT_TRACE_COMPUTE, done->unit, name, done->begin_s, done->computed_s,
-	               "\"items\":%d,\"tokens\":%d", done->items, done->tokens);
-	omt_trace_span(trace, OMT_TRACE_UPLOAD, done->unit, name, done->sent_s, done->arrived_s,
-	               "\"items\":%d", done->items);
-	omt_trace_span(trace, OMT_TRACE_DOWNLOAD, done->unit, name, done->fetched_s, done->end_s,
-	               "\"items\":%d", done->items);
+	put_span(trace, OMT_TRACE_DRIVER, done->unit, name, done->enqueue_begin_s,
+	         done->enqueue_end_s, "\"items\":%d", done->items);
+	put_span(trace, OMT_TRACE_COMPUTE, done->unit, name, done->begin_s, done->computed_s,
+	         "\"items\":%d,\"tokens\":%d", done->items, done->tokens);
+	put_span(trace, OMT_TRACE_UPLOAD, done->unit, name, done->sent_s, done->arrived_s,
+	         "\"items\":%d", done->items);
+	put_span(trace, OMT_TRACE_DOWNLOAD, done->unit, name, done->fetched_s, done->end_s,
+	         "\"items\":%d", done->items);
 }
 
 void omt_tracer_delivered(omt_tracer *tracer, uint64_t batch, double seen_s)
@@ -210,8 +225,8 @@ void omt_tracer_delivered(omt_tracer *tracer, uint64_t batch, double seen_s)
 	if (!tracer->trace)
 		return;
 	put_wait(tracer->trace, OMT_TRACE_CALLER, 0, "wait: results", tracer->caller_s, seen_s);
-	omt_trace_span(tracer->trace, OMT_TRACE_CALLER, 0, "deliver", seen_s, now_s,
-	               "\"batch\":%llu", (unsigned long long)batch);
+	put_span(tracer->trace, OMT_TRACE_CALLER, 0, "deliver", seen_s, now_s, "\"batch\":%llu",
+	         (unsigned long long)batch);
 	tracer->caller_s = now_s;
 }
 
@@ -225,5 +240,5 @@ void omt_tracer_end(omt_tracer *tracer, const omt_work *last, double done_s)
 		put_wait(tracer->trace, OMT_TRACE_DRIVER, i, "wait: batch or device",
 		         tracer->driver_s[i], done_s);
 	put_wait(tracer->trace, OMT_TRACE_CALLER, 0, "wait: results", tracer->caller_s, done_s);
-	omt_trace_span(tracer->trace, OMT_TRACE_CALLER, 0, "end", done_s, omt_now_s(), "%s", "");
+	put_span(tracer->trace, OMT_TRACE_CALLER, 0, "end", done_s, omt_now_s(), "%s", "");
 }

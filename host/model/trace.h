@@ -8,23 +8,6 @@
 #include "base/status.h"
 #include "model/pipe.h"
 
-/* Rows of the trace: one a queue of a device, one a thread of the host. */
-typedef enum omt_trace_row {
-	OMT_TRACE_COMPUTE,
-	OMT_TRACE_UPLOAD,
-	OMT_TRACE_DOWNLOAD,
-	OMT_TRACE_DRIVER,
-	OMT_TRACE_FILLER,
-	OMT_TRACE_CALLER,
-	OMT_TRACE_WORKER
-} omt_trace_row;
-
-/* A span of omt_now_s() times in a row of device or worker `index`, from 0; `args` as for printf(),
- * what stands in a JSON object. */
-void omt_trace_span(omt_trace *trace, omt_trace_row row, int32_t index, const char *name,
-                    double begin_s, double end_s, const char *args, ...)
-	__attribute__((format(printf, 7, 8)));
-
 /* A run of omt_embed() as it is written. Rows of threads have no gaps but short ones: what is not
  * work is a span "wait: ...". */
 typedef struct omt_tracer {

@@ -1,12 +1,13 @@
 #include "bench/probes/host.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+
+#include "base/parallel.h"
 
 /* What follows "key" and a colon in a file of such lines, its line's end cut; false: no such line.
  */
@@ -47,17 +48,13 @@ json_t *omt_host_describe(void)
 	static const char governor[] = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor";
 	static const char fastest[] = "/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq";
 	struct utsname system;
-	cpu_set_t cores;
 	char line[256];
 	uname(&system);
-	const int count = sched_getaffinity(0, sizeof cores, &cores) == 0
-	                          ? CPU_COUNT(&cores)
-	                          : (int)sysconf(_SC_NPROCESSORS_ONLN);
 	const json_int_t memory =
 		(json_int_t)sysconf(_SC_PHYS_PAGES) * (json_int_t)sysconf(_SC_PAGESIZE);
-	json_t *host =
-		json_pack("{ss ss ss si sI}", "system", system.sysname, "release", system.release,
-	                  "machine", system.machine, "cores", count, "memory_bytes", memory);
+	json_t *host = json_pack("{ss ss ss si sI}", "system", system.sysname, "release",
+	                         system.release, "machine", system.machine, "cores",
+	                         (int)omt_parallel_cores(), "memory_bytes", memory);
 	if (host && find_line("/proc/cpuinfo", "model name", line, sizeof line))
 		json_object_set_new(host, "cpu", json_string(line));
 	if (host && read_line(governor, line, sizeof line))

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #define MAX_THREADS 256
 
@@ -23,9 +24,11 @@ static void *run(void *any)
 
 int32_t omt_parallel_cores(void)
 {
-	cpu_set_t set;
-	int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-	return count < 1 ? 1 : count > MAX_THREADS ? MAX_THREADS : count;
+	cpu_set_t set; /* too small for more than 1,024 of them */
+	const long count = sched_getaffinity(0, sizeof set, &set) == 0
+	                           ? CPU_COUNT(&set)
+	                           : sysconf(_SC_NPROCESSORS_ONLN);
+	return count < 1 ? 1 : (int32_t)count;
 }
 
 void omt_parallel(int32_t threads, size_t count, void (*step)(void *user, size_t i), void *user)

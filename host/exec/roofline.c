@@ -1,12 +1,12 @@
 #include "exec/roofline.h"
 
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/parallel.h"
 #include "exec/device_file.h"
 #include "exec/exec.h"
 
@@ -123,13 +123,10 @@ static omt_status of_host(const omt_backend_class *class, const omt_backend_opti
 {
 	omt_backend *backend;
 	int32_t count;
-	cpu_set_t cores;
 	OMT_TRY(class->open(options, 1, &backend, &count, err));
 	class->info(backend, info);
 	class->close(backend);
-	const int32_t threads =
-		sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
-	return omt_roofline_cpu(threads, effort, roofs, err);
+	return omt_roofline_cpu(omt_parallel_cores(), effort, roofs, err);
 }
 
 /* What the file says; nothing is measured. */

@@ -1,11 +1,11 @@
 #include "model/engine.h"
 
 #include <limits.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/parallel.h"
 #include "model/engine_private.h"
 #include "model/memory.h"
 
@@ -151,8 +151,7 @@ done:
 /* The thread budget: the cores this process may use, less the preparation threads'. */
 static int32_t cores_left(int32_t threads)
 {
-	cpu_set_t set;
-	int32_t cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+	const int32_t cores = omt_parallel_cores();
 	return cores > threads ? cores - threads : 1;
 }
 

@@ -499,7 +499,7 @@ static omt_status finish(omt_shards *shards, omt_error *err)
 {
 	omt_shards_counts *counts = &shards->counts;
 	if (shards->broken.status != OMT_OK)
-		return OMT_FAIL(err, MISMATCH, "%s", shards->broken.text);
+		return omt_fail(err, shards->broken.status, "%s", shards->broken.text);
 	if (shards->ended && shards->taken == shards->given)
 		while (shards->out < shards->todo_count)
 			OMT_TRY(end_shard(shards, err));

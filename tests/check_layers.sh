@@ -35,8 +35,11 @@ awk '
 		may["index"]  = "index exec base device" # search is gemm
 		may["train"]  = "train model exec media prep token index base device"
 		may["cli"]    = "cli"
-		may["bench"]  = "bench index base"
-		may["bench/kernels"] = "bench/kernels bench model exec prep base" # they time ops
+		may["bench"]  = "bench bench/scenario bench/probes index base"
+		may["bench/scenario"] = "bench/scenario bench/probes bench base"
+		may["bench/probes"]   = "bench/probes base"
+		may["bench/report"]   = "bench/report base" # of records, whoever made them
+		may["bench/kernels"]  = "bench/kernels model exec prep base" # they time ops
 		may["device"] = "device"
 		may["hls"]    = "hls device"
 	}
@@ -54,12 +57,19 @@ awk '
 			n += substr(text, i, 1) == "\t" ? 8 - n % 8 : 1
 		return n
 	}
+	# The room of a path that begins so.
+	function room_of(first, second) {
+		if (first == "host")
+			return second
+		return (first "/" second) in may ? first "/" second : first
+	}
 	function check_include(text,    name, parts, to) {
 		name = text
 		sub(/^[ \t]*#[ \t]*include[ \t]*["<]/, "", name)
 		sub(/[">].*/, "", name)
 		split(name, parts, "/")
-		to = name ~ /\// ? parts[1] : room # a bare name lies beside the file
+		# A bare name lies beside the file.
+		to = name ~ /\// ? room_of(parts[1], parts[2]) : room
 		if (text ~ /</ && !(to in may) && name != "omnitile.h")
 			return # of the system
 		if (room == "tests" || name == "omnitile.h")
@@ -73,10 +83,8 @@ awk '
 		end_file()
 		file = FILENAME
 		split(file, path, "/")
-		room = path[1] == "host" ? path[2] : path[1]
+		room = room_of(path[1], path[2])
 		start = 0
-		if (path[2] == "kernels")
-			room = "bench/kernels"
 	}
 	{ lines = FNR }
 	length($0) > 12 && width($0) > 100 { fail(FNR, "longer than 100 columns") }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/numeric.h"
 #include "index/nearest.h"
 
 #define DEPTH     1000 /* answers kept of a query, more when a cut-off asks for more */
@@ -136,6 +137,7 @@ static omt_status write_run(const char *path, const omt_run *run, const omt_benc
 		return OMT_OK;
 	}
 	OMT_TRY(omt_output_open(path, &output, err));
+	const locale_t before = omt_numeric_begin();
 	for (size_t i = 0; i < run->table.rows.count; i++) {
 		const omt_row row = omt_table_row(&run->table, i);
 		rank = i && omt_table_row(&run->table, i - 1).query == row.query ? rank + 1 : 1;
@@ -143,6 +145,7 @@ static omt_status write_run(const char *path, const omt_run *run, const omt_benc
 		        omt_names_get(&run->table.queries, row.query),
 		        omt_names_get(&run->table.documents, row.document), rank, row.value, TAG);
 	}
+	omt_numeric_end(before);
 	return omt_output_close(&output, true, err);
 }
 

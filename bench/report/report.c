@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/numeric.h"
 #include "bench/report/report.h"
 
 static omt_status write_csv(FILE *out, const omt_sheets *tables, const char *name, omt_error *err)
@@ -58,21 +59,30 @@ static omt_status write_report(const omt_report_options *options, omt_results *r
 	return status == OMT_OK ? closed : status;
 }
 
+static omt_status make_report(const omt_report_options *options, omt_results *report,
+                              omt_error *err)
+{
+	omt_sheets tables = {0};
+	omt_status status;
+	OMT_GOTO(omt_report_load(options->inputs, options->input_count, report, err));
+	OMT_GOTO(omt_report_tables(report, &tables, err));
+	OMT_GOTO(write_report(options, report, &tables, err));
+done:
+	omt_report_tables_free(&tables);
+	return status;
+}
+
 omt_status omt_report(const omt_report_options *options, omt_error *err)
 {
 	omt_results report;
-	omt_sheets tables = {0};
 	size_t i;
 	json_t *remark;
-	omt_status status;
-	OMT_GOTO(omt_report_load(options->inputs, options->input_count, &report, err));
-	if (options->progress.note)
+	const locale_t before = omt_numeric_begin();
+	omt_status status = make_report(options, &report, err);
+	omt_numeric_end(before);
+	if (status == OMT_OK && options->progress.note)
 		json_array_foreach(report.remarks, i, remark)
 			options->progress.note(options->progress.user, json_string_value(remark));
-	OMT_GOTO(omt_report_tables(&report, &tables, err));
-	OMT_GOTO(write_report(options, &report, &tables, err));
-done:
-	omt_report_tables_free(&tables);
 	omt_report_free(&report);
 	return status;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/numeric.h"
 #include "base/yaml.h"
 
 bool omt_is_device_file(const char *device)
@@ -276,6 +277,7 @@ omt_status omt_device_file_write(const char *path, const omt_device_file *file, 
 	omt_output out;
 	char name[64];
 	OMT_TRY(omt_output_open(path, &out, err));
+	const locale_t before = omt_numeric_begin();
 	fprintf(out.stream, "# Written by omnitile tune; host/exec/device_file.h has the keys.\n"
 	                    "device: ");
 	write_text(out.stream, file->info.device);
@@ -295,5 +297,6 @@ omt_status omt_device_file_write(const char *path, const omt_device_file *file, 
 		snprintf(name, sizeof name, "  %s", omt_cl_class_infos[i].name);
 		write_fields(out.stream, name, record_fields, &file->measured[i]);
 	}
+	omt_numeric_end(before);
 	return omt_output_close(&out, true, err);
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numeric.h"
+
 #define MAX_GRADE 1000000 /* keeps sums of gains exact */
 
 static const char no_memory[] = "no memory";
@@ -140,7 +142,7 @@ static omt_status take_qrel(reader *in, char *const *fields, int count)
 static omt_status take_answer(reader *in, char *const *fields, int count)
 {
 	char *end = NULL;
-	double score = count == 6 ? strtod(fields[4], &end) : 0;
+	double score = count == 6 ? omt_numeric_read(fields[4], &end) : 0;
 	if (!end || *end || !isfinite(score))
 		return wrong_line(in, "query Q0 document rank score tag");
 	return add_line(in, fields[0], fields[2], score);

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/npy.h"
+#include "base/numeric.h"
 #include "index/vectors.h"
 
 struct omt_writer {
@@ -86,10 +87,12 @@ static omt_status write_line(FILE *stream, const omt_result *result, bool vector
 	if (failed || !vector) {
 		fprintf(stream, "%s\n", text);
 	} else {
+		const locale_t before = omt_numeric_begin();
 		fprintf(stream, "%.*s,\"embedding\":[", (int)strlen(text) - 1, text);
 		for (int32_t i = 0; i < result->dimension; i++)
 			fprintf(stream, "%s%.9g", i ? "," : "", (double)result->vector[i]);
 		fprintf(stream, "]}\n");
+		omt_numeric_end(before);
 	}
 	free(text);
 	return OMT_OK;

@@ -9,6 +9,7 @@
 #include "base/cpu.h"
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/numeric.h"
 #include "device/contract.h"
 #include "token/prompt.h"
 
@@ -101,9 +102,11 @@ int32_t omt_model_dimension(const omt_model *model)
 static void write_identity(const omt_model *model, FILE *to)
 {
 	const omt_config *c = &model->config;
+	const locale_t before = omt_numeric_begin();
 	fprintf(to, "%s %d %d %d %d %d %.17g %.17g", c->architecture, c->pooling, c->normalize,
 	        c->text.causal, c->text.heads, c->text.kv_heads, c->text.rope_theta,
 	        c->text.rms_eps);
+	omt_numeric_end(before);
 	for (size_t role = 0; role < sizeof c->prefix / sizeof *c->prefix; role++)
 		fprintf(to, "\n%s", c->prefix[role]);
 	fputc('\n', to);

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/numeric.h"
 
 /* Rows of the trace: one a queue of a device, one a thread of the host. */
 typedef enum omt_trace_row {
@@ -105,6 +106,7 @@ static void put_span(omt_trace *trace, omt_trace_row row, int32_t index, const c
 	va_list list;
 	if (!trace)
 		return;
+	const locale_t before = omt_numeric_begin();
 	FILE *to = trace->output.stream;
 	if (!trace->named[tid])
 		put_row(trace, tid, row, index);
@@ -116,6 +118,7 @@ static void put_span(omt_trace *trace, omt_trace_row row, int32_t index, const c
 	vfprintf(to, args, list);
 	va_end(list);
 	fputs("}}", to);
+	omt_numeric_end(before);
 }
 
 void omt_trace_mark(omt_trace *trace, const char *name, double begin_s, double end_s)

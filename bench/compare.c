@@ -189,10 +189,12 @@ static bool is_invalid(const json_t *part)
 	return json_is_false(json_object_get(part, "valid"));
 }
 
+/* What parts of one kind have in common. */
+static const char *const same[] = {"file", "modality", "mode"};
+
 /* A result that breaks the rules says nothing, where the one before kept them. */
 static json_t *compare_part(omt_comparison *all, const json_t *a, const json_t *b)
 {
-	static const char *const same[] = {"file", "modality", "mode"};
 	json_t *compared = json_object(), *figures = json_array();
 	for (size_t i = 0; i < sizeof same / sizeof *same; i++)
 		json_object_set(compared, same[i], json_object_get(a, same[i]));
@@ -210,7 +212,6 @@ static json_t *compare_part(omt_comparison *all, const json_t *a, const json_t *
 
 static const json_t *find_part(const json_t *parts, const json_t *part)
 {
-	static const char *const same[] = {"file", "modality", "mode"};
 	size_t i;
 	json_t *other;
 	json_array_foreach((json_t *)(uintptr_t)parts, i, other)
@@ -268,10 +269,11 @@ static omt_status compare_records(omt_comparison *all, const json_t *a, const js
 {
 	const json_t *of_a = json_object_get(json_object_get(a, "retrieval"), "per_query");
 	const json_t *of_b = json_object_get(json_object_get(b, "retrieval"), "per_query");
-	json_t *paired = NULL, *parts = json_array(), *figures = json_array(), *part;
+	json_t *paired = NULL, *part;
 	size_t i;
 	if (of_a && of_b)
 		OMT_TRY(omt_per_query_compare(of_a, of_b, RESAMPLES, 1, &paired, all->err));
+	json_t *parts = json_array(), *figures = json_array();
 	json_array_foreach(json_object_get(a, "parts"), i, part)
 	{
 		const json_t *other = find_part(json_object_get(b, "parts"), part);

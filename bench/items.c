@@ -25,8 +25,9 @@ static omt_status add(omt_bench_items *items, const omt_item *item, uint32_t fil
 {
 	if (items->count == items->room) {
 		const size_t room = items->room ? 2 * items->room : 256;
-		omt_bench_item *grown = realloc(items->all, room * sizeof *grown);
-		if (!grown || room > UINT32_MAX)
+		omt_bench_item *grown =
+			room <= UINT32_MAX ? realloc(items->all, room * sizeof *grown) : NULL;
+		if (!grown)
 			return OMT_FAIL(err, NO_MEMORY, "%zu items", room);
 		items->all = grown;
 		items->room = room;

@@ -428,8 +428,7 @@ omt_status omt_index_search(omt_index *index, const float *queries, size_t query
                             int32_t dimension, size_t k, omt_hit *hits, size_t *found,
                             omt_error *err);
 
-/* ---- measures of retrieval --------------------------------------------------------------------
- */
+/* ---- measures of retrieval ----------------------------------------------------------------- */
 
 /* Scores runs against judgements, on files alone. Judgements: TREC ("query 0 document grade") or
  * BEIR (tab-separated, a header line). Runs: TREC ("query Q0 document rank score tag") or a JSON

@@ -26,8 +26,7 @@ static const char *joined(omt_results *report, const char *a, const char *b)
 	return omt_report_text(report, "%s%s%s", a, *a && *b ? "; " : "", b);
 }
 
-/* ---- validity -----------------------------------------------------------------------------------
- */
+/* ---- validity ------------------------------------------------------------------------------ */
 
 static void find_invalid(omt_results *report, omt_findings *findings)
 {

@@ -12,8 +12,7 @@
 #define MAX_SHOWN   160 /* bytes of a fact's text */
 #define LAYOUT      2   /* of records */
 
-/* ---- strings -----------------------------------------------------------------------------------
- */
+/* ---- strings ------------------------------------------------------------------------------- */
 
 struct omt_text {
 	omt_text *next;
@@ -39,8 +38,7 @@ const char *omt_report_text(omt_results *report, const char *format, ...)
 	return made ? made->text : "";
 }
 
-/* ---- values ------------------------------------------------------------------------------------
- */
+/* ---- values -------------------------------------------------------------------------------- */
 
 const json_t *omt_report_at(const json_t *object, const char *path)
 {
@@ -77,8 +75,7 @@ int omt_report_truth(const json_t *object, const char *path)
 	return json_is_boolean(value) ? json_is_true(value) : -1;
 }
 
-/* ---- facts -------------------------------------------------------------------------------------
- */
+/* ---- facts --------------------------------------------------------------------------------- */
 
 /* A setting's value as text; long ones are cut. */
 static const char *value_text(omt_results *report, const json_t *value)
@@ -177,8 +174,7 @@ static void collect_facts(omt_results *report, omt_record *record)
 	add_fact(report, record, "omnitile", value_text(report, omt_report_at(root, "omnitile")));
 }
 
-/* ---- lines -------------------------------------------------------------------------------------
- */
+/* ---- lines --------------------------------------------------------------------------------- */
 
 static void remark(omt_results *report, const char *text)
 {
@@ -292,8 +288,7 @@ static omt_status read_file(omt_results *report, const char *path, omt_error *er
 	return status;
 }
 
-/* ---- what varies -------------------------------------------------------------------------------
- */
+/* ---- what varies --------------------------------------------------------------------------- */
 
 static const char *fact(const omt_record *record, const char *key)
 {

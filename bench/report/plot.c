@@ -70,8 +70,7 @@ static double text_width(const char *text)
 	return TEXT_SIZE * TEXT_WIDTH * (double)characters;
 }
 
-/* ---- frame ------------------------------------------------------------------------------------
- */
+/* ---- frame --------------------------------------------------------------------------------- */
 
 void omt_plot_open(omt_plot *plot, FILE *out, double width, double height, const char *title,
                    const char *description)
@@ -171,8 +170,7 @@ void omt_plot_axes(omt_plot *plot, const char *x_title, const char *y_title)
 	omt_plot_text(plot, 2, plot->top - 12, "start", "title", y_title);
 }
 
-/* ---- marks ------------------------------------------------------------------------------------
- */
+/* ---- marks --------------------------------------------------------------------------------- */
 
 /* Paths of shapes with a half width of 1; areas are about alike. */
 static const char *const shapes[OMT_PLOT_SERIES] = {
@@ -264,8 +262,7 @@ void omt_plot_bar(omt_plot *plot, double from, double to, double y, double heigh
 	fputs("</title></rect>\n", plot->out);
 }
 
-/* ---- labels ------------------------------------------------------------------------------------
- */
+/* ---- labels -------------------------------------------------------------------------------- */
 
 void omt_plot_label_at(omt_plot *plot, double x, double y, double reach, const char *class,
                        const char *text)

@@ -11,8 +11,7 @@
 #include "base/json.h"
 #include "bench/report/plot.h"
 
-/* ---- records ----------------------------------------------------------------------------------
- */
+/* ---- records ------------------------------------------------------------------------------- */
 
 typedef struct omt_record {
 	json_t *root;        /* the line */
@@ -65,8 +64,7 @@ double omt_report_number(const json_t *object, const char *path);
 const char *omt_report_string(const json_t *object, const char *path);
 int omt_report_truth(const json_t *object, const char *path);
 
-/* ---- what parts tell ---------------------------------------------------------------------------
- */
+/* ---- what parts tell ----------------------------------------------------------------------- */
 
 /* "image passages, offline": what a part measured. */
 const char *omt_part_name(omt_results *report, const json_t *part);
@@ -117,8 +115,7 @@ const char *omt_report_title(omt_results *report);
 /* The fastest record with a profile of its ops; NULL: none has one. */
 const omt_record *omt_report_profiled(const omt_results *report);
 
-/* ---- tables ------------------------------------------------------------------------------------
- */
+/* ---- tables -------------------------------------------------------------------------------- */
 
 typedef enum omt_cell_kind {
 	OMT_CELL_TEXT,
@@ -196,8 +193,7 @@ const char *omt_cell_shown(omt_results *report, const omt_sheet *table, size_t r
 /* Whether a cell is the best of the rows first to last - 1 that are valid, and not all alike. */
 bool omt_cell_is_best(const omt_sheet *table, size_t first, size_t last, size_t row, size_t column);
 
-/* ---- findings ----------------------------------------------------------------------------------
- */
+/* ---- findings ------------------------------------------------------------------------------ */
 
 typedef struct omt_finding {
 	const char *title; /* "Highest throughput" */
@@ -214,8 +210,7 @@ typedef struct omt_findings {
 
 void omt_report_findings(omt_results *report, omt_findings *findings);
 
-/* ---- forms -------------------------------------------------------------------------------------
- */
+/* ---- forms --------------------------------------------------------------------------------- */
 
 void omt_report_html(FILE *out, omt_results *report, const omt_sheets *tables,
                      const omt_findings *findings);

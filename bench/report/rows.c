@@ -8,8 +8,7 @@
 
 #define MAX_KEYS 16
 
-/* ---- rows ---------------------------------------------------------------------------------------
- */
+/* ---- rows ---------------------------------------------------------------------------------- */
 
 size_t omt_sheet_add(omt_sheet *table, omt_sheet_column column)
 {
@@ -82,8 +81,7 @@ size_t omt_sheet_fill_keys(const omt_results *report, const omt_record *record, 
 	return used;
 }
 
-/* ---- how cells are shown ------------------------------------------------------------------------
- */
+/* ---- how cells are shown ------------------------------------------------------------------- */
 
 static int ascending(const void *a, const void *b)
 {

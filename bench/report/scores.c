@@ -4,8 +4,7 @@
 
 #include "bench/report/report.h"
 
-/* ---- retrieval: a column a measure --------------------------------------------------------------
- */
+/* ---- retrieval: a column a measure --------------------------------------------------------- */
 
 typedef struct omt_measure_at {
 	const char *measure, *cut;

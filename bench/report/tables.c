@@ -143,8 +143,7 @@ static const omt_field device_fields[] = {
 	{{0}, NULL},
 };
 
-/* ---- rows ---------------------------------------------------------------------------------------
- */
+/* ---- rows ---------------------------------------------------------------------------------- */
 
 static const char *text_of(omt_results *report, const json_t *object, const char *path, bool *loud)
 {
@@ -210,8 +209,7 @@ static omt_status set_fields(omt_results *report, omt_sheet *table, const omt_fi
 	return OMT_OK;
 }
 
-/* ---- tables ------------------------------------------------------------------------------------
- */
+/* ---- tables -------------------------------------------------------------------------------- */
 
 /* Rows of all records' parts, those of one mode, file and modality together, in the order met. */
 static omt_status fill_parts(omt_results *report, omt_sheet *table, const omt_field *fields,

@@ -4,8 +4,7 @@
 
 #include "bench/report/report.h"
 
-/* ---- Markdown -----------------------------------------------------------------------------------
- */
+/* ---- Markdown ------------------------------------------------------------------------------ */
 
 /* One line of plain text: nothing in it is markup, of Markdown or of HTML. */
 static void markdown_text(FILE *out, omt_results *report, const char *text)

@@ -106,8 +106,7 @@ bool omt_record_invalid(const omt_record *record)
 	return false;
 }
 
-/* ---- retrieval ---------------------------------------------------------------------------------
- */
+/* ---- retrieval ----------------------------------------------------------------------------- */
 
 omt_measured omt_record_score(const omt_record *record, const char *measure, const char *cut)
 {
@@ -165,8 +164,7 @@ const char *omt_measure_name(omt_results *report, const char *measure, const cha
 	return omt_report_text(report, "%.24s%s%.12s", name, *cut ? "@" : "", cut);
 }
 
-/* ---- the front ---------------------------------------------------------------------------------
- */
+/* ---- the front ----------------------------------------------------------------------------- */
 
 void omt_pareto(const double *speed, const double *quality, size_t count, bool *front)
 {

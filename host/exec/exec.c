@@ -228,8 +228,7 @@ uint64_t omt_exec_fallbacks(const omt_exec *exec)
 	return exec->fallbacks;
 }
 
-/* ---- memory and commands ------------------------------------------------------------------------
- */
+/* ---- memory and commands ------------------------------------------------------------------- */
 
 static omt_backend *first(const omt_exec *exec)
 {
@@ -310,8 +309,7 @@ double omt_exec_elapsed(omt_exec *exec, uint64_t from, uint64_t to)
 	return exec->recorder ? 0 : first(exec)->class->elapsed(first(exec), from, to);
 }
 
-/* ---- ops
- * ------------------------------------------------------------------------------------------ */
+/* ---- ops ----------------------------------------------------------------------------------- */
 
 static bool shares_host_memory(const omt_backend *backend)
 {

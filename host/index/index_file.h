@@ -2,15 +2,20 @@
  *
  * Little endian; everything begins at a multiple of 4096.
  *     head        two copies, a page each, of omt_index_head
- *     segments    from 8192 to head.end, one after the other:
- *         vectors     omt_segment_head; u64 ends of ids [rows], ids (each with a NUL); checksums of
- *                     the blocks below; to the page's end zeros; then the sections, each followed
- * by zeros to a page's end: vectors [rows, dimension] of f32 or bf16; with codes int8 [rows,
- * dimension rounded up to 4] and f32 scales [rows] deletes     omt_segment_head; u64 rows [rows],
- * numbers of vectors in the order of adding Checksums are omt_hash(): of a head, of all between a
- * segment's head and its sections (read when the file is opened), and of every 256 KB block of a
- * section (compared before a search reads it for the first time, or by omt_index_verify()), so that
- * no byte can change unseen.
+ *     segments    from 8192 to head.end, one after the other, each one of
+ *         vectors     omt_segment_head
+ *                     u64 ends of ids [rows], then the ids, each with a NUL
+ *                     checksums of the blocks below; zeros to the page's end
+ *                     sections, each with zeros to its last page's end:
+ *                     - vectors [rows, dimension], f32 or bf16
+ *                     - with codes int8 [rows, dimension rounded up to 4]
+ *                     - with codes f32 scales [rows]
+ *         deletes     omt_segment_head
+ *                     u64 numbers of vectors, in the order of adding [rows]
+ *
+ * Checksums are omt_hash(): of a head, of all between a segment's head and its sections (read when
+ * the file is opened), and of every 256 KB block of a section (compared before a search reads it
+ * for the first time, or by omt_index_verify()), so that no byte can change unseen.
  *
  * A change is a segment written behind head.end and synced, then a head with the next number,
  * written over the first copy, synced, and over the second one. Killed at any point it leaves a

@@ -28,8 +28,7 @@ static omt_status require(omt_json in, const char *key, const char *wanted, omt_
 	return OMT_OK;
 }
 
-/* ---- towers: defaults are those of transformers 4.52.4's configuration classes
- * ------------------- */
+/* ---- towers: defaults are those of transformers 4.52.4's configuration classes ------------- */
 
 static omt_status read_sections(omt_json in, omt_text_config *text, omt_error *err)
 {
@@ -170,8 +169,7 @@ static omt_status read_audio(omt_json in, omt_audio_config *audio, omt_error *er
 	return OMT_OK;
 }
 
-/* ---- config.json
- * ------------------------------------------------------------------------------------ */
+/* ---- config.json --------------------------------------------------------------------------- */
 
 static const struct {
 	const char *name;

@@ -52,8 +52,7 @@ static void record(void *user, omt_op op, const void *args)
 	memcpy(line->scalars, scalars, bytes);
 }
 
-/* ---- the device
- * ------------------------------------------------------------------------------------ */
+/* ---- the device ---------------------------------------------------------------------------- */
 
 static omt_status find_device(const omt_engine_options *options, omt_backend_info *info,
                               omt_device_speed *speed, omt_error *err)
@@ -71,8 +70,7 @@ static omt_status find_device(const omt_engine_options *options, omt_backend_inf
 	return OMT_OK;
 }
 
-/* ---- the sample
- * ------------------------------------------------------------------------------------- */
+/* ---- the sample ---------------------------------------------------------------------------- */
 
 static omt_status blank_patches(const omt_model *model, int32_t frames, int32_t side,
                                 omt_patches *patches, omt_error *err)
@@ -144,8 +142,7 @@ done:
 	return status;
 }
 
-/* ---- the plan
- * ---------------------------------------------------------------------------------------- */
+/* ---- the plan ------------------------------------------------------------------------------ */
 
 static json_t *line_json(const omt_plan_line *line, const omt_backend_info *info,
                          const omt_device_speed *speed)

@@ -62,8 +62,7 @@ static omt_status collect(void *user, const omt_synth_tensor *one, omt_error *er
 	return OMT_OK;
 }
 
-/* ---- values
- * ------------------------------------------------------------------------------------------ */
+/* ---- values -------------------------------------------------------------------------------- */
 
 /* SplitMix64 (Steele et al., 2014). */
 static uint64_t next_random(uint64_t *state)
@@ -108,8 +107,7 @@ static omt_status write_values(omt_synthesis *run, const omt_synth_tensor *one, 
 	return OMT_OK;
 }
 
-/* ---- shards
- * ------------------------------------------------------------------------------------------ */
+/* ---- shards -------------------------------------------------------------------------------- */
 
 /* The tensors from `first` on that fit one shard; at least one. */
 static size_t shard_end(const omt_synthesis *run, size_t first)
@@ -215,8 +213,7 @@ done:
 	return status;
 }
 
-/* ---- the other files
- * ---------------------------------------------------------------------------------- */
+/* ---- the other files ----------------------------------------------------------------------- */
 
 static omt_status copy_files(const char *from, const char *to, omt_error *err)
 {

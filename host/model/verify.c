@@ -59,8 +59,7 @@ static double cosine(const float *a, const float *b, int64_t count)
 	return ab / sqrt(aa * bb);
 }
 
-/* ---- exact integers
- * -------------------------------------------------------------------------------- */
+/* ---- exact integers ------------------------------------------------------------------------ */
 
 static omt_status compare_ints(omt_verifier *v, const char *key, const int32_t *ours, int64_t count,
                                omt_error *err)
@@ -123,8 +122,7 @@ static void compare_mel_frames(omt_verifier *v, const omt_sample *sample)
 	       equal ? "equal" : "differ");
 }
 
-/* ---- stages
- * ------------------------------------------------------------------------------------------ */
+/* ---- stages -------------------------------------------------------------------------------- */
 
 /* Golden convolutions are [chunk][channel][time], zero-filled after a short chunk's end; ours are
  * packed [time][channel]. */
@@ -176,8 +174,7 @@ static void compare_stage(void *user, const char *name, const float *data, int32
 	omt_npy_close(&array);
 }
 
-/* ---- a case
- * -------------------------------------------------------------------------------------------- */
+/* ---- a case -------------------------------------------------------------------------------- */
 
 static omt_status run_sample(omt_verifier *v, const omt_sample *sample, bool stages, omt_error *err)
 {

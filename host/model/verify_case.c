@@ -4,8 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* ---- what to read
- * -------------------------------------------------------------------------------- */
+/* ---- what to read -------------------------------------------------------------------------- */
 
 /* The recipes as the generator words them; the first whose words begin the field is meant. */
 static void set_recipe(const char *recipe, omt_limits *limits)
@@ -208,8 +207,7 @@ omt_item omt_case_item(const omt_case *from)
 	                  .part_count = from->part_count};
 }
 
-/* ---- decoded tensors
- * ------------------------------------------------------------------------------- */
+/* ---- decoded tensors ----------------------------------------------------------------------- */
 
 static omt_status open_array(const omt_case *from, const json_t *name, omt_npy *array,
                              bool *present, omt_error *err)

@@ -32,8 +32,7 @@ struct omt_weights {
 	char *dir;
 };
 
-/* ---- one shard
- * ------------------------------------------------------------------------------------- */
+/* ---- one shard ----------------------------------------------------------------------------- */
 
 /* The file's header as JSON; offsets in it count from *data_at. */
 static omt_status read_header(omt_shard *shard, size_t *data_at, omt_error *err)
@@ -210,8 +209,7 @@ done:
 	return status;
 }
 
-/* ---- the checkpoint
- * ------------------------------------------------------------------------------- */
+/* ---- the checkpoint ------------------------------------------------------------------------ */
 
 static omt_status add_shard(omt_weights *weights, const char *name, omt_error *err)
 {

@@ -33,8 +33,7 @@ void omt_fft_free(omt_fft *fft);
  * power[n / 2 + 1, OMT_LANES]. Both z and room[n, OMT_LANES] are overwritten. */
 OMT_HOT void omt_fft_power(const omt_fft *fft, double *z, double *room, double *power);
 
-/* ---- how; here because hot loops are inlined ---------------------------------------------------
- */
+/* ---- how; here because hot loops are inlined ----------------------------------------------- */
 
 /* One pass of radix p over elements [s + stride * (q + m * j)], j < p: their transform times the
  * twiddles of q goes to [s + stride * (p * q + k)], k < p. An element is OMT_LANES real and as many

@@ -42,8 +42,7 @@ omt_status omt_ids_append(omt_ids *ids, int32_t id, omt_error *err)
 	return OMT_OK;
 }
 
-/* ---- tables
- * --------------------------------------------------------------------------------------- */
+/* ---- tables -------------------------------------------------------------------------------- */
 
 static size_t hash_bytes(const uint8_t *data, size_t bytes)
 {
@@ -99,8 +98,7 @@ static omt_merge *merge_slot(const omt_bpe *bpe, int32_t left, int32_t right)
 	}
 }
 
-/* ---- reading
- * -------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 /* GPT-2's alphabet: printable bytes stand for themselves, the other ones for U+0100 on. Decodes one
  * character of UTF-8 to its byte; returns the character's length, 0: not of the alphabet. */
@@ -304,8 +302,7 @@ void omt_bpe_close(omt_bpe *bpe)
 	free(bpe);
 }
 
-/* ---- encoding
- * ------------------------------------------------------------------------------------- */
+/* ---- encoding ------------------------------------------------------------------------------ */
 
 /* Symbols of a piece as a linked list; a symbol swallowed by its left neighbour has id -1. */
 typedef struct omt_symbol {

@@ -28,8 +28,7 @@ struct omt_tokenizer {
 	int32_t size;
 };
 
-/* ---- open
- * ------------------------------------------------------------------------------------------ */
+/* ---- open ---------------------------------------------------------------------------------- */
 
 static omt_status read_normalizer(omt_tokenizer *tokenizer, omt_json in, omt_error *err)
 {
@@ -155,8 +154,7 @@ int32_t omt_tokenizer_size(const omt_tokenizer *tokenizer)
 	return tokenizer->size;
 }
 
-/* ---- encode
- * ---------------------------------------------------------------------------------------- */
+/* ---- encode -------------------------------------------------------------------------------- */
 
 typedef struct omt_encoding {
 	const omt_tokenizer *tokenizer;

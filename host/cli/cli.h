@@ -38,7 +38,7 @@ extern const cli_verb cli_verbs[];
 extern bool cli_quiet, cli_json;
 
 /* Parses argv[1..]: options in any place, the rest into *rest (borrowed from argv;
- * free(rest->text)).
+ * free(rest->text)); NULL: an error, as other bad options are.
  * --help prints and exits 0; a bad option prints one line and exits 2. `tables` is NULL-terminated.
  */
 void cli_parse(const char *verb, int argc, char **argv, const cli_option *const *tables,

@@ -220,6 +220,8 @@ void cli_parse(const char *verb, int argc, char **argv, const cli_option *const 
 		if (options_end || strncmp(arg, "--", 2)) {
 			if (!options_end && arg[0] == '-' && arg[1])
 				exit(cli_usage(verb, "unknown option %s", arg));
+			if (!rest)
+				exit(cli_usage(verb, "unexpected %s", arg));
 			set_value(verb, &positional, arg);
 			continue;
 		}

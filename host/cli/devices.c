@@ -12,12 +12,11 @@ int cli_devices(int argc, char **argv)
 	static const char verb[] = "devices";
 	static const cli_option none[] = {{0}};
 	const cli_option *tables[] = {none, NULL};
-	cli_texts rest = {0};
 	char *json;
 	omt_error err;
 	size_t i;
 	json_t *device;
-	cli_parse(verb, argc, argv, tables, &rest);
+	cli_parse(verb, argc, argv, tables, NULL);
 	if (omt_devices(&json, &err) != OMT_OK)
 		return cli_fail(verb, &err);
 	if (cli_json) {

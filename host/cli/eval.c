@@ -88,7 +88,7 @@ int cli_eval(int argc, char **argv)
 	const char *cuts_text = NULL;
 	int64_t resamples = 1000, seed = 1;
 	int32_t cuts[16];
-	cli_texts runs = {0}, rest = {0};
+	cli_texts runs = {0};
 	omt_eval_options options = {.cuts = cuts};
 	const cli_option own[] = {
 		{"qrels", "FILE", "judgements, TREC or BEIR", CLI_TEXT, &options.qrels, 0, 0, NULL},
@@ -112,13 +112,17 @@ int cli_eval(int argc, char **argv)
 	const cli_option *tables[] = {own, NULL};
 	omt_error err;
 	char *json;
-	cli_parse(verb, argc, argv, tables, &rest);
-	if (!options.qrels || !runs.count || rest.count)
-		return cli_usage(verb, "expected --qrels FILE and --run FILE");
-	if (cuts_text &&
-	    !(options.cut_count = parse_cuts(cuts_text, cuts, sizeof cuts / sizeof *cuts)))
-		return cli_usage(verb, "--k %s: expected up to 16 numbers from 1, as 1,5,10",
-		                 cuts_text);
+	cli_parse(verb, argc, argv, tables, NULL);
+	if (cuts_text)
+		options.cut_count = parse_cuts(cuts_text, cuts, sizeof cuts / sizeof *cuts);
+	if (!options.qrels || !runs.count || (cuts_text && !options.cut_count)) {
+		free(runs.text);
+		return options.qrels && runs.count
+		               ? cli_usage(verb,
+		                           "--k %s: expected up to 16 numbers from 1, as 1,5,10",
+		                           cuts_text)
+		               : cli_usage(verb, "expected --qrels FILE and --run FILE");
+	}
 	options.runs = runs.text;
 	options.run_count = runs.count;
 	options.resamples = (int32_t)resamples;

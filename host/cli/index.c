@@ -103,12 +103,10 @@ static omt_status look(const index_run *run, omt_error *err)
 	return status;
 }
 
-static const char *misused(const index_run *run, const cli_texts *rest)
+static const char *misused(const index_run *run)
 {
 	const bool changes =
 		run->append || run->compact || run->verify || run->export || run->ids.count;
-	if (rest->count)
-		return "expected options only";
 	if (run->output && (!run->vectors || run->index || changes))
 		return "--output is a new index: expected --vectors alone beside it";
 	if (!run->output && !run->index)
@@ -126,7 +124,6 @@ int cli_index(int argc, char **argv)
 {
 	static const char verb[] = "index";
 	index_run run = {.storage = -1};
-	cli_texts rest = {0};
 	char *text = NULL;
 	const cli_option own[] = {
 		{"vectors", "FILE", "a .npy, .fbin or .jsonl, or a folder of shards", CLI_TEXT,
@@ -155,10 +152,10 @@ int cli_index(int argc, char **argv)
 	const cli_option *tables[] = {own, NULL};
 	omt_error err;
 	int exit_status = CLI_FAILED;
-	cli_parse(verb, argc, argv, tables, &rest);
+	cli_parse(verb, argc, argv, tables, NULL);
 	if (!read_ids(&run, &text))
 		goto done;
-	const char *wrong = misused(&run, &rest);
+	const char *wrong = misused(&run);
 	if (wrong) {
 		cli_usage(verb, "%s", wrong);
 		goto done;
@@ -173,7 +170,6 @@ int cli_index(int argc, char **argv)
 done:
 	cli_progress_end();
 	free(run.ids.text);
-	free(rest.text);
 	free(text);
 	return exit_status;
 }

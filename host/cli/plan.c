@@ -69,7 +69,6 @@ int cli_plan(int argc, char **argv)
 {
 	static const char verb[] = "plan";
 	cli_engine engine;
-	cli_texts rest = {0};
 	int64_t tokens = 64, image = 0, frames = 0, items = 1;
 	double seconds = 0;
 	const cli_option own[] = {
@@ -86,8 +85,8 @@ int cli_plan(int argc, char **argv)
 	omt_model *model;
 	omt_error err;
 	char *json;
-	cli_parse(verb, argc, argv, tables, &rest);
-	if (!engine.model || rest.count)
+	cli_parse(verb, argc, argv, tables, NULL);
+	if (!engine.model)
 		return cli_usage(verb, "expected --model DIR");
 	omt_plan_options options = {.engine = engine.options,
 	                            .text_tokens = (int32_t)tokens,

@@ -42,12 +42,9 @@ int cli_roofline(int argc, char **argv)
 		{0},
 	};
 	const cli_option *tables[] = {own, NULL};
-	cli_texts rest = {0};
 	omt_error err;
 	char *json;
-	cli_parse(verb, argc, argv, tables, &rest);
-	if (rest.count)
-		return cli_usage(verb, "unexpected %s", rest.text[0]);
+	cli_parse(verb, argc, argv, tables, NULL);
 	options.progress = cli_progress();
 	omt_status status = omt_roofline(&options, &json, &err);
 	cli_progress_end();

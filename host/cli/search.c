@@ -199,6 +199,18 @@ static bool search_items(const char *verb, search_run *run, cli_engine *options,
 	return whole;
 }
 
+/* What of the command line does not go together; NULL: all does. */
+static const char *misused(const char *index, bool embeds, const char *queries, const char *tag)
+{
+	if (!index)
+		return "--index is missing";
+	if (embeds && queries)
+		return "--queries are vectors: no items beside them";
+	if (!embeds && !queries)
+		return "no query: name files, --text, --input or --queries";
+	return tag && !is_column(tag) ? "the tag of --trec is one word" : NULL;
+}
+
 int cli_search(int argc, char **argv)
 {
 	static const char verb[] = "search";
@@ -230,14 +242,11 @@ int cli_search(int argc, char **argv)
 
 	cli_parse(verb, argc, argv, tables, &items.inputs);
 	const bool embeds = items.list_path || items.inputs.count || items.texts.count;
-	if (!index_path)
-		return cli_usage(verb, "--index is missing");
-	if (embeds == (queries != NULL))
-		return cli_usage(verb,
-		                 embeds ? "--queries are vectors: no items beside them"
-		                        : "no query: name files, --text, --input or --queries");
-	if (run.tag && !is_column(run.tag))
-		return cli_usage(verb, "--trec \"%s\": a tag is one word", run.tag);
+	const char *wrong = misused(index_path, embeds, queries, run.tag);
+	if (wrong) {
+		cli_usage(verb, "%s", wrong);
+		goto done;
+	}
 	items.limits = cli_limits_get(&limits);
 	run.k = (size_t)k;
 	if (omt_index_open(index_path, &run.index, &err) != OMT_OK ||

@@ -5,7 +5,6 @@ int cli_synth(int argc, char **argv);
 int cli_synth(int argc, char **argv)
 {
 	static const char verb[] = "synth";
-	cli_texts rest = {0};
 	const char *output = NULL;
 	int64_t seed = 1;
 	omt_synth_options options = {.like = "tiny"};
@@ -22,8 +21,8 @@ int cli_synth(int argc, char **argv)
 	};
 	const cli_option *tables[] = {own, NULL};
 	omt_error err;
-	cli_parse(verb, argc, argv, tables, &rest);
-	if (!output || rest.count)
+	cli_parse(verb, argc, argv, tables, NULL);
+	if (!output)
 		return cli_usage(verb, "--output is missing");
 	options.seed = (uint64_t)seed;
 	options.progress = cli_progress();

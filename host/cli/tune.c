@@ -46,12 +46,9 @@ int cli_tune(int argc, char **argv)
 		{0},
 	};
 	const cli_option *tables[] = {own, NULL};
-	cli_texts rest = {0};
 	omt_error err;
 	char *json;
-	cli_parse(verb, argc, argv, tables, &rest);
-	if (rest.count)
-		return cli_usage(verb, "unexpected %s", rest.text[0]);
+	cli_parse(verb, argc, argv, tables, NULL);
 	options.line = cli_quiet ? NULL : line;
 	options.stop = stop;
 	cli_catch_signals();

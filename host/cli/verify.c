@@ -19,7 +19,6 @@ int cli_verify(int argc, char **argv)
 {
 	static const char verb[] = "verify";
 	cli_engine engine_options;
-	cli_texts rest = {0};
 	const char *expected = NULL;
 	const cli_option own[] = {
 		{"expected", "DIR", "folder with cases.jsonl and its arrays", CLI_TEXT, &expected,
@@ -31,8 +30,8 @@ int cli_verify(int argc, char **argv)
 	omt_engine *engine;
 	omt_verify_counts counts;
 	omt_error err;
-	cli_parse(verb, argc, argv, tables, &rest);
-	if (!expected || rest.count)
+	cli_parse(verb, argc, argv, tables, NULL);
+	if (!expected)
 		return cli_usage(verb, "expected --model DIR and --expected DIR");
 	if (!cli_engine_open(verb, &engine_options, &model, &engine))
 		return CLI_FAILED;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/median.h"
 #include "bench/report/digits.h"
 #include "bench/report/report.h"
 
@@ -83,12 +84,6 @@ size_t omt_sheet_fill_keys(const omt_results *report, const omt_record *record, 
 
 /* ---- how cells are shown ------------------------------------------------------------------- */
 
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
 /* Of the magnitudes in a column the one that a quarter of them lie below. */
 static double typical(const omt_sheet *table, size_t column)
 {
@@ -100,7 +95,7 @@ static double typical(const omt_sheet *table, size_t column)
 			values[count++] = fabs(value);
 	}
 	if (count) {
-		qsort(values, count, sizeof *values, ascending);
+		omt_reals_sort(values, count);
 		found = values[count / 4];
 	}
 	free(values);

@@ -208,7 +208,7 @@ static const char *misused(const char *index, bool embeds, const char *queries, 
 		return "--queries are vectors: no items beside them";
 	if (!embeds && !queries)
 		return "no query: name files, --text, --input or --queries";
-	return tag && !is_column(tag) ? "the tag of --trec is one word" : NULL;
+	return tag && !is_column(tag) ? "--trec TAG: a tag is one word" : NULL;
 }
 
 int cli_search(int argc, char **argv)

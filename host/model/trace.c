@@ -123,7 +123,7 @@ static void put_span(omt_trace *trace, omt_trace_row row, int32_t index, const c
 
 void omt_trace_mark(omt_trace *trace, const char *name, double begin_s, double end_s)
 {
-	omt_trace_span(trace, OMT_TRACE_CALLER, 0, name, begin_s, end_s, "%s", "");
+	put_span(trace, OMT_TRACE_CALLER, 0, name, begin_s, end_s, "%s", "");
 }
 
 omt_status omt_trace_close(omt_trace *trace, bool commit, omt_error *err)

@@ -177,6 +177,38 @@ static json_t *few_per_query(const omt_scores *scores)
 	return all;
 }
 
+static omt_status name_all(const json_t *ids, omt_names *names, omt_error *err)
+{
+	size_t i;
+	json_t *id;
+	uint32_t number;
+	json_array_foreach(
+		ids, i, id) if (!omt_names_add(names, json_string_value(id), json_string_length(id),
+	                                       &number)) return OMT_FAIL(err, NO_MEMORY, "%zu ids",
+	                                                                 json_array_size(ids));
+	return OMT_OK;
+}
+
+/* What chance would bring among these passages, of these queries. */
+static omt_status find_chance(const omt_qrels *qrels, const omt_bench_vectors *passages,
+                              const omt_bench_vectors *queries, const omt_scoring *scoring,
+                              omt_scores *chance, omt_error *err)
+{
+	omt_names documents = {0}, asked = {0};
+	omt_status status;
+	OMT_GOTO(name_all(passages->ids, &documents, err));
+	OMT_GOTO(name_all(queries->ids, &asked, err));
+	status = omt_scores_chance(qrels,
+	                           &(omt_collection){.count = passages->count,
+	                                             .documents = &documents,
+	                                             .queries = &asked},
+	                           scoring, chance, err);
+done:
+	omt_names_free(&documents);
+	omt_names_free(&asked);
+	return status;
+}
+
 omt_status omt_bench_retrieval(const omt_bench_settings *settings,
                                const omt_bench_vectors *passages, const omt_bench_vectors *queries,
                                const omt_progress *progress, json_t **retrieval, omt_error *err)
@@ -199,7 +231,7 @@ omt_status omt_bench_retrieval(const omt_bench_settings *settings,
 	if (settings->run)
 		OMT_GOTO(write_run(settings->run, run, passages, queries, progress, err));
 	OMT_GOTO(omt_scores_compute(qrels, run, &scoring, &scores, err));
-	OMT_GOTO(omt_scores_chance(qrels, passages->count, &scoring, &chance, err));
+	OMT_GOTO(find_chance(qrels, passages, queries, &scoring, &chance, err));
 	*retrieval =
 		json_pack("{ss sI sI sI si so so so}", "convention", scores.convention, "queries",
 	                  (json_int_t)scores.queries, "answered", (json_int_t)scores.answered,

@@ -36,6 +36,8 @@ check "unknown verb" 2 "unknown verb" "$omnitile" nonsense
 check "devices --json" 0 '"compute_units"' "$omnitile" devices --json
 check "no such backend" 2 'backend "gpu"' "$omnitile" embed --model "$data/tiny" --backend gpu \
 	--text a
+check "a device that was named is not another one" 2 'no OpenCL device "none"' "$omnitile" embed \
+	--model "$data/tiny" --device none --text a
 check "no such device" 2 'no OpenCL device "none"' "$omnitile" embed --model "$data/tiny" \
 	--backend opencl --device none --text a
 for device in 0/ 0/x 0/99 0,, 0/2,0/2; do

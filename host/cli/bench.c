@@ -35,7 +35,6 @@ static void print_server(const json_t *part)
 	const char *modality;
 	json_t *of_modality;
 	char text[16];
-	const json_t *latency = json_object_get(part, "latency_ms");
 	json_object_foreach((json_t *)(uintptr_t)json_object_get(part, "modalities"), modality,
 	                    of_modality)
 	{
@@ -45,8 +44,9 @@ static void print_server(const json_t *part)
 	printf("server    %s requests/s, p%g within %s ms",
 	       figure(text, json_object_get(part, "rate"), 1, ""), cli_number(part, "percentile"),
 	       figure((char[16]){0}, json_object_get(part, "target_latency_ms"), 1, ""));
-	printf(" (p99 %s ms), %zu rates tried\n",
-	       figure(text, json_object_get(latency, "p99"), 1, ""),
+	printf(" (is %s ms), %zu rates tried\n",
+	       figure(text, json_object_get(json_object_get(part, "headline"), "latency_ms"), 1,
+	              ""),
 	       json_array_size(json_object_get(part, "search")));
 }
 
@@ -95,9 +95,9 @@ static void print_retrieval(const json_t *retrieval)
 	json_t *cuts;
 	if (!retrieval)
 		return;
-	printf("\nretrieval of %.0f queries among %.0f passages %s\n",
-	       cli_number(retrieval, "queries"), cli_number(retrieval, "passages"),
-	       cli_string(retrieval, "convention"));
+	printf("\nretrieval of %.0f queries (%.0f asked) among %.0f passages %s\n",
+	       cli_number(retrieval, "queries"), cli_number(retrieval, "answered"),
+	       cli_number(retrieval, "passages"), cli_string(retrieval, "convention"));
 	json_object_foreach(json_object_get(retrieval, "measured"), key, cuts)
 		print_measure(retrieval, key, cuts);
 }

@@ -140,7 +140,9 @@ omt_status omt_exec_open_all(const char *text, const omt_backend_options *option
 	int32_t count, device_count = 0, i = 0;
 	*given_count = 0;
 	OMT_TRY(omt_exec_parse_chain(text, named, &count, err));
-	bool only_one = count == 1;
+	/* A device that was asked for by name is not another one. */
+	const char *device = options->device ? options->device : getenv("OMT_DEVICE");
+	const bool only_one = count == 1 || (device && *device);
 	if (named[count - 1] != &omt_backend_ref)
 		named[count++] = &omt_backend_ref;
 	omt_status status = named[0]->open(options, most, devices, &device_count, err);

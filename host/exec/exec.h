@@ -13,10 +13,11 @@ typedef struct omt_exec omt_exec;
 
 /* chain: "opencl,openblas,ref", one name for that backend alone before ref; NULL: OMT_BACKEND, else
  * these three. "model" comes alone: behind another backend it would leave results out. A backend
- * whose device cannot be opened fails the chain when only one is named, otherwise the next one is
- * taken; what is wrong with the user's own settings (tiles, a device's file) always fails.
- * OMT_DISABLE_OPS ("gemm,rotary") makes the first backend not support these ops, to try the
- * fallback. OMT_MAX_ALLOC_BYTES lowers the device's max_alloc_bytes, to try matrices in blocks. */
+ * whose device cannot be opened fails the chain when only one is named or the device was named,
+ * otherwise the next one is taken; what is wrong with the user's own settings (tiles, a device's
+ * file) always fails. OMT_DISABLE_OPS ("gemm,rotary") makes the first backend not support these
+ * ops, to try the fallback. OMT_MAX_ALLOC_BYTES lowers the device's max_alloc_bytes, to try
+ * matrices in blocks. */
 omt_status omt_exec_open(const char *chain, const omt_backend_options *options, omt_exec **exec,
                          omt_error *err);
 /* A chain for each device that the options name, `most` at most (OMT_MAX_DEVICES): omt_exec_open()

@@ -123,3 +123,9 @@ double omt_gain_at(int32_t grade, size_t rank)
 {
 	return grade > 0 ? (double)grade / log2((double)rank + 1) : 0;
 }
+
+bool omt_convention_skips_absent(const omt_convention *by, const omt_scoring *scoring)
+{
+	return scoring->absent == OMT_ABSENT_SKIP ||
+	       (scoring->absent == OMT_ABSENT_BY_CONVENTION && !by->absent_zero);
+}

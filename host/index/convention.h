@@ -29,6 +29,9 @@ typedef struct omt_convention {
 const omt_convention *omt_convention_find(const omt_scoring *scoring, omt_scores *scores,
                                           omt_error *err);
 
+/* Whether judged queries that are not in the run are left out. */
+bool omt_convention_skips_absent(const omt_convention *by, const omt_scoring *scoring);
+
 /* Grades of a query's judged documents, best first, into grades[rows]; how many are above 0. */
 size_t omt_grades_sort(const omt_table *qrels, const uint32_t *rows, size_t count, int32_t *grades);
 

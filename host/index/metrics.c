@@ -238,8 +238,7 @@ omt_status omt_scores_compute(const omt_qrels *qrels, const omt_run *run,
 	if (!by)
 		return omt_scoring_check(scoring, err);
 	judge.ignore_identical = scoring->ignore_identical;
-	judge.skip_absent = scoring->absent == OMT_ABSENT_SKIP ||
-	                    (scoring->absent == OMT_ABSENT_BY_CONVENTION && !by->absent_zero);
+	judge.skip_absent = omt_convention_skips_absent(by, scoring);
 	scores->judged = qrels->table.queries.count;
 	scores->seed = scoring->seed;
 	scores->values = malloc((scores->judged * scores->column_count + 1) * sizeof(double));

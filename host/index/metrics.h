@@ -109,10 +109,17 @@ void omt_scores_free(omt_scores *scores); /* zero-initialised is allowed */
 /* The column's number, or SIZE_MAX. */
 size_t omt_scores_column(const omt_scores *scores, omt_measure measure, int32_t cut);
 
-/* What a random order of `documents` documents would give on average, by the same measures:
- * columns and means. Every judged query counts (by mmeb those with a relevant document). */
-omt_status omt_scores_chance(const omt_qrels *qrels, size_t documents, const omt_scoring *scoring,
-                             omt_scores *scores, omt_error *err);
+/* What is searched: fewer queries may be asked, fewer documents be there than were judged. */
+typedef struct omt_collection {
+	size_t count;               /* of documents */
+	const omt_names *documents; /* their ids; NULL: all that were judged are among them */
+	const omt_names *queries;   /* that are asked; NULL: all that were judged */
+} omt_collection;
+
+/* What a random order of the collection would give on average, by the same measures: columns and
+ * means. Queries count as in omt_scores_compute(). */
+omt_status omt_scores_chance(const omt_qrels *qrels, const omt_collection *of,
+                             const omt_scoring *scoring, omt_scores *scores, omt_error *err);
 
 /* JSON, given; NULL: no memory.
  * measured   {"ndcg": {"10": {"value", "low", "high"}}, "map": {"": {...}}}, low and high only when

@@ -112,8 +112,8 @@ retrieval: {convention: mteb, bootstrap: 0}
 roofline: false
 output: beir.jsonl
 EOG
-check "bench on a BEIR folder" 0 "retrieval of 2 queries among 2 passages mteb" "$omnitile" bench \
-	"$tmp/beir.yaml"
+check "bench on a BEIR folder" 0 "retrieval of 2 queries \(2 asked\) among 2 passages mteb" \
+	"$omnitile" bench "$tmp/beir.yaml"
 check "mteb's cut-offs" 0 '"recall":\{"1":.*"1000":\{"value":1\.0\}' cat "$tmp/beir.jsonl"
 check "ops beside no roofline" 0 '"ops":\[\{"op":' cat "$tmp/beir.jsonl"
 check "a split that is not there" 2 "qrels/test.tsv: No such file" bash -c \

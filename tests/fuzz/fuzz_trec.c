@@ -42,7 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			if (!(scores.mean[c] >= 0 && scores.mean[c] <= 1.000001))
 				abort();
 		omt_scores_free(&scores);
-		if (omt_scores_chance(qrels, 10, &by[i], &scores, &err) != OMT_OK)
+		if (omt_scores_chance(qrels, &(omt_collection){.count = 10}, &by[i], &scores,
+		                      &err) != OMT_OK)
 			abort();
 		for (size_t c = 0; c < scores.column_count; c++)
 			if (!isfinite(scores.mean[c]))

@@ -205,7 +205,8 @@ Test(metrics, refuses_bad_files)
 	             OMT_BAD_FORMAT);
 	cr_assert_eq(omt_qrels_load(scratch_text("f", "q 0 d 1\n"), &qrels, &err), OMT_OK);
 	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
-		cr_expect_eq(omt_scores_chance(qrels, 5, &settings[i].scoring, &scores, &err),
+		cr_expect_eq(omt_scores_chance(qrels, &(omt_collection){.count = 5},
+		                               &settings[i].scoring, &scores, &err),
 		             settings[i].status);
 		cr_expect_str_eq(err.text, settings[i].error);
 	}
@@ -245,9 +246,10 @@ static int all_orders(const omt_qrels *qrels, char *order, size_t at, size_t cou
 }
 
 /* The closed forms are the means over all 5,040 orders of 7 documents, by each convention (mteb's
- * are rounded). */
+ * are rounded). Document x and query "gone" were judged, but are not there. */
 Test(metrics, chance_is_the_mean_over_all_orders)
 {
+	static const size_t counted[] = {4, 3, 3}; /* "gone" is 0, left out, 0; "none" has none */
 	static const char *const conventions[] = {"trec_eval", "mteb", "mmeb"};
 	char order[] = "abcdefg";
 	size_t count = strlen(order);
@@ -255,7 +257,15 @@ Test(metrics, chance_is_the_mean_over_all_orders)
 	omt_scores chance;
 	omt_error err;
 	const char *path = scratch_text("q", "q 0 a 3\nq 0 b 1\nq 0 c 0\nq 0 d 1\np 0 e 2\n"
-	                                     "none 0 a 0\nq 0 g -2\n");
+	                                     "none 0 a 0\nq 0 g -2\nq 0 x 2\ngone 0 a 1\n");
+	omt_names documents = {0}, queries = {0};
+	uint32_t number;
+	for (size_t i = 0; i < count; i++)
+		omt_names_add(&documents, &order[i], 1, &number);
+	omt_names_add(&queries, "q", 1, &number);
+	omt_names_add(&queries, "p", 1, &number);
+	omt_names_add(&queries, "none", 4, &number);
+	const omt_collection of = {count, &documents, &queries};
 	cr_assert_eq(omt_qrels_load(path, &qrels, &err), OMT_OK, "%s", err.text);
 	for (int i = 0; i < 3; i++) {
 		double sum[OMT_METRIC_COLUMNS] = {0};
@@ -264,13 +274,15 @@ Test(metrics, chance_is_the_mean_over_all_orders)
 		scoring.cuts[1] = 2;
 		double n = all_orders(qrels, order, 0, count, &scoring, sum);
 		cr_expect_eq(n, 5040);
-		cr_assert_eq(omt_scores_chance(qrels, count, &scoring, &chance, &err), OMT_OK);
-		cr_expect_eq(chance.queries, i == 2 ? 2 : 3);
+		cr_assert_eq(omt_scores_chance(qrels, &of, &scoring, &chance, &err), OMT_OK);
+		cr_expect_eq(chance.queries, counted[i]);
 		for (size_t c = 0; c < chance.column_count; c++)
 			cr_expect_float_eq(chance.mean[c], sum[c] / n, i == 1 ? 5.1e-6 : 1e-12,
 			                   "%s: measure %d@%d is %g, %g", conventions[i],
 			                   chance.columns[c].measure, chance.columns[c].cut,
 			                   chance.mean[c], sum[c] / n);
 	}
+	omt_names_free(&documents);
+	omt_names_free(&queries);
 	omt_qrels_free(qrels);
 }

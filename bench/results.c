@@ -103,6 +103,7 @@ static omt_status open_for_writing(omt_bench_results *results, omt_error *err)
 		return OMT_FAIL(err, IO, "%s: %s", path, strerror(errno));
 	if (flock(results->fd, LOCK_EX | LOCK_NB) != 0)
 		return OMT_FAIL(err, IO, "%s: another run writes it", path);
+	omt_path_sync(path);
 	return OMT_OK;
 }
 

@@ -108,9 +108,11 @@ static omt_status open_engine(omt_bench_session *session, const omt_bench_point 
 	OMT_TRY(omt_engine_open(session->model, &options, &session->engine, err));
 	session->open_s = omt_now_s() - start;
 	mark(session, "engine", start);
-	OMT_TRY(embed_first(session, err));
+	const omt_status status = embed_first(session, err);
 	session->first_s = omt_now_s() - start;
-	return OMT_OK;
+	if (status != OMT_OK)
+		close_engine(session);
+	return status;
 }
 
 omt_status omt_bench_session_model(omt_bench_session *session, const omt_bench_point *point,

@@ -167,8 +167,7 @@ omt_status omt_output_open(const char *path, omt_output *output, omt_error *err)
 	return OMT_OK;
 }
 
-/* The rename is durable only when the folder that holds the name is. */
-static void sync_folder(const char *path)
+void omt_path_sync(const char *path)
 {
 	char *folder = omt_path_folder(path);
 	int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
@@ -190,7 +189,7 @@ omt_status omt_output_close(omt_output *output, bool commit, omt_error *err)
 		int reason = errno;
 		whole = fclose(output->stream) == 0 && whole;
 		if (commit && whole && rename(output->temporary, output->path) == 0) {
-			sync_folder(output->path);
+			omt_path_sync(output->path);
 		} else {
 			if (commit)
 				status = OMT_FAIL(err, IO, "%s: not written: %s", output->path,

@@ -33,6 +33,8 @@ bool omt_files_are_one(const char *a, const char *b);
 bool omt_path_ends(const char *path, const char *ending);
 /* The folder of `path` ("." for a bare name); given, free(). */
 char *omt_path_folder(const char *path);
+/* Makes a file's name durable: a new one, or one that was renamed, is only when its folder is. */
+void omt_path_sync(const char *path);
 
 /* A file being written. commit: sync, rename. Without commit the temporary file is removed. */
 typedef struct omt_output {

@@ -8,6 +8,7 @@
 #include <yaml.h>
 
 #include "base/file.h"
+#include "base/numeric.h"
 
 #define MAX_DEPTH 32
 #define MAX_KEY   512
@@ -96,9 +97,9 @@ static json_t *plain_value(const char *text)
 		return json_false();
 	if (read_integer(text, &integer))
 		return json_integer(integer);
-	/* strtod() also takes hexadecimal and "nan". */
+	/* omt_numeric_read() also takes hexadecimal and "nan". */
 	if (strspn(text, "0123456789+-.eE") == strlen(text)) {
-		double real = strtod(text, &end);
+		double real = omt_numeric_read(text, &end);
 		if (!*end && isfinite(real))
 			return json_real(real);
 	}

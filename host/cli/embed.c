@@ -156,9 +156,9 @@ int cli_embed(int argc, char **argv)
 		exit_status = embed_shards(&run, &shards, &engine_options, &items, output);
 		goto done;
 	}
+	cli_catch_signals();
 	if (!cli_engine_open(verb, &engine_options, &model, &engine))
 		goto done;
-	cli_catch_signals();
 	run.progress = cli_progress();
 	if (!cli_items_open(&items, &err) || omt_model_identity(model, identity, &err) != OMT_OK ||
 	    omt_writer_open(output, identity, omt_model_dimension(model), &run.writer, &err) !=

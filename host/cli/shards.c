@@ -177,7 +177,6 @@ static bool embed_all(shards_run *run, const cli_engine *from, const omt_model *
 	if (!cli_engine_build(from, model, &engine, err))
 		return false;
 	cli_warn_modelled(run->verb, engine);
-	cli_catch_signals();
 	run->begin_s = run->told_s = now_s();
 	omt_status status =
 		omt_embed(engine, &(omt_source){next, run}, &(omt_sink){put, run}, NULL, err);
@@ -200,6 +199,8 @@ int cli_shards_embed(const char *verb, cli_shards *from, const cli_engine *engin
 	if (!cli_ranks_find(verb, &from->ranks))
 		return CLI_FAILED;
 	print_rank(&run, &from->ranks);
+	cli_catch_signals(); /* one that comes while weights are loaded ends the run at its first
+	                        item */
 	if (!cli_model_open(verb, engine, &model))
 		return CLI_FAILED;
 	if (open_shards(&run, from, engine, items, model, &err) != OMT_OK) {

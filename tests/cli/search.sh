@@ -83,10 +83,12 @@ check "queries of another dimension" 2 "f32.idx: vectors of 24 values, the query
 	"$omnitile" search --index "$tmp/f32.idx" --queries "$tmp/v.npy"
 check "queries and items" 2 "no items beside" "$omnitile" search --index "$x" --text a \
 	--queries "$tmp/v.npy"
-# OpenBLAS's threads try for ever to have their memory.
-check "hits that fit no memory" 2 "no memory for hits" env OPENBLAS_NUM_THREADS=1 bash -c "
-	ulimit -v 400000; exec timeout 20 '$omnitile' \
-	search --index '$tmp/f32.idx' --queries '$tmp/q.jsonl' --k 1000000"
+# OpenBLAS's threads try for ever to have their memory; AddressSanitizer needs more than there is.
+if ! grep -q __asan_init "$omnitile"; then
+	check "hits that fit no memory" 2 "no memory for hits" env OPENBLAS_NUM_THREADS=1 bash -c "
+		ulimit -v 400000; exec timeout 20 '$omnitile' \
+		search --index '$tmp/f32.idx' --queries '$tmp/q.jsonl' --k 1000000"
+fi
 sed -n '1s/"p0"/"p 0"/p' "$tmp/p.jsonl" >"$tmp/blank.jsonl"
 check "a blank in a TREC run" 2 'id "p 0" has a blank' "$omnitile" search --index "$tmp/f32.idx" \
 	--queries "$tmp/blank.jsonl" --trec t

@@ -19,6 +19,8 @@ import transformers
 from safetensors.torch import load_file
 from transformers.modeling_utils import no_init_weights
 
+from settle import settle
+
 TINY = Path(__file__).parent / "../../tests/golden/data/tiny"
 OURS = ("stored", "bf16", "int8")  # --weights: bf16 by f32, bf16 by bf16, int8 by int8
 KINDS = {"f32": torch.float32, "bf16": torch.bfloat16}
@@ -130,18 +132,6 @@ def torch_ms(model, layers, depth, call):
 
 
 # ---- both ----
-
-def settle():
-    """Returns when the processes of this machine have been idle for a tenth of a second."""
-    def busy():
-        with open("/proc/stat") as stat:
-            return sum(int(x) for x in stat.readline().split()[1:4])
-    for _ in range(50):
-        before = busy()
-        time.sleep(0.1)
-        if busy() - before <= 2:  # ticks of 10 ms
-            return
-
 
 def alternate(runs, rounds, depths):
     """Median milliseconds a layer for each name of runs {name: call of a depth}."""

@@ -18,20 +18,10 @@ from pathlib import Path
 import faiss
 import numpy as np
 
+from settle import settle
+
 COUNT, DIMENSION, QUERIES, K = 100_000, 2048, 1000, 100
 STORAGES = ("f32", "bf16", "int8", "int8,bf16")
-
-
-def settle():
-    """Returns when the processes of this machine have been idle for a tenth of a second."""
-    def busy():
-        with open("/proc/stat") as stat:
-            return sum(int(x) for x in stat.readline().split()[1:4])
-    for _ in range(50):
-        before = busy()
-        time.sleep(0.1)
-        if busy() - before <= 2:  # ticks of 10 ms
-            return
 
 
 def make(omnitile, folder):

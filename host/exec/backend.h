@@ -56,6 +56,9 @@ typedef struct omt_backend_options {
 	int32_t threads;    /* for ops on the host; 0: all cores */
 } omt_backend_options;
 
+/* The devices that are asked for: the option's, else OMT_DEVICE; NULL: nobody asked. */
+const char *omt_backend_device(const omt_backend_options *options);
+
 #define OMT_MARKS 64 /* marks remembered; older ones count as done and take 0 s */
 
 typedef struct omt_backend_class {

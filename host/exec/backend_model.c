@@ -134,7 +134,7 @@ static omt_status open_file(const char *path, omt_backend **self, omt_error *err
 static omt_status open_timed(const omt_backend_options *options, int32_t most, omt_backend **selves,
                              int32_t *count, omt_error *err)
 {
-	const char *at = options->device ? options->device : getenv("OMT_DEVICE");
+	const char *at = omt_backend_device(options);
 	omt_status status = OMT_OK;
 	*count = 0;
 	do {

@@ -132,6 +132,14 @@ static omt_status open_chain(omt_backend *device, const omt_backend_class *const
 	return status;
 }
 
+const char *omt_backend_device(const omt_backend_options *options)
+{
+	const char *device = options->device;
+	if (!device || !*device)
+		device = getenv("OMT_DEVICE");
+	return device && *device ? device : NULL;
+}
+
 omt_status omt_exec_open_all(const char *text, const omt_backend_options *options, int32_t most,
                              omt_exec **given, int32_t *given_count, omt_error *err)
 {
@@ -141,8 +149,7 @@ omt_status omt_exec_open_all(const char *text, const omt_backend_options *option
 	*given_count = 0;
 	OMT_TRY(omt_exec_parse_chain(text, named, &count, err));
 	/* A device that was asked for by name is not another one. */
-	const char *device = options->device ? options->device : getenv("OMT_DEVICE");
-	const bool only_one = count == 1 || (device && *device);
+	const bool only_one = count == 1 || omt_backend_device(options);
 	if (named[count - 1] != &omt_backend_ref)
 		named[count++] = &omt_backend_ref;
 	omt_status status = named[0]->open(options, most, devices, &device_count, err);

@@ -132,10 +132,9 @@ static omt_status select_devices(const char *wanted, omt_cl_selection *selection
 	omt_cl_device listed[OMT_CL_LISTED];
 	omt_cl_wish wish = {0};
 	int32_t count;
-	if (!wanted || !*wanted)
-		wanted = getenv("OMT_DEVICE");
+	wanted = omt_backend_device(&(omt_backend_options){.device = wanted});
 	OMT_TRY(omt_cl_devices_list(listed, &count, err));
-	if (!wanted || !*wanted)
+	if (!wanted)
 		return grant(&wish, listed, count, selection, err);
 	for (const char *at = wanted; at;) {
 		const size_t length = strcspn(at, ",");

@@ -138,7 +138,7 @@ static omt_status of_model(const omt_backend_class *class, const omt_backend_opt
 	omt_device_speed speed;
 	omt_backend_info of_file;
 	int32_t count;
-	const char *device = options->device ? options->device : getenv("OMT_DEVICE");
+	const char *device = omt_backend_device(options);
 	(void)effort;
 	OMT_TRY(class->open(options, 1, &backend, &count, err));
 	class->info(backend, info);

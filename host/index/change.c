@@ -150,12 +150,12 @@ done:
 typedef struct omt_change {
 	int fd;
 	omt_index *index;
-	omt_ids ids; /* of the vectors that are not deleted */
+	omt_id_table ids; /* of the vectors that are not deleted */
 } omt_change;
 
 static void end_change(omt_change *change)
 {
-	omt_ids_free(&change->ids);
+	omt_id_table_free(&change->ids);
 	omt_index_close(change->index);
 	if (change->fd >= 0)
 		close(change->fd); /* and with it the lock */
@@ -168,9 +168,10 @@ static const char *indexed_id(const void *user, uint64_t number)
 
 static omt_status collect_ids(omt_change *change, omt_error *err)
 {
-	change->ids = (omt_ids){.id_of = indexed_id, .user = change->index};
+	change->ids = (omt_id_table){.id_of = indexed_id, .user = change->index};
 	for (uint64_t row = 0; row < change->index->rows; row++)
-		if (!omt_index_is_deleted(change->index, row) && !omt_ids_add(&change->ids, row))
+		if (!omt_index_is_deleted(change->index, row) &&
+		    !omt_id_table_add(&change->ids, row))
 			return OMT_FAIL(err, NO_MEMORY, "%s: ids", change->index->path);
 	return OMT_OK;
 }
@@ -258,7 +259,7 @@ omt_status omt_index_delete(const char *path, const char *const *ids, size_t cou
 	omt_index_head head = change.index->head;
 	for (size_t i = 0; i < count; i++) {
 		uint64_t row;
-		if (!omt_ids_find(&change.ids, ids[i], &row)) {
+		if (!omt_id_table_find(&change.ids, ids[i], &row)) {
 			if (force)
 				continue;
 			status = OMT_FAIL(err, BAD_ARGUMENT, "%s: no id \"%.80s\"", path, ids[i]);

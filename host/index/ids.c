@@ -13,7 +13,7 @@ static uint64_t hash_of(const char *id)
 }
 
 /* Where the id is, or the empty slot where it would be; there is one. */
-static size_t place_of(const omt_ids *ids, const char *id)
+static size_t place_of(const omt_id_table *ids, const char *id)
 {
 	size_t at = (size_t)hash_of(id) & (ids->room - 1);
 	while (ids->slots[at] && strcmp(ids->id_of(ids->user, ids->slots[at] - 1), id) != 0)
@@ -21,7 +21,7 @@ static size_t place_of(const omt_ids *ids, const char *id)
 	return at;
 }
 
-bool omt_ids_find(const omt_ids *ids, const char *id, uint64_t *number)
+bool omt_id_table_find(const omt_id_table *ids, const char *id, uint64_t *number)
 {
 	const uint64_t found = ids->room ? ids->slots[place_of(ids, id)] : 0;
 	*number = found - 1;
@@ -29,9 +29,9 @@ bool omt_ids_find(const omt_ids *ids, const char *id, uint64_t *number)
 }
 
 /* Half of the slots at least stay empty. */
-static bool grow(omt_ids *ids)
+static bool grow(omt_id_table *ids)
 {
-	omt_ids larger = *ids;
+	omt_id_table larger = *ids;
 	if (2 * (ids->count + 1) <= ids->room)
 		return true;
 	larger.room = ids->room ? 2 * ids->room : 1024;
@@ -47,7 +47,7 @@ static bool grow(omt_ids *ids)
 	return true;
 }
 
-bool omt_ids_add(omt_ids *ids, uint64_t number)
+bool omt_id_table_add(omt_id_table *ids, uint64_t number)
 {
 	if (!grow(ids))
 		return false;
@@ -56,7 +56,7 @@ bool omt_ids_add(omt_ids *ids, uint64_t number)
 	return true;
 }
 
-void omt_ids_free(omt_ids *ids)
+void omt_id_table_free(omt_id_table *ids)
 {
 	free(ids->slots);
 	ids->slots = NULL;

@@ -4,17 +4,17 @@
 
 #include "base/status.h"
 
-typedef struct omt_ids {
+typedef struct omt_id_table {
 	const char *(*id_of)(const void *user, uint64_t number); /* must not change */
 	const void *user;
 	uint64_t *slots; /* number + 1; 0: empty */
 	size_t count, room;
-} omt_ids;
+} omt_id_table;
 
 /* True: the id is there, and *number is its number. */
-bool omt_ids_find(const omt_ids *ids, const char *id, uint64_t *number);
+bool omt_id_table_find(const omt_id_table *ids, const char *id, uint64_t *number);
 /* Adds a number whose id is not there yet. False: no memory. */
-bool omt_ids_add(omt_ids *ids, uint64_t number);
-void omt_ids_free(omt_ids *ids);
+bool omt_id_table_add(omt_id_table *ids, uint64_t number);
+void omt_id_table_free(omt_id_table *ids);
 
 #endif

@@ -58,15 +58,15 @@ static bool reserve(omt_id_list *list, size_t text_bytes)
 	return true;
 }
 
-static omt_status add_id(omt_id_list *list, const char *id, const omt_ids *taken, const char *place,
-                         omt_error *err)
+static omt_status add_id(omt_id_list *list, const char *id, const omt_id_table *taken,
+                         const char *place, omt_error *err)
 {
 	uint64_t number;
 	const size_t bytes = strlen(id) + 1;
 	list->table.user = list;
-	if (omt_ids_find(&list->table, id, &number))
+	if (omt_id_table_find(&list->table, id, &number))
 		return OMT_FAIL(err, BAD_FORMAT, "%s: id \"%.80s\" for the second time", place, id);
-	if (taken && omt_ids_find(taken, id, &number))
+	if (taken && omt_id_table_find(taken, id, &number))
 		return OMT_FAIL(err, BAD_FORMAT, "%s: id \"%.80s\" is in the index already", place,
 		                id);
 	if (!reserve(list, bytes))
@@ -74,12 +74,12 @@ static omt_status add_id(omt_id_list *list, const char *id, const omt_ids *taken
 	memcpy(list->text + list->text_bytes, id, bytes);
 	list->text_bytes += bytes;
 	list->ends[list->count] = list->text_bytes;
-	if (!omt_ids_add(&list->table, list->count++))
+	if (!omt_id_table_add(&list->table, list->count++))
 		return OMT_FAIL(err, NO_MEMORY, "%s: %zu ids", place, list->count);
 	return OMT_OK;
 }
 
-omt_status omt_id_list_read(omt_id_list *list, const omt_rows *rows, const omt_ids *taken,
+omt_status omt_id_list_read(omt_id_list *list, const omt_rows *rows, const omt_id_table *taken,
                             const char *place, omt_error *err)
 {
 	const omt_vector *row;
@@ -98,7 +98,7 @@ omt_status omt_id_list_read(omt_id_list *list, const omt_rows *rows, const omt_i
 
 void omt_id_list_free(omt_id_list *list)
 {
-	omt_ids_free(&list->table);
+	omt_id_table_free(&list->table);
 	free(list->ends);
 	free(list->text);
 }

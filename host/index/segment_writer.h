@@ -18,11 +18,11 @@ typedef struct omt_id_list {
 	char *text;
 	size_t count, room, text_bytes, text_room;
 	uint64_t left_out; /* rows without a vector */
-	omt_ids table;
+	omt_id_table table;
 } omt_id_list;
 
 /* First pass. An id that comes twice is an error, and one that `taken` (NULL: none) has. */
-omt_status omt_id_list_read(omt_id_list *list, const omt_rows *rows, const omt_ids *taken,
+omt_status omt_id_list_read(omt_id_list *list, const omt_rows *rows, const omt_id_table *taken,
                             const char *place, omt_error *err);
 void omt_id_list_free(omt_id_list *list);
 

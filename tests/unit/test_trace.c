@@ -99,13 +99,7 @@ static json_t *embed(const char *backend, const char *device, int32_t slots, boo
 {
 	const char *path = scratch_path("trace.json");
 	omt_engine *engine;
-	omt_engine_options options;
-	omt_engine_options_init(&options);
-	options.backend = backend;
-	options.device = device;
-	options.slots = slots;
-	options.batch_items = BATCH;
-	options.eager = eager;
+	omt_engine_options options = tiny_options(backend, device, slots, BATCH, eager);
 	cr_assert_eq(omt_trace_open(path, &options.trace, &err), OMT_OK);
 	cr_assert_eq(omt_engine_open(model, &options, &engine, &err), OMT_OK, "%s", err.text);
 	cr_assert_eq(omt_embed(engine, &(omt_source){next, run}, &(omt_sink){put, run}, &run->stats,

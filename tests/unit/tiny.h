@@ -18,6 +18,19 @@ static inline void tiny_open(void)
 	cr_assert_eq(omt_model_open(DATA "tiny", &model, &err), OMT_OK, "%s", err.text);
 }
 
+static inline omt_engine_options tiny_options(const char *backend, const char *device,
+                                              int32_t slots, int32_t batch_items, bool eager)
+{
+	omt_engine_options options;
+	omt_engine_options_init(&options);
+	options.backend = backend;
+	options.device = device;
+	options.slots = slots;
+	options.batch_items = batch_items;
+	options.eager = eager;
+	return options;
+}
+
 static inline void tiny_close(void)
 {
 	omt_model_close(model);

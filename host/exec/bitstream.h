@@ -73,9 +73,9 @@ void omt_bitstreams_free(omt_bitstreams *all);
 omt_status omt_bitstreams_find(const omt_bitstreams *all, const char *name, const char *platform,
                                const char *device, const omt_bitstream **entry, omt_error *err);
 
-/* What clCreateKernel() takes for kernel `name` (of kernel.names) of unit `unit`, from 0. xrt: "gemm"
- * of a single unit, else "gemm:{gemm_2}"; other flows, whose kernels have one unit each: "gemm" is
- * the first, "gemm_2" the second one. */
+/* What clCreateKernel() takes for kernel `name` (of kernel.names) of unit `unit`, from 0. xrt:
+ * "gemm" of a single unit, else "gemm:{gemm_2}"; other flows, whose kernels have one unit each:
+ * "gemm" is the first, "gemm_2" the second one. */
 #define OMT_BITSTREAM_UNIT_TEXT 160
 void omt_bitstream_unit(const omt_bitstream *entry, const omt_bitstream_kernel *kernel,
                         int32_t name, int32_t unit, char text[OMT_BITSTREAM_UNIT_TEXT]);

@@ -22,7 +22,7 @@
 #ifndef OMT_CONTRACT_H
 #define OMT_CONTRACT_H
 
-#define OMT_CONTRACT_VERSION 3
+#define OMT_CONTRACT_VERSION 4
 
 /* Storage of weights and tables. */
 #define OMT_F32 0
@@ -56,6 +56,15 @@
 #define OMT_GEMM_RESIDUAL 2
 #define OMT_GEMM_SCALE 4
 #define OMT_GEMM_PRODUCT 8 /* times the residual instead of plus: silu(gate) * up */
+
+/* In the gemms' flags, too: a share of C for one of several compute units of an FPGA, each with a
+ * kernel of its own. A kernel of hls/ whose flags have 2 or more parts makes only the row tiles t
+ * (of its HLS_ROWS rows) with t % parts == part; parts 0 or 1: all of C. The host adds a share
+ * where a bitstream has several units of the op: callers of run() leave it 0, and the kernels of
+ * device/ and the backends on the host never get one. */
+#define OMT_GEMM_SHARE(part, parts) ((part) << 8 | (parts) << 16)
+#define OMT_GEMM_PART(flags)        ((flags) >> 8 & 255)
+#define OMT_GEMM_PARTS(flags)       ((flags) >> 16 & 255)
 
 /* pool */
 #define OMT_POOL_MEAN 0
@@ -186,6 +195,18 @@
 	B(IN, f32, x) _() B(OUT, f32, out) _()                                        \
 	S(i32, rows) _() S(i32, cols) _() S(i32, ldx) _() S(i32, ldo) _() S(f32, eps)
 
+/* The k best columns of each row of scores, best first: greater ones before smaller ones, equal
+ * ones by ascending column. Element (r, c) of x is at r * ldx + c * stride, so that a matrix can
+ * also be searched along its columns (ldx 1, stride its leading dimension). values[r * ldo + i] is
+ * the score, index[r * ldo + i] its column plus `first`, which tells blocks of columns apart. NaN
+ * counts as -inf, and values has -inf for it. k > cols: the rest of values is -inf, of index -1.
+ * k is 1 to OMT_TOPK_MAX. */
+#define OMT_TOPK_MAX 1024
+#define OMT_TOPK(B, S, _)                                                             \
+	B(IN, f32, x) _() B(OUT, f32, values) _() B(OUT, i32, index) _()              \
+	S(i32, rows) _() S(i32, cols) _() S(i32, ldx) _() S(i32, stride) _()          \
+	S(i32, k) _() S(i32, ldo) _() S(i32, first)
+
 /* X(LIST, name): every op. */
 #define OMT_OP_LIST(X)            \
 	X(OMT_PACK, pack)         \
@@ -204,7 +225,8 @@
 	X(OMT_PATCHES, patches)   \
 	X(OMT_PAIRS, pairs)       \
 	X(OMT_POOL, pool)         \
-	X(OMT_L2NORM, l2norm)
+	X(OMT_L2NORM, l2norm)     \
+	X(OMT_TOPK, topk)
 
 #define OMT_COMMA() ,
 #define OMT_NOTHING()

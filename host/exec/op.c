@@ -81,6 +81,7 @@ omt_op_cost omt_op_cost_of(omt_op op, const void *args)
 		const omt_rows_args *rows;
 		const omt_unfold_args *unfold;
 		const omt_patches_args *patches;
+		const omt_topk_args *topk;
 	} a = {args};
 	double n;
 	switch (op) {
@@ -111,6 +112,9 @@ omt_op_cost omt_op_cost_of(omt_op op, const void *args)
 	case OMT_OP_patches: /* 8-bit pixels */
 		n = 3.0 * a.patches->rows * a.patches->frames * a.patches->side * a.patches->side;
 		return (omt_op_cost){0, 5 * n};
+	case OMT_OP_topk: /* a comparison an element */
+		n = (double)a.topk->rows * a.topk->cols;
+		return (omt_op_cost){n, 4 * n + 8 * (double)a.topk->rows * a.topk->k};
 	default:
 		n = scalar_at(args, elementwise[op].rows) * scalar_at(args, elementwise[op].cols);
 		if (elementwise[op].deep)

@@ -4,7 +4,7 @@
 #include "exec/opencl.h"
 
 /* What one work-item takes of an axis. */
-typedef enum portion { ONE, PANEL, TILES, PANELS, HEADS, QUERIES } portion;
+typedef enum portion { ONE, PANEL, TILES, PANELS, HEADS, QUERIES, ABREAST } portion;
 
 /* Global sizes by op: each axis is a scalar of its arguments, cut into what a work-item takes.
  * `elements`: the first axis is one of elements, which a group takes side by side; otherwise a
@@ -37,6 +37,7 @@ static const struct {
 	[OMT_OP_pairs] = {{{AT(pairs, cols), ONE}, {AT(pairs, out_rows), ONE}}, true},
 	[OMT_OP_pool] = {{{AT(pool, cols), ONE}, {AT(pool, sequences), ONE}}, true},
 	[OMT_OP_l2norm] = {{{AT(l2norm, rows), ONE}}, false},
+	[OMT_OP_topk] = {{{AT(topk, rows), ABREAST}}, false},
 };
 
 /* Query heads that share a kv head and go into one work-item: a divisor of their number. */
@@ -108,6 +109,9 @@ static int32_t axis_items(portion of, int32_t count, const void *args, const omt
 		return divided(count, heads_together(args, tiles));
 	case QUERIES:
 		return divided(count, OMT_CL_LANES * tiles->queries / heads_together(args, tiles));
+	case ABREAST: /* rows whose elements lie side by side go into one work-item */
+		return ((const omt_topk_args *)args)->ldx == 1 ? divided(count, OMT_CL_LANES)
+		                                               : count;
 	default:
 		return count;
 	}

@@ -39,7 +39,10 @@ PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(LIBS)))$(PKG_LIBS)
 CLI_SRC  := $(wildcard host/cli/*.c)
 LIB_SRC  := $(filter-out $(CLI_SRC),$(wildcard host/*/*.c)) \
 	$(wildcard bench/*.c bench/scenario/*.c bench/probes/*.c bench/report/*.c)
-LIB_OBJ  := $(LIB_SRC:%.c=$B/%.o) $B/embedded/kernels.o $B/embedded/devices.o
+.DEFAULT_GOAL := all
+include hls/hls.mk
+LIB_OBJ  := $(filter-out $(HLS_COST),$(LIB_SRC:%.c=$B/%.o)) $B/hls/all.o \
+	$B/embedded/kernels.o $B/embedded/devices.o
 CLI_OBJ  := $(CLI_SRC:%.c=$B/%.o)
 # contract.h first; these kernels' files hold functions that others use.
 SHARED   := $(addprefix device/,storage.cl tile.cl gemm.cl rmsnorm.cl layernorm.cl quantize.cl \
@@ -103,7 +106,7 @@ $B/avx2_only.so: tests/avx2_only.c
 	@mkdir -p $(@D)
 	@$(CC) -std=c11 $(WARNINGS) -D_GNU_SOURCE -O1 -fPIC -shared -o $@ $< -ldl
 
-run-tests: build-tests lint
+run-tests: build-tests lint hls-alone
 	@tests/run.sh $B $(SUITES)
 
 # A fuzz target replayed over its kept corpus, with any compiler.

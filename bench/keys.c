@@ -8,7 +8,7 @@
 #include "base/file.h"
 
 static const char *const no_folders[] = {"none", "", NULL};
-static const char *const backends[] = {"opencl", "openblas", "ref", "model", NULL};
+static const char *const backends[] = {"opencl", "openblas", "ref", "hls", "model", NULL};
 static const char *const weights[] = {"stored", "int8", "bf16", NULL};
 static const char *const recipes[] = {"card", "st", "cap", "mteb16", NULL};
 static const char *const fusions[] = {"off", "separate", "interleaved", NULL};

@@ -27,7 +27,7 @@ awk '
 	BEGIN {
 		# room: rooms it may include; omnitile.h is for everybody
 		may["base"]   = "base"
-		may["exec"]   = "exec base device"
+		may["exec"]   = "exec base device hls"
 		may["media"]  = "media base"
 		may["prep"]   = "prep media base"
 		may["token"]  = "token base"
@@ -67,6 +67,7 @@ awk '
 		name = text
 		sub(/^[ \t]*#[ \t]*include[ \t]*["<]/, "", name)
 		sub(/[">].*/, "", name)
+		sub(/^\.\.\//, "", name) # hls/ is taken elsewhere as it is
 		split(name, parts, "/")
 		# A bare name lies beside the file.
 		to = name ~ /\// ? room_of(parts[1], parts[2]) : room

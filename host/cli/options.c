@@ -12,8 +12,8 @@ const cli_option *cli_engine_table(cli_engine *engine)
 	const cli_option made[] = {
 		{"model", "DIR", "checkpoint in the published (Hugging Face) layout", CLI_TEXT,
 	         &engine->model, 0, 0, NULL},
-		{"backend", "NAME", "opencl, openblas, ref, or a chain of them; model", CLI_TEXT,
-	         &engine->options.backend, 0, 0, NULL},
+		{"backend", "NAME", "opencl, openblas, ref, hls, or a chain of them; model",
+	         CLI_TEXT, &engine->options.backend, 0, 0, NULL},
 		{"device", "D", "0, part of a name, 0,1, all, 0/2 (in two parts); model: .yaml,...",
 	         CLI_TEXT, &engine->options.device, 0, 0, NULL},
 		{"weights", "HOW", "matrices on the device: stored, int8 or bf16 (stored)",

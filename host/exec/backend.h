@@ -98,9 +98,10 @@ struct omt_backend {
 extern const omt_backend_class omt_backend_ref;      /* plain C, the definition of right */
 extern const omt_backend_class omt_backend_openblas; /* gemm and attention through OpenBLAS */
 extern const omt_backend_class omt_backend_opencl;
+extern const omt_backend_class omt_backend_hls;   /* hls/ in simulation: a card's arithmetic */
 extern const omt_backend_class omt_backend_model; /* computes nothing: a device's time */
 
-/* ref's and openblas's buffers are host memory; this is where it lies. */
+/* ref's, openblas's and hls's buffers are host memory; this is where it lies. */
 void *omt_host_buffer_data(const omt_buffer *buffer);
 
 #endif

@@ -16,6 +16,21 @@ typedef struct omt_host_buffer {
 /* Vector loads of any width are aligned. */
 #define ALIGNMENT 64
 
+omt_status omt_host_open(const omt_backend_class *class, omt_backend **self, omt_error *err)
+{
+	omt_host_backend *host = calloc(1, sizeof *host);
+	if (!host)
+		return OMT_FAIL(err, NO_MEMORY, "backend %s", class->name);
+	host->base.class = class;
+	*self = &host->base;
+	return OMT_OK;
+}
+
+void omt_host_close(omt_backend *self)
+{
+	free(self);
+}
+
 void *omt_host_buffer_data(const omt_buffer *buffer)
 {
 	return ((const omt_host_buffer *)buffer)->data;

@@ -14,6 +14,10 @@ typedef struct omt_host_backend {
 	} marks[OMT_MARKS];
 } omt_host_backend;
 
+/* A backend that is nothing but its memory. */
+omt_status omt_host_open(const omt_backend_class *class, omt_backend **self, omt_error *err);
+void omt_host_close(omt_backend *self);
+
 omt_status omt_host_alloc(omt_backend *self, size_t bytes, omt_usage usage, const void *borrowed,
                           omt_buffer **buffer, omt_error *err);
 void omt_host_free(omt_backend *self, omt_buffer *buffer);

@@ -32,18 +32,8 @@ static omt_status open_ref(const omt_backend_options *options, int32_t most, omt
 {
 	(void)options;
 	(void)most;
-	omt_host_backend *ref = calloc(1, sizeof *ref);
-	if (!ref)
-		return OMT_FAIL(err, NO_MEMORY, "backend ref");
-	ref->base.class = &omt_backend_ref;
-	*self = &ref->base;
 	*count = 1;
-	return OMT_OK;
-}
-
-static void close_ref(omt_backend *self)
-{
-	free(self);
+	return omt_host_open(&omt_backend_ref, self, err);
 }
 
 static void info_ref(const omt_backend *self, omt_backend_info *info)
@@ -78,7 +68,7 @@ static omt_status run_ref(omt_backend *self, omt_op op, const void *args, uint64
 const omt_backend_class omt_backend_ref = {
 	.name = "ref",
 	.open = open_ref,
-	.close = close_ref,
+	.close = omt_host_close,
 	.info = info_ref,
 	.supports = supports_ref,
 	.alloc = omt_host_alloc,

@@ -7,10 +7,11 @@
 #include "base/clock.h"
 #include "exec/backend_host.h"
 
-#define MAX_CHAIN 3
+#define MAX_CHAIN 4
 
-static const omt_backend_class *const classes[OMT_CHAIN] = {
-	&omt_backend_opencl, &omt_backend_openblas, &omt_backend_ref, &omt_backend_model};
+static const omt_backend_class *const classes[OMT_CHAIN] = {&omt_backend_opencl,
+                                                            &omt_backend_openblas, &omt_backend_ref,
+                                                            &omt_backend_hls, &omt_backend_model};
 
 struct omt_exec {
 	omt_backend *chain[MAX_CHAIN]; /* chain[0] owns all memory; ref is last */
@@ -49,7 +50,7 @@ omt_status omt_exec_parse_chain(const char *text, const omt_backend_class *chain
 		if (!class)
 			return OMT_FAIL(
 				err, BAD_ARGUMENT,
-				"backend \"%.*s\" is not one of opencl, openblas, ref, model",
+				"backend \"%.*s\" is not one of opencl, openblas, ref, hls, model",
 				(int)length, at);
 		for (int32_t i = 0; i < *count; i++)
 			if (chain[i] == class)

@@ -25,7 +25,7 @@ omt_status omt_exec_open(const char *chain, const omt_backend_options *options, 
 omt_status omt_exec_open_all(const char *chain, const omt_backend_options *options, int32_t most,
                              omt_exec **execs, int32_t *count, omt_error *err);
 /* The backends that a chain names, in its order; nothing is opened. */
-#define OMT_CHAIN 4 /* backends that there are */
+#define OMT_CHAIN 5 /* backends that there are */
 omt_status omt_exec_parse_chain(const char *text, const omt_backend_class *chain[OMT_CHAIN],
                                 int32_t *count, omt_error *err);
 void omt_exec_close(omt_exec *exec);

@@ -1,4 +1,5 @@
-/* hls_params.h - the parameters that an HLS kernel is compiled with. */
+/* hls_params.h - the parameters that an HLS kernel is compiled with, in the order of the
+ * hls_params_<op>[] of its simulation. */
 #ifndef OMT_EXEC_HLS_PARAMS_H
 #define OMT_EXEC_HLS_PARAMS_H
 
@@ -13,7 +14,8 @@
 	X(cols, HLS_COLS)   /* of it, too */              \
 	X(depth, HLS_DEPTH) /* of a block: of k, or of keys */
 
-/* 0: the source's default. */
+/* 0: the source's default (exec/hls_cost.h: omt_hls_simulated()), or a parameter that it has not: 1
+ * there. */
 typedef struct omt_hls_params {
 #define OMT_HLS_PARAM_FIELD(name, macro) int32_t name;
 	OMT_HLS_PARAM_LIST(OMT_HLS_PARAM_FIELD)

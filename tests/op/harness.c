@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exec/hls_cost.h"
+
 typedef struct op_array {
 	const char *name;
 	void *data;
@@ -150,6 +152,34 @@ static void compare(const char *what, const float *wanted, const float *got, siz
 	}
 }
 
+/* A kernel of hls/ has counted what the formulas say of this launch. */
+static void check_counts(op_bench *bench, omt_op op, const void *args)
+{
+	const omt_hls_formulas *formulas = omt_hls_formulas_of(op);
+	const omt_hls_params params = omt_hls_simulated(op);
+	const omt_op_info *info = &omt_op_infos[op];
+	const omt_hls_cost counted = omt_hls_counted();
+	if (strcmp(omt_exec_chain(bench->exec), "hls,ref") || !formulas)
+		return;
+	const op_array *content =
+		formulas->content < 0 ? NULL : find(bench, info->buffer[formulas->content].name);
+	/* Formulas look at scalars alone: an argument struct as it is, without buffers. */
+	const omt_hls_cost cost =
+		omt_hls_cost_of(op, args, &params, content ? content->data : NULL);
+	for (int i = 0; i < HLS_STAGES; i++)
+		cr_assert_eq(counted.trips[i], cost.trips[i],
+		             "%s: %llu iterations of stage %d, the formula has %llu", info->name,
+		             (unsigned long long)counted.trips[i], i,
+		             (unsigned long long)cost.trips[i]);
+	cr_assert_eq(counted.read_bytes, cost.read_bytes,
+	             "%s: %llu bytes read, the formula has %llu", info->name,
+	             (unsigned long long)counted.read_bytes, (unsigned long long)cost.read_bytes);
+	cr_assert_eq(counted.written_bytes, cost.written_bytes,
+	             "%s: %llu bytes written, the formula has %llu", info->name,
+	             (unsigned long long)counted.written_bytes,
+	             (unsigned long long)cost.written_bytes);
+}
+
 void op_run(op_bench *bench, omt_op op, const void *args, double magnitude, double tolerance)
 {
 	const omt_op_info *info = &omt_op_infos[op];
@@ -160,7 +190,9 @@ void op_run(op_bench *bench, omt_op op, const void *args, double magnitude, doub
 		got[i] = array ? malloc(array->bytes + 1) : NULL;
 	}
 	run_on(bench, bench->ref, op, args, wanted);
+	(void)omt_hls_counted();
 	run_on(bench, bench->exec, op, args, got);
+	check_counts(bench, op, args);
 	for (int i = 0; i < info->buffers; i++) {
 		op_array *array = find(bench, info->buffer[i].name);
 		if (!array)
@@ -191,7 +223,7 @@ void op_check(const char *backend, void (*check)(op_bench *bench))
 	cr_assert_eq(omt_exec_open(backend, &options, &bench.exec, &err), OMT_OK, "%s", err.text);
 	check(&bench);
 	/* What OpenCL does not support would run on the reference and agree with itself. */
-	if (!strcmp(backend, "opencl"))
+	if (!strcmp(backend, "opencl") || !strcmp(backend, "hls"))
 		cr_assert_eq(omt_exec_fallbacks(bench.exec), 0);
 	omt_exec_close(bench.exec);
 	omt_exec_close(bench.ref);

@@ -19,6 +19,7 @@
 #define OP_TESTS(op)          \
 	OP_TEST(op, ref)      \
 	OP_TEST(op, openblas) \
+	OP_TEST(op, hls)      \
 	OP_TEST(op, opencl)
 
 typedef struct op_bench op_bench;

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# alone.sh - every kernel of hls/ compiles by itself, with no header of the project but portable.h
+# and contract.h: as C99 for each C compiler there is, as a synthesis tool sees it (HLS_PLAIN,
+# __VITIS_HLS__), and as OpenCL C where clang is there. Exit status 1 if one does not.
+set -u
+cd "$(dirname "$0")/.."
+bad=0
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+mkdir "$folder/hls" "$folder/device"
+cp hls/portable.h "$folder/hls/"
+cp device/contract.h "$folder/device/"
+
+# try NAME COMMAND...: no warnings either.
+try() {
+	local name=$1 said
+	shift
+	if ! said=$("$@" 2>&1) || [ -n "$said" ]; then
+		echo "FAIL $name: $*"
+		echo "$said" | head -20
+		bad=1
+	fi
+}
+
+c99=(-std=c99 -O1 -Wall -Wextra -Wvla -Wno-unknown-pragmas -c -o "$folder/object")
+opencl=(-x cl -cl-std=CL1.2 -Xclang -finclude-default-header -Wall -c -emit-llvm
+	-o "$folder/object")
+clang=0
+! command -v clang >/dev/null || clang=1
+count=0
+for source in hls/*_hls.c; do
+	cp "$source" "$folder/hls/"
+	ops=$(grep -oE 'HLS_OP_[a-z0-9_]+' "$source" | sort -u)
+	for op in ${ops:-none}; do
+		here=("-D$op" "$folder/$source")
+		count=$((count + 1))
+		for flags in -DHLS_SIMULATION -DHLS_PLAIN -D__VITIS_HLS__; do
+			try "$source $op" gcc "${c99[@]}" $flags "${here[@]}"
+			[ $clang = 0 ] || try "$source $op" clang "${c99[@]}" $flags "${here[@]}"
+		done
+		[ $clang = 0 ] || try "$source $op, OpenCL C" clang "${opencl[@]}" "${here[@]}"
+	done
+done
+echo "hls: $count kernels stand alone"
+[ "$count" -gt 0 ] && exit $bad

@@ -1,0 +1,30 @@
+# hls.mk - the kernels of hls/: simulation into the library, checks that they stand alone.
+# The Makefile includes this; B is the build folder.
+
+# Ops and the sources that make them, where an op has none of its own name.
+HLS_SOURCE_gemm_i8      := hls/gemm_hls.c
+HLS_SOURCE_gemm_bf16    := hls/gemm_hls.c
+HLS_SOURCE_rmsnorm_i8   := hls/rmsnorm_hls.c
+HLS_SOURCE_layernorm_i8 := hls/layernorm_hls.c
+HLS_SHARED := gemm_i8 gemm_bf16 rmsnorm_i8 layernorm_i8
+HLS_OPS := $(patsubst hls/%_hls.c,%,$(wildcard hls/*_hls.c)) \
+	$(foreach op,$(HLS_SHARED),$(if $(wildcard $(HLS_SOURCE_$(op))),$(op)))
+
+# -DHLS_OP_<op> chooses the op of a source that makes several.
+define HLS_OBJECT
+$B/hls/$(1).o: $(or $(HLS_SOURCE_$(1)),hls/$(1)_hls.c)
+	@mkdir -p $$(@D)
+	@echo "hls   $(1)"
+	@$$(CC) $$(ALL_CFLAGS) -O3 -Wno-unknown-pragmas -DHLS_COUNTING -DHLS_OP_$(1) -c -o $$@ $$<
+endef
+$(foreach op,$(HLS_OPS),$(eval $(call HLS_OBJECT,$(op))))
+
+# One object, because ops without a kernel yet are weak.
+HLS_COST := $(patsubst %.c,$B/%.o,$(wildcard host/exec/hls_cost*.c) host/exec/backend_hls.c)
+$B/hls/all.o: $(HLS_OPS:%=$B/hls/%.o) $(HLS_COST)
+	@$(LD) -r -o $@ $^
+
+# Each kernel alone: C99, no warning but of pragmas that only others know; as OpenCL C where clang is.
+.PHONY: hls-alone
+hls-alone:
+	@hls/alone.sh

@@ -1,0 +1,228 @@
+/* portable.h - what a kernel of hls/ needs beyond the common subset of C, for each compiler that
+ * takes it. A kernel includes this file and device/contract.h, nothing else.
+ *
+ *   gcc, clang      simulation: void hls_<op>(...); with HLS_COUNTING it counts what it does
+ *   Vitis HLS (C)   void <op>(...), pragmas, a memory bundle for each buffer (__VITIS_HLS__)
+ *   Bambu           the same without pragmas (HLS_PLAIN)
+ *   OpenCL C 1.2    __kernel void <op>(...), a single work-item: Intel FPGA, PoCL
+ *
+ * A kernel's file reads: default parameters (#ifndef HLS_WIDTH ...), this header, the op.
+ * Parameters that it does not set are 1 here: HLS_PE     processing elements        HLS_WIDTH
+ * elements of a vector: what one step takes HLS_ROWS   rows of a tile             HLS_COLS columns
+ * of a tile; of row ops: longest row HLS_DEPTH  block of the third dimension (k, keys)
+ *
+ * The subset: no recursion, no malloc, no pointers to pointers, arrays of constant size, no
+ * function of the C library but those below; buffers are HLS_GLOBAL. */
+#ifndef HLS_PORTABLE_H
+#define HLS_PORTABLE_H
+
+#include "../device/contract.h"
+
+#ifndef HLS_PE
+#define HLS_PE 1
+#endif
+#ifndef HLS_WIDTH
+#define HLS_WIDTH 1
+#endif
+#ifndef HLS_ROWS
+#define HLS_ROWS 1
+#endif
+#ifndef HLS_COLS
+#define HLS_COLS 1
+#endif
+#ifndef HLS_DEPTH
+#define HLS_DEPTH 1
+#endif
+
+/* ---- which compiler ---- */
+
+#if defined(__OPENCL_VERSION__) || defined(__OPENCL_C_VERSION__)
+#define HLS_OPENCL 1
+#elif defined(__VITIS_HLS__) || defined(__SYNTHESIS__)
+#define HLS_VITIS 1
+#elif !defined(HLS_PLAIN) && !defined(HLS_SIMULATION)
+#define HLS_SIMULATION 1
+#endif
+
+#ifdef HLS_OPENCL
+typedef uint hls_u32;
+typedef ushort hls_u16;
+typedef uchar hls_u8;
+typedef char hls_i8;
+typedef long hls_at; /* of an element of a buffer */
+#define HLS_GLOBAL   __global
+#define HLS_CONSTANT __constant
+#else
+#include <math.h>
+#include <stdint.h>
+typedef uint32_t hls_u32;
+typedef uint16_t hls_u16;
+typedef uint8_t hls_u8;
+typedef int8_t hls_i8;
+typedef int64_t hls_at;
+#define HLS_GLOBAL
+#define HLS_CONSTANT static const
+#endif
+
+/* ---- pragmas ---- */
+
+#define HLS_PRAGMA(text) _Pragma(#text)
+
+/* First in a loop's body: a new iteration begins every cycle; loops inside are unrolled. */
+#ifdef HLS_VITIS
+#define HLS_PIPELINE HLS_PRAGMA(HLS pipeline II = 1)
+/* First in a function, after the declarations of arrays: dimension `dim` (from 1; 0: all) of an
+ * array becomes registers or memories of their own. */
+#define HLS_PARTITION(array, dim) \
+	HLS_PRAGMA(HLS array_partition variable = array complete dim = dim)
+/* The array goes to UltraRAM. */
+#define HLS_URAM(array) HLS_PRAGMA(HLS bind_storage variable = array type = ram_2p impl = uram)
+/* First in a loop's body: iterations do not use each other's elements of the array. */
+#define HLS_INDEPENDENT(array) HLS_PRAGMA(HLS dependence variable = array inter false)
+/* First in a function: its calls run at the same time, arrays between them are queues. */
+#define HLS_DATAFLOW HLS_PRAGMA(HLS dataflow)
+#define HLS_INLINE   HLS_PRAGMA(HLS inline)
+#else
+#define HLS_PIPELINE
+#define HLS_PARTITION(array, dim)
+#define HLS_URAM(array)
+#define HLS_INDEPENDENT(array)
+#define HLS_DATAFLOW
+#define HLS_INLINE
+#endif
+
+/* Before a loop: all its iterations at once (Vitis does that inside a pipelined loop by itself);
+ * HLS_NO_CONFLICT: iterations touch different elements of every buffer. */
+#ifdef HLS_OPENCL
+#define HLS_UNROLL HLS_PRAGMA(unroll)
+#else
+#define HLS_UNROLL
+#endif
+#ifdef cl_intel_channels
+#define HLS_NO_CONFLICT HLS_PRAGMA(ivdep)
+#else
+#define HLS_NO_CONFLICT
+#endif
+
+/* ---- the top function ---- */
+
+/* HLS_KERNEL(l2norm, OMT_L2NORM) { HLS_PORTS(OMT_L2NORM) ... }: the contract's argument list. */
+#define HLS_f32 float
+#define HLS_i32 int
+#define HLS_u8  hls_u8
+#define HLS_IN  const
+#define HLS_OUT
+#define HLS_INOUT
+#define HLS_BUFFER(access, type, name) HLS_GLOBAL HLS_##access HLS_##type *name
+#define HLS_SCALAR(type, name)         HLS_##type name
+#define HLS_ARGS(LIST)                 LIST(HLS_BUFFER, HLS_SCALAR, OMT_COMMA)
+/* To hand all of them on to a stage: stage(HLS_PASS(OMT_GEMM)). */
+#define HLS_PASS_BUFFER(access, type, name) name
+#define HLS_PASS_SCALAR(type, name)         name
+#define HLS_PASS(LIST)                      LIST(HLS_PASS_BUFFER, HLS_PASS_SCALAR, OMT_COMMA)
+
+#if defined(HLS_OPENCL)
+#define HLS_NAME(op) op
+#ifdef cl_intel_channels
+#define HLS_KERNEL(op, LIST) \
+	__attribute__((max_global_work_dim(0))) __kernel void op(HLS_ARGS(LIST))
+#else
+#define HLS_KERNEL(op, LIST) \
+	__attribute__((reqd_work_group_size(1, 1, 1))) __kernel void op(HLS_ARGS(LIST))
+#endif
+#elif defined(HLS_SIMULATION)
+#define HLS_NAME(op) hls_##op
+#define HLS_KERNEL(op, LIST)                                                                \
+	const int32_t hls_params_##op[HLS_PARAMS] = {HLS_PE, HLS_WIDTH, HLS_ROWS, HLS_COLS, \
+	                                             HLS_DEPTH};                            \
+	void hls_##op(HLS_ARGS(LIST));                                                      \
+	void hls_##op(HLS_ARGS(LIST))
+#else
+#define HLS_NAME(op) op
+#define HLS_KERNEL(op, LIST)     \
+	void op(HLS_ARGS(LIST)); \
+	void op(HLS_ARGS(LIST))
+#endif
+
+/* First in the top: each buffer a memory bundle of its own with long bursts, scalars in registers.
+ */
+#ifdef HLS_VITIS
+#define HLS_PORT_BUFFER(access, type, name)                                       \
+	HLS_PRAGMA(HLS interface m_axi port = name bundle = name offset =         \
+	                   slave max_widen_bitwidth = 512 max_read_burst_length = \
+	                           64 max_write_burst_length = 64)                \
+	HLS_PRAGMA(HLS interface s_axilite port = name)
+#define HLS_PORT_SCALAR(type, name) HLS_PRAGMA(HLS interface s_axilite port = name)
+#define HLS_PORTS(LIST)                                     \
+	LIST(HLS_PORT_BUFFER, HLS_PORT_SCALAR, OMT_NOTHING) \
+	HLS_PRAGMA(HLS interface s_axilite port = return )
+#else
+#define HLS_PORTS(LIST)
+#endif
+
+/* ---- what a simulation counts ---- */
+
+/* Parameters in the order of host/exec/hls_params.h. */
+#define HLS_PARAMS 5
+/* Stages: HLS_LOAD brings operands on the chip, HLS_COMPUTE, HLS_STORE takes results off it. */
+#define HLS_LOAD    0
+#define HLS_COMPUTE 1
+#define HLS_STORE   2
+#define HLS_STAGES  3
+
+/* Once in each iteration of a pipelined loop: HLS_TRIP(HLS_COMPUTE). At accesses of buffers:
+ * HLS_READ(bytes), HLS_WRITE(bytes). host/exec/hls_cost.h predicts the sums. */
+#ifdef HLS_SIMULATION
+typedef struct hls_counts {
+	uint64_t trips[HLS_STAGES], read_bytes, written_bytes;
+} hls_counts;
+extern __thread hls_counts hls_count; /* of the calling thread; whoever links kernels has it */
+#endif
+#if defined(HLS_SIMULATION) && defined(HLS_COUNTING)
+#define HLS_TRIP(stage)  ((void)hls_count.trips[stage]++)
+#define HLS_READ(bytes)  ((void)(hls_count.read_bytes += (uint64_t)(bytes)))
+#define HLS_WRITE(bytes) ((void)(hls_count.written_bytes += (uint64_t)(bytes)))
+#else
+#define HLS_TRIP(stage)  ((void)0)
+#define HLS_READ(bytes)  ((void)0)
+#define HLS_WRITE(bytes) ((void)0)
+#endif
+
+/* ---- arithmetic ---- */
+
+#ifdef HLS_OPENCL
+#define hls_expf(x)       exp(x)
+#define hls_sqrtf(x)      sqrt(x)
+#define hls_bits_float(u) as_float(u)
+#define hls_float_bits(f) as_uint(f)
+#else
+#define hls_expf(x)  expf(x)
+#define hls_sqrtf(x) sqrtf(x)
+typedef union hls_word {
+	hls_u32 bits;
+	float number;
+} hls_word;
+static inline float hls_bits_float(hls_u32 bits)
+{
+	hls_word word;
+	word.bits = bits;
+	return word.number;
+}
+static inline hls_u32 hls_float_bits(float number)
+{
+	hls_word word;
+	word.number = number;
+	return word.bits;
+}
+#endif
+#define hls_rsqrtf(x) (1.0f / hls_sqrtf(x))
+
+#define HLS_MIN(a, b)     ((a) < (b) ? (a) : (b))
+#define HLS_MAX(a, b)     ((a) > (b) ? (a) : (b))
+#define HLS_DIVIDED(a, b) (((a) + (b)-1) / (b)) /* rounded up */
+
+/* Partial sums of a row, taken in turn: a float adder's latency is at most so many cycles, so that
+ * a new addition begins every cycle. */
+#define HLS_PARTIALS 16
+
+#endif

@@ -44,6 +44,13 @@
 #define HLS_SIMULATION 1
 #endif
 
+/* HLS_CHANNELS: kernels of a program can be joined by queues. HLS_EMULATION (told by who compiles):
+ * a CPU runs the program, loops are left to its compiler. */
+#if defined(cl_intel_channels) || defined(INTELFPGA_CL)
+#define HLS_CHANNELS 1
+#pragma OPENCL EXTENSION cl_intel_channels : enable
+#endif
+
 #ifdef HLS_OPENCL
 typedef uint hls_u32;
 typedef ushort hls_u16;
@@ -93,12 +100,12 @@ typedef int64_t hls_at;
 
 /* Before a loop: all its iterations at once (Vitis does that inside a pipelined loop by itself);
  * HLS_NO_CONFLICT: iterations touch different elements of every buffer. */
-#ifdef HLS_OPENCL
+#if defined(HLS_OPENCL) && !defined(HLS_EMULATION)
 #define HLS_UNROLL HLS_PRAGMA(unroll)
 #else
 #define HLS_UNROLL
 #endif
-#ifdef cl_intel_channels
+#if defined(HLS_CHANNELS) && !defined(HLS_EMULATION)
 #define HLS_NO_CONFLICT HLS_PRAGMA(ivdep)
 #else
 #define HLS_NO_CONFLICT
@@ -122,14 +129,21 @@ typedef int64_t hls_at;
 #define HLS_PASS(LIST)                      LIST(HLS_PASS_BUFFER, HLS_PASS_SCALAR, OMT_COMMA)
 
 #if defined(HLS_OPENCL)
-#define HLS_NAME(op) op
-#ifdef cl_intel_channels
-#define HLS_KERNEL(op, LIST) \
-	__attribute__((max_global_work_dim(0))) __kernel void op(HLS_ARGS(LIST))
+/* HLS_UNIT: which of the op's compute units this is, where a unit is a kernel of its own; the first
+ * has the op's name. */
+#ifdef HLS_UNIT
+#define HLS_JOINED(op, unit) op##_##unit
+#define HLS_JOIN(op, unit)   HLS_JOINED(op, unit)
+#define HLS_NAME(op)         HLS_JOIN(op, HLS_UNIT)
 #else
-#define HLS_KERNEL(op, LIST) \
-	__attribute__((reqd_work_group_size(1, 1, 1))) __kernel void op(HLS_ARGS(LIST))
+#define HLS_NAME(op) op
 #endif
+#ifdef HLS_CHANNELS
+#define HLS_TASK __attribute__((max_global_work_dim(0))) __kernel
+#else
+#define HLS_TASK __attribute__((reqd_work_group_size(1, 1, 1))) __kernel
+#endif
+#define HLS_KERNEL(op, LIST) HLS_TASK void HLS_NAME(op)(HLS_ARGS(LIST))
 #elif defined(HLS_SIMULATION)
 #define HLS_NAME(op) hls_##op
 #define HLS_KERNEL(op, LIST)                                                                \
@@ -158,6 +172,35 @@ typedef int64_t hls_at;
 	HLS_PRAGMA(HLS interface s_axilite port = return )
 #else
 #define HLS_PORTS(LIST)
+#endif
+
+/* ---- channels (HLS_CHANNELS) ---- */
+
+/* A queue of `depth` elements from one kernel to another one of the same op, between their
+ * functions: HLS_CHANNEL(gemm_column, columns, 64). Its writer and its reader run at the same time
+ * and pass the same number of elements at every launch. In emulation a kernel that waits at a full
+ * or empty queue would spin until the system takes its core away: three kernels on two cores pass a
+ * few elements in a time slice. There it gives the core back instead; the emulator finds
+ * sched_yield() in the process. */
+#ifdef HLS_CHANNELS
+#define HLS_CHANNEL(type, name, depth_) channel type HLS_NAME(name) __attribute__((depth(depth_)));
+#ifdef HLS_EMULATION
+int sched_yield(void);
+#define HLS_CHANNEL_READ(name, to)                                                   \
+	do {                                                                         \
+		bool read_;                                                          \
+		while ((to) = read_channel_nb_intel(HLS_NAME(name), &read_), !read_) \
+			sched_yield();                                               \
+	} while (0)
+#define HLS_CHANNEL_WRITE(name, value)                                   \
+	do {                                                             \
+		while (!write_channel_nb_intel(HLS_NAME(name), (value))) \
+			sched_yield();                                   \
+	} while (0)
+#else
+#define HLS_CHANNEL_READ(name, to)     ((to) = read_channel_intel(HLS_NAME(name)))
+#define HLS_CHANNEL_WRITE(name, value) write_channel_intel(HLS_NAME(name), (value))
+#endif
 #endif
 
 /* ---- what a simulation counts ---- */

@@ -17,21 +17,26 @@ static void finish(struct AVSHA *sha, char text[OMT_DIGEST_TEXT])
 	av_free(sha);
 }
 
+omt_status omt_digest_data(const void *data, size_t bytes, char text[OMT_DIGEST_TEXT],
+                           omt_error *err)
+{
+	struct AVSHA *sha = av_sha_alloc();
+	if (!sha)
+		return OMT_FAIL(err, NO_MEMORY, "a digest");
+	av_sha_init(sha, 256);
+	if (bytes)
+		av_sha_update(sha, data, bytes);
+	finish(sha, text);
+	return OMT_OK;
+}
+
 omt_status omt_digest_file(const char *path, char text[OMT_DIGEST_TEXT], omt_error *err)
 {
 	omt_map map;
 	OMT_TRY(omt_map_open(path, &map, err));
-	struct AVSHA *sha = av_sha_alloc();
-	if (!sha) {
-		omt_map_close(&map);
-		return OMT_FAIL(err, NO_MEMORY, "%s", path);
-	}
-	av_sha_init(sha, 256);
-	if (map.bytes)
-		av_sha_update(sha, map.data, map.bytes);
+	omt_status status = omt_digest_data(map.data, map.bytes, text, err);
 	omt_map_close(&map);
-	finish(sha, text);
-	return OMT_OK;
+	return status;
 }
 
 omt_status omt_digest_pieces(const omt_piece *pieces, size_t count, char text[OMT_DIGEST_TEXT],

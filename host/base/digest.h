@@ -8,6 +8,8 @@
 #define OMT_DIGEST_TEXT 65
 
 /* Lower-case hexadecimal digits into text. */
+omt_status omt_digest_data(const void *data, size_t bytes, char text[OMT_DIGEST_TEXT],
+                           omt_error *err);
 omt_status omt_digest_file(const char *path, char text[OMT_DIGEST_TEXT], omt_error *err);
 
 /* Of several pieces, each with its length before it: their bounds count too. */

@@ -124,8 +124,8 @@ omt_status omt_json_member(omt_json in, const char *key, omt_json *member, omt_e
 	return OMT_OK;
 }
 
-static omt_status find_array(omt_json in, const char *key, size_t limit, const json_t **array,
-                             omt_error *err)
+omt_status omt_json_list(omt_json in, const char *key, size_t limit, const json_t **array,
+                         omt_error *err)
 {
 	*array = find(in, key);
 	if (!*array)
@@ -143,7 +143,7 @@ omt_status omt_json_ints(omt_json in, const char *key, int64_t low, int64_t high
                          size_t limit, size_t *count, omt_error *err)
 {
 	const json_t *array;
-	OMT_TRY(find_array(in, key, limit, &array, err));
+	OMT_TRY(omt_json_list(in, key, limit, &array, err));
 	if (!array)
 		return OMT_OK;
 	for (size_t i = 0; i < json_array_size(array); i++) {
@@ -163,7 +163,7 @@ omt_status omt_json_reals(omt_json in, const char *key, double *values, size_t l
                           omt_error *err)
 {
 	const json_t *array;
-	OMT_TRY(find_array(in, key, limit, &array, err));
+	OMT_TRY(omt_json_list(in, key, limit, &array, err));
 	if (!array)
 		return OMT_OK;
 	for (size_t i = 0; i < json_array_size(array); i++) {

@@ -32,6 +32,9 @@ omt_status omt_json_bool(omt_json in, const char *key, bool *value, omt_error *e
 omt_status omt_json_string(omt_json in, const char *key, const char **value, omt_error *err);
 /* The member object, or NULL in `object` when absent. */
 omt_status omt_json_member(omt_json in, const char *key, omt_json *member, omt_error *err);
+/* The member array of at most `limit` entries, or NULL in *list when absent. */
+omt_status omt_json_list(omt_json in, const char *key, size_t limit, const json_t **list,
+                         omt_error *err);
 /* An array of integers into values[limit]; *count stays as it was when absent. */
 omt_status omt_json_ints(omt_json in, const char *key, int64_t low, int64_t high, int32_t *values,
                          size_t limit, size_t *count, omt_error *err);

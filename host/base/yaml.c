@@ -303,9 +303,11 @@ omt_json omt_yaml_at(const omt_yaml *yaml, const char *key)
 {
 	const json_t *at = yaml->root;
 	while (at && *key) {
-		size_t length = strcspn(key, ".");
+		char *end;
+		size_t length = strcspn(key, ".[");
 		at = json_object_getn(at, key, length);
-		key += length;
+		for (key += length; *key == '['; key = end + (*end == ']'))
+			at = json_array_get(at, strtoul(key + 1, &end, 10));
 		key += *key == '.';
 	}
 	return (omt_json){yaml->path, json_is_object(at) ? at : NULL};

@@ -19,7 +19,8 @@ omt_status omt_yaml_parse(const char *path, const char *text, size_t bytes, omt_
 omt_status omt_yaml_load(const char *path, omt_yaml *yaml, omt_error *err);
 void omt_yaml_free(omt_yaml *yaml);
 
-/* The mapping at "" (the top) or "data.items", for base/json.h's getters; object NULL: absent. */
+/* The mapping at "" (the top), "data.items" or "data.items[2]", for base/json.h's getters; object
+ * NULL: absent. */
 omt_json omt_yaml_at(const omt_yaml *yaml, const char *key);
 int omt_yaml_line(const omt_yaml *yaml, const char *key); /* 0: no such key */
 

@@ -92,8 +92,8 @@ omt_status omt_bitstream_check(const omt_bitstreams *all, const omt_bitstream *e
 omt_status omt_bitstream_load(const omt_bitstreams *all, const omt_bitstream *entry, omt_map *map,
                               omt_error *err);
 
-/* Writes `digest` as the entry's into the manifest at `path`; the rest of its text stays as it is.
- * Whole or not at all. */
+/* After a build: writes `digest` and OMT_CONTRACT_VERSION as the entry's into the manifest at
+ * `path`; the rest of its text stays as it is. Whole or not at all. */
 omt_status omt_bitstreams_set_digest(const char *path, const char *name, const char *digest,
                                      omt_error *err);
 

@@ -242,7 +242,7 @@ static void find_front(omt_results *report, omt_findings *findings)
 	    !omt_report_main_measure(report, &measure, &cut))
 		goto done;
 	omt_report_trade(report, measure, cut, speed, quality);
-	omt_pareto(speed, quality, report->count, front);
+	omt_pareto((const double *const[]){speed, quality}, 2, report->count, front);
 	for (size_t r = 0; r < report->count; r++)
 		points += isfinite(speed[r]) && isfinite(quality[r]);
 	for (size_t r = 0; r < report->count; r++)

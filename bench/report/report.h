@@ -106,9 +106,15 @@ const char *omt_measure_name(omt_results *report, const char *measure, const cha
 void omt_report_trade(const omt_results *report, const char *measure, const char *cut,
                       double *speed, double *quality);
 
-/* Which of the points (speed, quality) no other one beats in both: the Pareto front. Points with a
- * NAN are never in it. */
-void omt_pareto(const double *speed, const double *quality, size_t count, bool *front);
+/* Which of the points no other one is at least as good as in everything and better in something:
+ * the Pareto front. goods[good_count][count]: more is better; points with a NAN are never in it. */
+void omt_pareto(const double *const *goods, size_t good_count, size_t count, bool *front);
+/* front[records]: by speed and quality, and by latency and energy where all records have them. */
+void omt_report_front(omt_results *report, bool *front);
+/* Over all parts that tell, by their items; latency not offline, where it is mostly waiting. NAN:
+ * none tells. */
+double omt_record_latency_ms(const omt_record *record);
+double omt_record_joules_per_item(const omt_record *record);
 
 /* The name that all records share, else what this is. */
 const char *omt_report_title(omt_results *report);

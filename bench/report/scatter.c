@@ -113,7 +113,8 @@ void omt_figure_trade(FILE *out, omt_results *report)
 		report->exhausted = true;
 	else if (report->count > 1 && omt_report_main_measure(report, &trade.measure, &trade.cut)) {
 		omt_report_trade(report, trade.measure, trade.cut, trade.speed, trade.quality);
-		omt_pareto(trade.speed, trade.quality, report->count, trade.front);
+		omt_pareto((const double *const[]){trade.speed, trade.quality}, 2, report->count,
+		           trade.front);
 		for (size_t r = 0; r < report->count; r++)
 			points += isfinite(trade.speed[r]) && isfinite(trade.quality[r]);
 	}

@@ -1,5 +1,6 @@
 /* Tables of records: their points in the grid, and retrieval with a column a measure. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bench/report/report.h"
@@ -111,44 +112,30 @@ static omt_cell valid_cell(omt_results *report, const omt_record *record)
 		.loud = invalid > 0};
 }
 
-/* Joules over items of all parts that tell. */
-static double joules_per_item(const omt_record *record)
+/* The columns after those that tell the points apart. */
+static void add_point_columns(omt_results *report, omt_sheet *table, const char *measure,
+                              const char *cut)
 {
-	double joules = 0, items = 0;
-	size_t i;
-	json_t *part;
-	json_array_foreach(record->parts, i, part)
-	{
-		double own = omt_report_number(part, "energy.joules");
-		double count = omt_report_number(part, "items");
-		if (own >= 0 && count > 0) {
-			joules += own;
-			items += count;
-		}
-	}
-	return items > 0 ? joules / items : NAN;
+	const char *score = *measure ? omt_measure_name(report, measure, cut) : "score";
+	const omt_sheet_column columns[] = {
+		{"front", "Pareto", OMT_CELL_TEXT, 0},
+		{"speed", omt_report_speed_name(report), OMT_CELL_REAL, 1},
+		{"latency_ms", "mean ms", OMT_CELL_REAL, -1},
+		{"joules_per_item", "J/item", OMT_CELL_REAL, -1},
+		{score, score, OMT_CELL_SCORE, 1},
+		{"host_peak_bytes", "host peak", OMT_CELL_BYTES, -1},
+		{"device_bytes", "device", OMT_CELL_BYTES, -1},
+		{"parts", "parts", OMT_CELL_TEXT, 0},
+		{"date", "date", OMT_CELL_TEXT, 0},
+		{"record", "record", OMT_CELL_TEXT, 0},
+	};
+	for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+		omt_sheet_add(table, columns[i]);
 }
 
-omt_status omt_sheet_points(omt_results *report, omt_sheet *table, omt_error *err)
+static omt_status fill_points(omt_results *report, omt_sheet *table, const char *measure,
+                              const char *cut, const bool *front, omt_error *err)
 {
-	const char *measure = "", *cut = "";
-	bool scored = omt_report_main_measure(report, &measure, &cut);
-	const char *name = scored ? omt_measure_name(report, measure, cut) : "score";
-	if (report->count < 2)
-		return OMT_OK;
-	OMT_TRY(omt_sheet_start(table, err));
-	omt_sheet_keys(report, table);
-	table->keys = table->column_count;
-	omt_sheet_add(table,
-	              (omt_sheet_column){"speed", omt_report_speed_name(report), OMT_CELL_REAL, 1});
-	omt_sheet_add(table, (omt_sheet_column){name, name, OMT_CELL_SCORE, 1});
-	omt_sheet_add(table, (omt_sheet_column){"joules_per_item", "J/item", OMT_CELL_REAL, -1});
-	omt_sheet_add(table,
-	              (omt_sheet_column){"host_peak_bytes", "host peak", OMT_CELL_BYTES, -1});
-	omt_sheet_add(table, (omt_sheet_column){"device_bytes", "device", OMT_CELL_BYTES, -1});
-	omt_sheet_add(table, (omt_sheet_column){"parts", "parts", OMT_CELL_TEXT, 0});
-	omt_sheet_add(table, (omt_sheet_column){"date", "date", OMT_CELL_TEXT, 0});
-	omt_sheet_add(table, (omt_sheet_column){"record", "record", OMT_CELL_TEXT, 0});
 	for (size_t r = 0; r < report->count; r++) {
 		const omt_record *record = &report->records[r];
 		omt_cell *row = omt_sheet_row(table, err);
@@ -156,9 +143,11 @@ omt_status omt_sheet_points(omt_results *report, omt_sheet *table, omt_error *er
 			return OMT_NO_MEMORY;
 		size_t at = omt_sheet_fill_keys(report, record, row);
 		omt_measured score = omt_record_score(record, measure, cut);
+		row[at++].text = front[r] ? "front" : NULL;
 		row[at++].value = record->speed;
+		row[at++].value = omt_record_latency_ms(record);
+		row[at++].value = omt_record_joules_per_item(record);
 		row[at++] = (omt_cell){.value = score.value, .low = score.low, .high = score.high};
-		row[at++].value = joules_per_item(record);
 		row[at++].value = omt_report_number(record->root, "memory.host_peak_bytes");
 		row[at++].value = omt_report_number(record->root, "memory.device_bytes");
 		row[at++] = valid_cell(report, record);
@@ -167,4 +156,23 @@ omt_status omt_sheet_points(omt_results *report, omt_sheet *table, omt_error *er
 		table->invalid[r] = omt_record_invalid(record);
 	}
 	return OMT_OK;
+}
+
+omt_status omt_sheet_points(omt_results *report, omt_sheet *table, omt_error *err)
+{
+	const char *measure = "", *cut = "";
+	if (report->count < 2)
+		return OMT_OK;
+	(void)omt_report_main_measure(report, &measure, &cut);
+	OMT_TRY(omt_sheet_start(table, err));
+	omt_sheet_keys(report, table);
+	table->keys = table->column_count;
+	add_point_columns(report, table, measure, cut);
+	bool *front = calloc(report->count, sizeof *front);
+	if (!front)
+		return OMT_FAIL(err, NO_MEMORY, "table %s", table->name);
+	omt_report_front(report, front);
+	omt_status status = fill_points(report, table, measure, cut, front, err);
+	free(front);
+	return status;
 }

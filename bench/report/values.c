@@ -49,6 +49,13 @@ static bool is_of_passages(const json_t *part)
 	return file && !strcmp(file, "passages");
 }
 
+/* Offline parts, measured or modelled. */
+static bool counts_for_speed(const json_t *part)
+{
+	const char *mode = omt_part_mode(part);
+	return !strcmp(mode, "offline") || !strcmp(mode, "modelled");
+}
+
 /* Items and seconds of the offline parts together. */
 static double offline_speed(const omt_record *record, bool passages_only)
 {
@@ -59,8 +66,8 @@ static double offline_speed(const omt_record *record, bool passages_only)
 	{
 		double own = omt_report_number(part, "items");
 		double speed = omt_report_number(part, "items_per_s");
-		if (strcmp(omt_part_mode(part), "offline") != 0 ||
-		    (passages_only && !is_of_passages(part)) || !(speed > 0) || !(own > 0))
+		if (!counts_for_speed(part) || (passages_only && !is_of_passages(part)) ||
+		    !(speed > 0) || !(own > 0))
 			continue;
 		items += own;
 		seconds += own / speed;
@@ -166,13 +173,20 @@ const char *omt_measure_name(omt_results *report, const char *measure, const cha
 
 /* ---- the front ----------------------------------------------------------------------------- */
 
-void omt_pareto(const double *speed, const double *quality, size_t count, bool *front)
+void omt_pareto(const double *const *goods, size_t good_count, size_t count, bool *front)
 {
 	for (size_t i = 0; i < count; i++) {
-		front[i] = isfinite(speed[i]) && isfinite(quality[i]);
-		for (size_t j = 0; j < count && front[i]; j++)
-			front[i] = !(speed[j] >= speed[i] && quality[j] >= quality[i] &&
-			             (speed[j] > speed[i] || quality[j] > quality[i]));
+		front[i] = true;
+		for (size_t g = 0; g < good_count; g++)
+			front[i] = front[i] && isfinite(goods[g][i]);
+		for (size_t j = 0; j < count && front[i]; j++) {
+			size_t no_worse = 0, better = 0;
+			for (size_t g = 0; g < good_count; g++) {
+				no_worse += goods[g][j] >= goods[g][i];
+				better += goods[g][j] > goods[g][i];
+			}
+			front[i] = no_worse < good_count || !better;
+		}
 	}
 }
 
@@ -184,6 +198,68 @@ void omt_report_trade(const omt_results *report, const char *measure, const char
 		speed[r] = omt_record_invalid(record) ? NAN : record->speed;
 		quality[r] = omt_record_score(record, measure, cut).value;
 	}
+}
+
+double omt_record_joules_per_item(const omt_record *record)
+{
+	double joules = 0, items = 0;
+	size_t i;
+	json_t *part;
+	json_array_foreach(record->parts, i, part)
+	{
+		double own = omt_report_number(part, "energy.joules");
+		double count = omt_report_number(part, "items");
+		if (own >= 0 && count > 0) {
+			joules += own;
+			items += count;
+		}
+	}
+	return items > 0 ? joules / items : NAN;
+}
+
+double omt_record_latency_ms(const omt_record *record)
+{
+	double sum = 0, items = 0;
+	size_t i;
+	json_t *part;
+	json_array_foreach(record->parts, i, part)
+	{
+		double mean = omt_report_number(part, "latency_ms.mean");
+		double count = omt_report_number(part, "items");
+		if (strcmp(omt_part_mode(part), "offline") != 0 && mean >= 0 && count > 0) {
+			sum += mean * count;
+			items += count;
+		}
+	}
+	return items > 0 ? sum / items : NAN;
+}
+
+/* Latency and energy count where every point has them. */
+void omt_report_front(omt_results *report, bool *front)
+{
+	enum { GOODS = 4 };
+	const char *measure, *cut;
+	const size_t n = report->count;
+	double *values = calloc(GOODS * n + 1, sizeof *values);
+	const double *goods[GOODS] = {values, values + n, values + 2 * n, values + 3 * n};
+	size_t told[GOODS] = {0}, count = 2;
+	memset(front, 0, n * sizeof *front);
+	if (!values || !omt_report_main_measure(report, &measure, &cut)) {
+		free(values);
+		return;
+	}
+	omt_report_trade(report, measure, cut, values, values + n);
+	for (size_t r = 0; r < n; r++) {
+		values[2 * n + r] = -omt_record_latency_ms(&report->records[r]);
+		values[3 * n + r] = -omt_record_joules_per_item(&report->records[r]);
+		for (size_t g = 2; g < GOODS; g++)
+			told[g] += isfinite(goods[g][r]);
+	}
+	for (size_t g = 2; g < GOODS; g++)
+		if (told[g] == n)
+			goods[count++] = goods[g];
+	omt_pareto(goods, count, n, front);
+	free(values);
 }
 
 /* ---- the report as a whole --------------------------------------------------------------- */

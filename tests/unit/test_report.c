@@ -96,8 +96,22 @@ Test(report, pareto_front)
 	const double quality[] = {.9, .8, .7, .7, .7, .99, .9, NAN};
 	const bool expected[] = {true, true, true, false, true, false, false, false};
 	bool front[8];
-	omt_pareto(speed, quality, 8, front);
+	const double *const goods[] = {speed, quality};
+	omt_pareto(goods, 2, 8, front);
 	for (size_t i = 0; i < 8; i++)
+		cr_expect_eq(front[i], expected[i], "%zu", i);
+}
+
+/* What no other point beats in everything may be slow and bad if it takes little energy. */
+Test(report, pareto_front_of_three_goods)
+{
+	const double speed[] = {10, 20, 5, 10, 10}, quality[] = {.9, .8, .7, .9, .9};
+	const double saved[] = {-3, -3, -1, -2, NAN};
+	const bool expected[] = {false, true, true, true, false};
+	const double *const goods[] = {speed, quality, saved};
+	bool front[5];
+	omt_pareto(goods, 3, 5, front);
+	for (size_t i = 0; i < 5; i++)
 		cr_expect_eq(front[i], expected[i], "%zu", i);
 }
 

@@ -198,14 +198,15 @@
 /* The k best columns of each row of scores, best first: greater ones before smaller ones, equal
  * ones by ascending column. Element (r, c) of x is at r * ldx + c * stride, so that a matrix can
  * also be searched along its columns (ldx 1, stride its leading dimension). values[r * ldo + i] is
- * the score, index[r * ldo + i] its column plus `first`, which tells blocks of columns apart. NaN
- * counts as -inf, and values has -inf for it. k > cols: the rest of values is -inf, of index -1.
- * k is 1 to OMT_TOPK_MAX. */
+ * the score, index[r * ldo + i] its column plus `first`, which tells blocks of columns apart. Only
+ * scores greater than bound[r] count (bounded 1; 0: than -inf), so NaN never does; where
+ * there are fewer than k, the rest of values is -inf, of index -1. k is 1 to OMT_TOPK_MAX. */
 #define OMT_TOPK_MAX 1024
 #define OMT_TOPK(B, S, _)                                                             \
-	B(IN, f32, x) _() B(OUT, f32, values) _() B(OUT, i32, index) _()              \
+	B(IN, f32, x) _() B(IN, f32, bound) _() B(OUT, f32, values) _()               \
+	B(OUT, i32, index) _()                                                        \
 	S(i32, rows) _() S(i32, cols) _() S(i32, ldx) _() S(i32, stride) _()          \
-	S(i32, k) _() S(i32, ldo) _() S(i32, first)
+	S(i32, k) _() S(i32, ldo) _() S(i32, first) _() S(i32, bounded)
 
 /* X(LIST, name): every op. */
 #define OMT_OP_LIST(X)            \

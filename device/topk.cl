@@ -42,27 +42,23 @@ static inline void topk_sink(topk_heap heap, int i)
 	}
 }
 
-/* A heap of a row's first columns. */
-static inline topk_heap topk_begin(OMT_ARGS(OMT_TOPK), int row)
+static inline void topk_order(topk_heap heap)
 {
-	topk_heap heap = {values + (size_t)row * ldo, index + (size_t)row * ldo, min(k, cols)};
-	for (int i = 0; i < heap.count; i++) {
-		const float score = x[(size_t)row * ldx + (size_t)i * stride];
-		heap.values[i] = isnan(score) ? -INFINITY : score;
-		heap.index[i] = first + i;
-	}
 	for (int i = heap.count / 2 - 1; i >= 0; i--)
 		topk_sink(heap, i);
-	return heap;
 }
 
-/* The root becomes a better score. The new root's. */
-static inline float topk_replace(topk_heap heap, float score, int number)
+/* A score above the bar goes in. The new bar: the root's once there are k. */
+static inline float topk_put(__private topk_heap *heap, int k, float bar, float score, int number)
 {
-	heap.values[0] = score;
-	heap.index[0] = number;
-	topk_sink(heap, 0);
-	return heap.values[0];
+	const int place = heap->count < k ? heap->count++ : 0, full = heap->count == k;
+	heap->values[place] = score;
+	heap->index[place] = number;
+	if (full && place)
+		topk_order(*heap);
+	else if (full)
+		topk_sink(*heap, 0);
+	return full ? heap->values[0] : bar;
 }
 
 /* The worst go to the end, one after the other. */
@@ -72,6 +68,8 @@ static inline void topk_finish(topk_heap heap, int k)
 		heap.values[i] = -INFINITY;
 		heap.index[i] = -1;
 	}
+	if (heap.count < k)
+		topk_order(heap);
 	while (heap.count > 1) {
 		heap.count--;
 		topk_swap(heap, 0, heap.count);
@@ -84,26 +82,25 @@ static inline void topk_abreast(OMT_ARGS(OMT_TOPK), int row)
 {
 	const int count = min(TILE_N, rows - row);
 	topk_heap heaps[TILE_N];
-	float floors[TILE_N];
-	for (int i = 0; i < TILE_N; i++)
-		floors[i] = INFINITY; /* nothing is better */
-	for (int i = 0; i < count; i++) {
-		heaps[i] = topk_begin(x, values, index, rows, cols, ldx, stride, k, ldo, first,
-		                      row + i);
-		floors[i] = heaps[i].values[0];
+	float least[TILE_N];
+	for (int i = 0; i < TILE_N; i++) {
+		least[i] = i >= count ? INFINITY : bounded ? bound[row + i] : -INFINITY;
+		heaps[i].values = values + (size_t)(row + i) * ldo;
+		heaps[i].index = index + (size_t)(row + i) * ldo;
+		heaps[i].count = 0;
 	}
-	float16 floor = vload16(0, floors);
-	for (int column = k; column < cols; column++) {
+	float16 bar = vload16(0, least);
+	for (int column = 0; column < cols; column++) {
 		const float16 scores = tile_load(x + (size_t)column * stride + row, rows - row);
-		const int16 better = scores > floor;
-		if (!any(better))
+		if (!any(scores > bar))
 			continue;
 		float lanes[TILE_N];
 		vstore16(scores, 0, lanes);
 		for (int i = 0; i < count; i++)
-			if (lanes[i] > floors[i])
-				floors[i] = topk_replace(heaps[i], lanes[i], first + column);
-		floor = vload16(0, floors);
+			if (lanes[i] > least[i])
+				least[i] = topk_put(heaps + i, k, least[i], lanes[i],
+				                    first + column);
+		bar = vload16(0, least);
 	}
 	for (int i = 0; i < count; i++)
 		topk_finish(heaps[i], k);
@@ -111,21 +108,20 @@ static inline void topk_abreast(OMT_ARGS(OMT_TOPK), int row)
 
 static inline void topk_row(OMT_ARGS(OMT_TOPK), int row)
 {
-	const topk_heap heap =
-		topk_begin(x, values, index, rows, cols, ldx, stride, k, ldo, first, row);
+	topk_heap heap = {values + (size_t)row * ldo, index + (size_t)row * ldo, 0};
 	__global const float *from = x + (size_t)row * ldx;
-	float floor = heap.values[0];
-	for (int column = k; column < cols;) {
+	float least = bounded ? bound[row] : -INFINITY;
+	for (int column = 0; column < cols;) {
 		const int end = min(column + TILE_N, cols);
 		if (stride == 1 && end - column == TILE_N &&
-		    !any(vload16(0, from + column) > floor)) {
+		    !any(vload16(0, from + column) > least)) {
 			column = end;
 			continue;
 		}
 		for (; column < end; column++) {
 			const float score = from[(size_t)column * stride];
-			if (score > floor)
-				floor = topk_replace(heap, score, first + column);
+			if (score > least)
+				least = topk_put(&heap, k, least, score, first + column);
 		}
 	}
 	topk_finish(heap, k);
@@ -135,7 +131,9 @@ __kernel OMT_ALONE void topk(OMT_ARGS(OMT_TOPK))
 {
 	const int id = get_global_id(0);
 	if (ldx == 1 && id * TILE_N < rows)
-		topk_abreast(x, values, index, rows, cols, ldx, stride, k, ldo, first, id * TILE_N);
+		topk_abreast(x, bound, values, index, rows, cols, ldx, stride, k, ldo, first,
+		             bounded, id * TILE_N);
 	else if (ldx != 1 && id < rows)
-		topk_row(x, values, index, rows, cols, ldx, stride, k, ldo, first, id);
+		topk_row(x, bound, values, index, rows, cols, ldx, stride, k, ldo, first, bounded,
+		         id);
 }

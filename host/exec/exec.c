@@ -373,6 +373,22 @@ static omt_status run_copied(omt_exec *exec, omt_backend *backend, omt_op op, co
 	return omt_exec_wait(exec, 0, err);
 }
 
+/* The backend of the chain that runs an op: its place. */
+static int32_t place_of(const omt_exec *exec, omt_op op, const void *args)
+{
+	int32_t at = 0;
+	while (at < exec->count - 1 &&
+	       ((at == 0 && exec->disabled >> op & 1) ||
+	        !exec->chain[at]->class->supports(exec->chain[at], op, args)))
+		at++;
+	return at;
+}
+
+bool omt_exec_supports(const omt_exec *exec, omt_op op, const void *args)
+{
+	return exec->recorder || place_of(exec, op, args) == 0;
+}
+
 static omt_status run_op(omt_exec *exec, omt_op op, const void *args, uint64_t *mark,
                          omt_error *err)
 {
@@ -380,11 +396,7 @@ static omt_status run_op(omt_exec *exec, omt_op op, const void *args, uint64_t *
 		exec->recorder->op(exec->recorder->user, op, args);
 		return OMT_OK;
 	}
-	int32_t at = 0;
-	while (at < exec->count - 1 &&
-	       ((at == 0 && exec->disabled >> op & 1) ||
-	        !exec->chain[at]->class->supports(exec->chain[at], op, args)))
-		at++;
+	const int32_t at = place_of(exec, op, args);
 	omt_backend *backend = exec->chain[at];
 	exec->fallbacks += at > 0;
 	if (at == 0)

@@ -46,6 +46,8 @@ omt_status omt_exec_wait(omt_exec *exec, uint64_t mark, omt_error *err);
 double omt_exec_elapsed(omt_exec *exec, uint64_t first, uint64_t last);
 omt_status omt_exec_run(omt_exec *exec, omt_op op, const void *args, uint64_t *mark,
                         omt_error *err);
+/* Whether the first backend runs this op: nothing is copied for it. */
+bool omt_exec_supports(const omt_exec *exec, omt_op op, const void *args);
 
 /* The largest buffer so far that holds no weights. */
 size_t omt_exec_largest(const omt_exec *exec);

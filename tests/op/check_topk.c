@@ -43,30 +43,46 @@ static void check_shape(op_bench *bench, int32_t rows, int32_t cols, int32_t k, 
 		const size_t count = columns ? (size_t)cols * (size_t)args.stride
 		                             : (size_t)rows * (size_t)args.ldx;
 		fill(op_floats(bench, "x", count), count, kind);
+		args.bounded = kind != RANDOM;
+		fill(op_floats(bench, "bound", (size_t)rows), (size_t)rows,
+		     kind == EQUAL ? FEW : LEAST);
 		op_floats(bench, "values", (size_t)rows * (size_t)args.ldo);
 		op_bytes(bench, "index", (size_t)rows * (size_t)args.ldo * sizeof(int32_t));
 		op_run(bench, OMT_OP_topk, &args, 0, 0);
 	}
 }
 
-/* What the contract says, spelt out. */
+/* What the contract says, spelt out; with a bound, only what is greater. */
 static void check_words(op_bench *bench)
 {
-	static const float row[] = {1, 3, NAN, 3, -INFINITY, 2},
-			   best[] = {3, 3, 2, 1, -INFINITY, -INFINITY, -INFINITY, 7};
-	static const int32_t number[] = {11, 13, 15, 10, 12, 14, -1, 0};
-	float *x = op_floats(bench, "x", 6), *values = op_floats(bench, "values", 8);
-	int32_t *index = (int32_t *)(void *)op_bytes(bench, "index", sizeof number);
-	const omt_topk_args args = {
-		.rows = 1, .cols = 6, .ldx = 6, .stride = 1, .k = 7, .ldo = 8, .first = 10};
-	memcpy(x, row, sizeof row);
-	values[7] = 7;
-	op_run_alone(bench, OMT_OP_topk, &args);
-	for (size_t i = 0; i < 8; i++) {
-		cr_expect_eq(values[i], best[i], "%zu: %g", i, (double)values[i]);
-		cr_expect_eq(index[i], number[i], "%zu: %d", i, index[i]);
+	static const float row[] = {1, 3, NAN, 3, -INFINITY, 2}, best[] = {3, 3, 2, 1};
+	static const int32_t number[] = {11, 13, 15, 10};
+	for (int bounded = 0; bounded < 2; bounded++) {
+		const omt_topk_args args = {.rows = 1,
+		                            .cols = 6,
+		                            .ldx = 6,
+		                            .stride = 1,
+		                            .k = 7,
+		                            .ldo = 8,
+		                            .first = 10,
+		                            .bounded = bounded};
+		float *x = op_floats(bench, "x", 6), *bound = op_floats(bench, "bound", 1);
+		float *values = op_floats(bench, "values", 8);
+		int32_t *index = (int32_t *)(void *)op_bytes(bench, "index", 8 * sizeof *index);
+		memcpy(x, row, sizeof row);
+		bound[0] = 2;
+		values[7] = 7;
+		op_run_alone(bench, OMT_OP_topk, &args);
+		for (int i = 0; i < 7; i++) {
+			const bool there = i < (bounded ? 2 : 4);
+			cr_expect_eq(values[i], there ? best[i] : -INFINITY, "%d: %g", i,
+			             (double)values[i]);
+			cr_expect_eq(index[i], there ? number[i] : -1, "%d: %d", i, index[i]);
+		}
+		cr_expect_eq(values[7], 7);
+		cr_expect_eq(index[7], 0);
+		op_clear(bench);
 	}
-	op_clear(bench);
 }
 
 static void check_topk(op_bench *bench)

@@ -27,9 +27,12 @@ omt_status omt_candidates_init(omt_candidates *all, size_t queries, size_t wante
 	all->list = malloc(queries * all->room * sizeof *all->list);
 	all->count = calloc(queries, sizeof *all->count);
 	all->floor = malloc(columns * sizeof *all->floor);
+	all->bounds = malloc(queries * sizeof *all->bounds);
 	all->margin = calloc(queries, sizeof *all->margin);
 	all->marks = malloc(columns / OMT_SCORE_GROUP);
-	if (!all->list || !all->count || !all->floor || !all->margin || !all->marks) {
+	all->rest = calloc(queries, sizeof *all->rest);
+	if (!all->list || !all->count || !all->floor || !all->bounds || !all->margin ||
+	    !all->marks || !all->rest) {
 		omt_candidates_free(all);
 		return OMT_FAIL(err, NO_MEMORY, "%zu candidates for each of %zu queries", all->room,
 		                queries);
@@ -44,8 +47,10 @@ void omt_candidates_free(omt_candidates *all)
 	free(all->list);
 	free(all->count);
 	free(all->floor);
+	free(all->bounds);
 	free(all->margin);
 	free(all->marks);
+	free(all->rest);
 }
 
 static bool is_better(const omt_candidate *a, const omt_candidate *b)
@@ -170,6 +175,60 @@ bool omt_candidates_take(omt_candidates *all, const float *scores, size_t ld, in
 			}
 			if (scores[q] >= all->floor[q] &&
 			    !offer(all, q, (omt_candidate){row, scores[q], exact}))
+				return false;
+		}
+	}
+	return true;
+}
+
+const float *omt_candidates_bounds(omt_candidates *all)
+{
+	for (size_t q = 0; q < all->queries; q++)
+		all->bounds[q] = nextafterf(all->floor[q], -INFINITY);
+	return all->bounds;
+}
+
+bool omt_candidates_take_best(omt_candidates *all, const omt_best *best, int64_t first,
+                              const uint8_t *left_out, bool *whole)
+{
+	*whole = false;
+	for (size_t q = 0; q < all->queries; q++) {
+		const float *score = best->scores + q * best->kept;
+		const int32_t *place = best->place + q * best->kept;
+		const size_t before = all->count[q];
+		size_t i = 0;
+		for (; i < best->kept && place[i] >= 0 && score[i] >= all->floor[q]; i++)
+			if (!is_left_out(left_out, first + place[i]) &&
+			    !offer(all, q, (omt_candidate){first + place[i], score[i], false}))
+				return false;
+		/* The next block's bound is as high as can be. */
+		if (all->count[q] != before && all->count[q] > all->wanted && !shrink(all, q))
+			return false;
+		/* Something may have been cut off. With margins it may be among the best if the
+		 * last score reached the floor; without, rows that are no worse come before it. */
+		const float last = score[best->kept - 1], floor = all->floor[q];
+		all->rest[q] = i == best->kept && best->kept < best->rows &&
+		               (all->margin[q] > 0 ? last >= floor : last > floor);
+		*whole |= all->rest[q];
+	}
+	return true;
+}
+
+bool omt_candidates_take_rest(omt_candidates *all, const omt_best *best, const float *scores,
+                              size_t ld, int64_t first, const uint8_t *left_out)
+{
+	for (size_t i = 0; i < best->rows; i++, scores += ld) {
+		const int64_t row = first + (int64_t)i;
+		if (is_left_out(left_out, row))
+			continue;
+		for (size_t q = 0; q < all->queries; q++) {
+			if (!all->rest[q] || !(scores[q] >= all->floor[q]))
+				continue;
+			const size_t last = (q + 1) * best->kept - 1;
+			const omt_candidate had = {first + best->place[last], best->scores[last],
+			                           false},
+					    now = {row, scores[q], false};
+			if (is_better(&had, &now) && !offer(all, q, now))
 				return false;
 		}
 	}

@@ -19,9 +19,11 @@ typedef struct omt_candidates {
 	omt_candidate *list;          /* [queries, room] */
 	size_t *count;                /* [queries] */
 	float *floor;   /* [queries rounded up to a group]: what scores less is not taken */
+	float *bounds;  /* [queries] */
 	double *margin; /* [queries]: an inexact score is at most so far off; 0: all are as good as
 	                   exact */
 	uint8_t *marks;
+	uint8_t *rest; /* [queries]: 1: omt_candidates_take_rest() has to look */
 	omt_rescore rescore;
 	void *user;
 } omt_candidates;
@@ -37,6 +39,25 @@ size_t omt_candidates_bytes(size_t wanted);
  * come in ascending order. left_out as in omt_vector_sets. False: rescoring failed. */
 bool omt_candidates_take(omt_candidates *all, const float *scores, size_t ld, int64_t first,
                          size_t rows, const uint8_t *left_out, bool exact);
+
+/* What a device kept of a block's scores: of each query the `kept` best of `rows` rows above a
+ * bound, as op topk writes them; places are those in the block. */
+typedef struct omt_best {
+	const float *scores;  /* [queries, kept] */
+	const int32_t *place; /* [queries, kept] */
+	size_t kept, rows;
+} omt_best;
+
+/* [queries]: what a score has to be greater than to be taken; until the next call. */
+const float *omt_candidates_bounds(omt_candidates *all);
+
+/* omt_candidates_take() of a block whose first row is `first`, by its best scores alone. *whole:
+ * for some query they do not show that nothing else of the block may be among the best;
+ * omt_candidates_take_rest() has to look at all scores before the next block is taken. */
+bool omt_candidates_take_best(omt_candidates *all, const omt_best *best, int64_t first,
+                              const uint8_t *left_out, bool *whole);
+bool omt_candidates_take_rest(omt_candidates *all, const omt_best *best, const float *scores,
+                              size_t ld, int64_t first, const uint8_t *left_out);
 
 /* Makes all scores of a query exact and sorts: the first *found (`wanted` at most) are its best,
  * greater scores first, equal ones by row. Queries may be finished by several threads. */

@@ -19,19 +19,22 @@
 #define BLOCK_BYTES   ((size_t)1 << 25) /* of vectors that a device takes at once */
 #define MAX_ASKED     16384 /* bytes of the next candidate's vector: they come meanwhile */
 #define MAX_BLOCK     32768
+#define SLACK         16   /* scores that a device keeps beside those that are wanted */
 #define ALIGNED_ROWS  2048 /* blocks of so many rows begin at whole pages, whatever they hold */
 
 struct omt_searcher {
 	char *backend, *device;
 	int32_t threads;
 	int64_t candidates;
+	omt_cut cut;
 	omt_exec *exec;
 	omt_backend_info info;
+	omt_search_blocks blocks;
 };
 
 /* One call of omt_searcher_find(). */
 typedef struct omt_find {
-	const omt_searcher *searcher;
+	omt_searcher *searcher;
 	const omt_vector_sets *sets;
 	int64_t *starts;   /* [sets + 1]: number of a set's first row */
 	uint8_t *unusable; /* own bits of rows, with those that were left out; NULL: as
@@ -59,6 +62,7 @@ omt_status omt_searcher_new(const omt_searcher_options *options, omt_searcher **
 	}
 	searcher->threads = options->threads;
 	searcher->candidates = options->candidates;
+	searcher->cut = options->cut;
 	*given = searcher;
 	return OMT_OK;
 }
@@ -71,6 +75,11 @@ void omt_searcher_free(omt_searcher *searcher)
 	free(searcher->backend);
 	free(searcher->device);
 	free(searcher);
+}
+
+omt_search_blocks omt_searcher_blocks(const omt_searcher *searcher)
+{
+	return searcher->blocks;
 }
 
 static omt_status open_backend(omt_searcher *searcher, omt_error *err)
@@ -220,16 +229,49 @@ static size_t block_rows(const omt_find *find, size_t queries, bool on_device)
 	return rows ? rows : 1;
 }
 
-/* Takes the scores of a block that was put. */
+/* How many of a query's scores in a block of `rows` leave the device; 0: all do. Codes' best ones
+ * are the candidates, but for rows that are left out. Otherwise as many again as are wanted lie
+ * within two margins of the last one, or the whole block is read. */
+static size_t kept_scores(const omt_find *find, size_t queries, size_t wanted, size_t rows)
+{
+	const omt_searcher *searcher = find->searcher;
+	const bool codes = find->precision == OMT_SCORES_CODES;
+	const size_t kept = wanted + SLACK + (codes ? 0 : wanted);
+	/* What the op would be asked. */
+	const omt_topk_args args = {.rows = (int32_t)queries,
+	                            .cols = (int32_t)rows,
+	                            .ldx = 1,
+	                            .stride = (int32_t)queries,
+	                            .k = (int32_t)kept};
+	const bool cuts = searcher->cut == OMT_CUT_ALWAYS ||
+	                  (searcher->cut == OMT_CUT_AUTO && !searcher->info.in_place);
+	/* A score that is kept comes with its place: at most half of the bytes. */
+	return cuts && kept <= OMT_TOPK_MAX && 4 * kept <= rows &&
+	                       omt_exec_supports(searcher->exec, OMT_OP_topk, &args)
+	               ? kept
+	               : 0;
+}
+
+/* Takes the scores of a block that was put. What fails is told by rescore(). */
 static omt_status take(omt_find *find, omt_scorer *scorer, const omt_block *block, bool exact,
                        omt_error *err)
 {
-	const float *scores;
+	omt_scores scores;
 	const uint8_t *left_out = find->unusable ? find->unusable : find->sets->left_out;
-	const size_t set = (size_t)(block->set - find->sets->set);
+	const int64_t first = find->starts[block->set - find->sets->set] + block->first;
+	bool whole;
 	OMT_TRY(omt_scorer_take(scorer, &scores, err));
-	omt_candidates_take(&find->kept, scores, omt_scorer_ld(scorer),
-	                    find->starts[set] + block->first, block->rows, left_out, exact);
+	if (scores.all) {
+		omt_candidates_take(&find->kept, scores.all, scores.ld, first, block->rows,
+		                    left_out, exact);
+		return OMT_OK;
+	}
+	find->searcher->blocks.cut++;
+	if (!omt_candidates_take_best(&find->kept, &scores.best, first, left_out, &whole) || !whole)
+		return OMT_OK;
+	find->searcher->blocks.whole++;
+	OMT_TRY(omt_scorer_read_all(scorer, &scores, err));
+	omt_candidates_take_rest(&find->kept, &scores.best, scores.all, scores.ld, first, left_out);
 	return OMT_OK;
 }
 
@@ -246,7 +288,8 @@ static omt_status walk(omt_find *find, omt_scorer *scorer, size_t rows, bool exa
 			if (!check(find, i, find->precision == OMT_SCORES_CODES, block.first,
 			           (int64_t)block.rows))
 				break;
-			OMT_TRY(omt_scorer_put(scorer, &block, err));
+			OMT_TRY(omt_scorer_put(scorer, &block, omt_candidates_bounds(&find->kept),
+			                       err));
 			if (before.set)
 				OMT_TRY(take(find, scorer, &before, exact, err));
 			before = block;
@@ -294,9 +337,16 @@ static omt_status find_batch(omt_find *find, size_t count, size_t wanted, omt_er
 	     q++)
 		find->kept.margin[q] =
 			margin_of(find, find->queries + q * (size_t)find->sets->dimension);
-	OMT_GOTO(omt_scorer_open(on_device ? find->searcher->exec : NULL, find->searcher->threads,
-	                         find->precision, find->queries, count, find->sets->dimension, rows,
-	                         &scorer, err));
+	const omt_scorer_options options = {
+		.exec = on_device ? find->searcher->exec : NULL,
+		.threads = find->searcher->threads,
+		.precision = find->precision,
+		.queries = find->queries,
+		.query_count = count,
+		.dimension = find->sets->dimension,
+		.rows = rows,
+		.kept = on_device ? kept_scores(find, count, wanted, rows) : 0};
+	OMT_GOTO(omt_scorer_open(&options, &scorer, err));
 	OMT_GOTO(walk(find, scorer, rows, !on_device, err));
 	omt_parallel(find->searcher->threads, count, finish, find);
 	if (find->failed) {

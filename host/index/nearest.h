@@ -11,7 +11,11 @@
  * additions (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1): a vector whose
  * gemm score lies further than twice that below the k-th best gemm score cannot be a hit. With int8
  * codes the candidates are the best by the codes' products, and nothing bounds their error: some
- * hits may be missed (bench/results has how many). */
+ * hits may be missed (bench/results has how many).
+ *
+ * A device whose memory is its own keeps all but each query's best scores of a block to itself (op
+ * topk). Where the last of those lies so far below, so does all that was cut off; where it does
+ * not, the block's scores are read whole. */
 #ifndef OMT_INDEX_NEAREST_H
 #define OMT_INDEX_NEAREST_H
 
@@ -50,12 +54,20 @@ typedef struct omt_neighbor {
 	float score;
 } omt_neighbor;
 
+/* Whether a device keeps all but the best scores of a block to itself. */
+typedef enum omt_cut {
+	OMT_CUT_AUTO, /* where they would have to leave its memory */
+	OMT_CUT_ALWAYS,
+	OMT_CUT_NEVER
+} omt_cut;
+
 typedef struct omt_searcher_options {
 	const char *backend; /* a chain, as in omt_engine_options; NULL: the default one, and a few
 	                        queries are scored on the host, which memory bounds anyway */
 	const char *device;
 	int32_t threads;    /* on the host; 0: all cores */
 	int64_t candidates; /* a query when there are codes; 0: 2 k + 100 */
+	omt_cut cut;
 } omt_searcher_options;
 
 /* Backends open at the first search that needs them. One thread at a time. */
@@ -63,6 +75,13 @@ typedef struct omt_searcher omt_searcher;
 omt_status omt_searcher_new(const omt_searcher_options *options, omt_searcher **searcher,
                             omt_error *err);
 void omt_searcher_free(omt_searcher *searcher); /* NULL is allowed */
+
+/* Blocks of vectors that were searched on a device so far. */
+typedef struct omt_search_blocks {
+	uint64_t cut;   /* only the best scores left the device */
+	uint64_t whole; /* of these: they did not do, and all were read */
+} omt_search_blocks;
+omt_search_blocks omt_searcher_blocks(const omt_searcher *searcher);
 
 /* hits[query_count * k], best first; found[query_count] how many are set. Queries are [query_count,
  * dimension], dense; one that is not finite is OMT_BAD_ARGUMENT. */

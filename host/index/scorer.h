@@ -1,5 +1,5 @@
 /* scorer.h - scores of blocks of vectors against a batch of queries: on the host, exactly, or by a
- * backend's gemm.
+ * backend's gemm, which may keep all but each query's best.
  *
  * A block is enqueued while the one before is looked at: put, put, take, put, take, ..., take. The
  * vectors are the rows of gemm's A, so that they are used as they lie; the queries are its packed
@@ -8,6 +8,7 @@
 #define OMT_INDEX_SCORER_H
 
 #include "exec/exec.h"
+#include "index/candidates.h"
 #include "index/nearest.h"
 
 typedef enum omt_precision {
@@ -25,16 +26,34 @@ typedef struct omt_block {
 
 typedef struct omt_scorer omt_scorer;
 
-/* For blocks of `rows` vectors at most. Queries are borrowed. exec: NULL for exact scores. */
-omt_status omt_scorer_open(omt_exec *exec, int32_t threads, omt_precision precision,
-                           const float *queries, size_t query_count, int32_t dimension, size_t rows,
-                           omt_scorer **scorer, omt_error *err);
+typedef struct omt_scorer_options {
+	omt_exec *exec; /* NULL: exact scores */
+	int32_t threads;
+	omt_precision precision;
+	const float *queries; /* borrowed */
+	size_t query_count;
+	int32_t dimension;
+	size_t rows; /* of a block at most */
+	/* So many of each query's scores in a block leave the device, the best (op topk); 0: all.
+	 * At most OMT_TOPK_MAX. */
+	size_t kept;
+} omt_scorer_options;
+
+omt_status omt_scorer_open(const omt_scorer_options *options, omt_scorer **scorer, omt_error *err);
 void omt_scorer_close(omt_scorer *scorer); /* NULL is allowed */
 
-size_t omt_scorer_ld(const omt_scorer *scorer); /* of its scores: a multiple of OMT_SCORE_GROUP */
+/* bounds[query_count]: of what is kept only greater scores need be; not used when all are read. */
+omt_status omt_scorer_put(omt_scorer *scorer, const omt_block *block, const float *bounds,
+                          omt_error *err);
 
-omt_status omt_scorer_put(omt_scorer *scorer, const omt_block *block, omt_error *err);
-/* The scores [rows, ld] of the oldest block that was put, until the next but one is. */
-omt_status omt_scorer_take(omt_scorer *scorer, const float **scores, omt_error *err);
+/* What is left of the oldest block that was put, until the next but one is. */
+typedef struct omt_scores {
+	const float *all; /* [rows, ld]; NULL: the device kept the best ones */
+	size_t ld;        /* a multiple of OMT_SCORE_GROUP */
+	omt_best best;
+} omt_scores;
+omt_status omt_scorer_take(omt_scorer *scorer, omt_scores *scores, omt_error *err);
+/* All scores of the block that was taken last, before the next is taken or the next but one put. */
+omt_status omt_scorer_read_all(omt_scorer *scorer, omt_scores *scores, omt_error *err);
 
 #endif

@@ -9,7 +9,11 @@
 
 enum { ROWS = 700, QUERIES = 37, N = 83, STRIDE = 84 };
 
-static const char *const backends[] = {NULL, "ref", "openblas", "opencl"};
+static const struct {
+	const char *name;
+	omt_cut cut;
+} backends[] = {{NULL, OMT_CUT_AUTO},       {"ref", OMT_CUT_NEVER},    {"ref", OMT_CUT_ALWAYS},
+                {"openblas", OMT_CUT_AUTO}, {"opencl", OMT_CUT_NEVER}, {"opencl", OMT_CUT_ALWAYS}};
 enum { BACKENDS = sizeof backends / sizeof *backends };
 
 static float rows[ROWS * N], queries[QUERIES * N];
@@ -34,12 +38,13 @@ static void make_vectors(void)
 		halves[i] = omt_bf16_from_f32(rows[i]);
 }
 
-static omt_searcher *searcher(const char *backend)
+static omt_searcher *searcher(const char *backend, omt_cut cut)
 {
 	omt_searcher *made;
 	omt_error err;
-	cr_assert_eq(omt_searcher_new(&(omt_searcher_options){.backend = backend, .threads = 2},
-	                              &made, &err),
+	cr_assert_eq(omt_searcher_new(
+			     &(omt_searcher_options){.backend = backend, .threads = 2, .cut = cut},
+			     &made, &err),
 	             OMT_OK, "%s", err.text);
 	return made;
 }
@@ -89,20 +94,20 @@ Test(search, every_backend_finds_what_a_double_loop_finds)
 	const omt_vector_set set = {.data = rows, .count = ROWS, .dtype = OMT_F32};
 	const omt_vector_sets sets = {.set = &set, .count = 1, .dimension = N};
 	for (int b = 0; b < BACKENDS; b++) {
-		omt_searcher *with = searcher(backends[b]);
+		omt_searcher *with = searcher(backends[b].name, backends[b].cut);
 		for (size_t j = 0; j < sizeof ks / sizeof *ks; j++) {
 			const size_t k = ks[j], bytes = QUERIES * k * sizeof *hits;
 			memset(hits, 0, bytes);
 			find(with, &sets, queries, QUERIES, k, hits, found);
 			for (size_t q = 0; q < QUERIES; q++)
 				expect(queries + q * N, rows, ROWS, NULL, k, hits + q * k, found[q],
-				       backends[b]);
+				       backends[b].name);
 		}
 		/* The last k's, whole: the same bits on every backend. */
 		if (b == 0)
 			memcpy(first, hits, sizeof hits);
 		else
-			cr_expect_eq(memcmp(first, hits, sizeof hits), 0, "%s", backends[b]);
+			cr_expect_eq(memcmp(first, hits, sizeof hits), 0, "%s", backends[b].name);
 		omt_searcher_free(with);
 	}
 }
@@ -119,11 +124,11 @@ Test(search, bf16_vectors)
 	const omt_vector_set set = {.data = halves, .count = ROWS, .dtype = OMT_BF16};
 	const omt_vector_sets sets = {.set = &set, .count = 1, .dimension = N};
 	for (int b = 0; b < BACKENDS; b++) {
-		omt_searcher *with = searcher(backends[b]);
+		omt_searcher *with = searcher(backends[b].name, backends[b].cut);
 		find(with, &sets, queries, QUERIES, 20, hits, found);
 		for (size_t q = 0; q < QUERIES; q++)
 			expect(queries + q * N, wide, ROWS, NULL, 20, hits + q * 20, found[q],
-			       backends[b]);
+			       backends[b].name);
 		omt_searcher_free(with);
 	}
 }
@@ -149,11 +154,11 @@ Test(search, int8_candidates)
 		.data = rows, .count = ROWS, .dtype = OMT_F32, .codes = codes, .scales = scales};
 	const omt_vector_sets sets = {.set = &set, .count = 1, .dimension = N};
 	for (int b = 0; b < BACKENDS; b++) {
-		omt_searcher *with = searcher(backends[b]);
+		omt_searcher *with = searcher(backends[b].name, backends[b].cut);
 		find(with, &sets, queries, QUERIES, 20, hits, found);
 		for (size_t q = 0; q < QUERIES; q++)
 			expect(queries + q * N, rows, ROWS, NULL, 20, hits + q * 20, found[q],
-			       backends[b]);
+			       backends[b].name);
 		omt_searcher_free(with);
 	}
 }
@@ -174,7 +179,7 @@ Test(search, alone_in_a_batch_and_in_several_sets)
 	const omt_vector_sets together = {.set = &whole, .count = 1, .dimension = N};
 	const omt_vector_sets apart = {.set = parts, .count = 4, .dimension = N};
 	for (int b = 0; b < BACKENDS; b++) {
-		omt_searcher *with = searcher(backends[b]);
+		omt_searcher *with = searcher(backends[b].name, backends[b].cut);
 		find(with, &together, queries, QUERIES, 50, hits, found);
 		for (size_t q = 0; q < QUERIES; q++) {
 			find(with, &apart, queries + q * N, 1, 50, one, &found_one);
@@ -199,7 +204,7 @@ Test(search, all_vectors_equal)
 	const omt_vector_set set = {.data = rows, .count = ROWS, .dtype = OMT_F32};
 	const omt_vector_sets sets = {.set = &set, .count = 1, .dimension = N};
 	for (int b = 0; b < BACKENDS; b++) {
-		omt_searcher *with = searcher(backends[b]);
+		omt_searcher *with = searcher(backends[b].name, backends[b].cut);
 		find(with, &sets, queries, 5, 30, hits, found);
 		for (int i = 0; i < 5 * 30; i++) {
 			cr_expect_eq(hits[i].row, i % 30);
@@ -226,12 +231,64 @@ Test(search, what_is_left_out)
 	const omt_vector_set set = {.data = rows, .count = ROWS, .dtype = OMT_F32};
 	const omt_vector_sets sets = {.set = &set, .count = 1, .dimension = N, .left_out = none};
 	for (int b = 0; b < BACKENDS; b++) {
-		omt_searcher *with = searcher(backends[b]);
+		omt_searcher *with = searcher(backends[b].name, backends[b].cut);
 		find(with, &sets, queries, QUERIES, ROWS, hits, found);
 		for (size_t q = 0; q < QUERIES; q++)
 			expect(queries + q * N, rows, ROWS, skip, ROWS, hits + q * ROWS, found[q],
-			       backends[b]);
+			       backends[b].name);
 		omt_searcher_free(with);
+	}
+}
+
+/* Hits of k = 20, cut by the device, are those of all scores, bit for bit; what was cut. */
+static omt_search_blocks find_cut(const char *backend, const omt_vector_sets *sets)
+{
+	static omt_neighbor wanted[QUERIES * 20], hits[QUERIES * 20];
+	size_t found[2][QUERIES];
+	omt_searcher *with = searcher(backend, OMT_CUT_NEVER);
+	find(with, sets, queries, QUERIES, 20, wanted, found[0]);
+	cr_expect_eq(omt_searcher_blocks(with).cut, 0);
+	omt_searcher_free(with);
+	with = searcher(backend, OMT_CUT_ALWAYS);
+	find(with, sets, queries, QUERIES, 20, hits, found[1]);
+	const omt_search_blocks blocks = omt_searcher_blocks(with);
+	omt_searcher_free(with);
+	cr_expect_eq(memcmp(found[0], found[1], sizeof found[0]), 0, "%s", backend);
+	cr_expect_eq(memcmp(wanted, hits, sizeof hits), 0, "%s", backend);
+	return blocks;
+}
+
+/* What a device cuts off is read where its best scores prove nothing: many lie as close together as
+ * sums of floats err, or the best are left out. Otherwise they do. */
+Test(search, scores_that_a_device_cuts)
+{
+	static const char *const names[] = {"ref", "opencl"};
+	omt_vector_set set[5];
+	uint8_t none[ROWS / 8 + 1] = {0};
+	for (int i = 0; i < 5; i++)
+		set[i] = (omt_vector_set){
+			.data = rows + i * 140 * N, .count = 140, .dtype = OMT_F32};
+	omt_vector_sets sets = {.set = set, .count = 5, .dimension = N};
+	for (size_t b = 0; b < 2; b++) {
+		make_vectors();
+		omt_search_blocks blocks = find_cut(names[b], &sets);
+		cr_expect_eq(blocks.cut, 5);
+		cr_expect_eq(blocks.whole, 0);
+		/* The best 60 for the first query. */
+		for (int row = 140; row < 200; row++) {
+			memcpy(rows + row * N, queries, N * sizeof *rows);
+			none[row / 8] |= (uint8_t)(1 << row % 8);
+		}
+		sets.left_out = none;
+		blocks = find_cut(names[b], &sets);
+		cr_expect_eq(blocks.whole, 1);
+		sets.left_out = NULL;
+		for (int row = 0; row < ROWS; row++)
+			for (int i = 0; i < N; i++)
+				rows[row * N + i] = rows[i] * (1 + 1e-7f * (float)(row * 7 % 5));
+		blocks = find_cut(names[b], &sets);
+		cr_expect_eq(blocks.cut, 5);
+		cr_expect_eq(blocks.whole, 5);
 	}
 }
 
@@ -245,7 +302,7 @@ Test(search, cpu_paths)
 	memset(hits, 0, sizeof hits);
 	const omt_vector_set set = {.data = rows, .count = ROWS, .dtype = OMT_F32};
 	const omt_vector_sets sets = {.set = &set, .count = 1, .dimension = N};
-	omt_searcher *with = searcher(NULL);
+	omt_searcher *with = searcher(NULL, OMT_CUT_AUTO);
 	for (int path = 0; path < OMT_CPU_PATHS; path++) {
 		if (!omt_cpu_take((omt_cpu)path))
 			continue;
@@ -273,7 +330,7 @@ Test(search, refuses)
 	make_vectors();
 	const omt_vector_set set = {.data = rows, .count = ROWS, .dtype = OMT_F32};
 	omt_vector_sets sets = {.set = &set, .count = 1, .dimension = N};
-	omt_searcher *with = searcher("ref");
+	omt_searcher *with = searcher("ref", OMT_CUT_AUTO);
 	queries[N] = NAN;
 	cr_expect_eq(omt_searcher_find(with, &sets, queries, 2, 3, hits, found, &err),
 	             OMT_BAD_ARGUMENT);
@@ -290,7 +347,7 @@ Test(search, refuses)
 	             OMT_BAD_FORMAT);
 	cr_expect_not_null(strstr(err.text, "is damaged"), "%s", err.text);
 	omt_searcher_free(with);
-	with = searcher("model");
+	with = searcher("model", OMT_CUT_AUTO);
 	cr_expect_neq(omt_searcher_find(with, &sets, queries, 1, 3, hits, found, &err), OMT_OK);
 	omt_searcher_free(with);
 }

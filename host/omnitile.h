@@ -481,8 +481,9 @@ typedef struct omt_tune_options {
 omt_status omt_tune(const omt_tune_options *options, char **json, omt_error *err);
 
 /* The tile plan of a model on a device before anything runs: JSON with every op's shape, tiles,
- * launches, FLOPs, bytes and the memory; given. `device` as in omt_engine_options, or the path of
- * a configs/devices/ file for a device that is not there. */
+ * launches, FLOPs, bytes and the memory; given. `device` as in omt_engine_options, or for a device
+ * that is not there a file of configs/devices/: its path, or its name ("u55c") in the user's folder
+ * or among those that the library was built with. */
 typedef struct omt_plan_options {
 	omt_engine_options engine;
 	int32_t text_tokens;  /* tokens of text an item */

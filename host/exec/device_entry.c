@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "exec/embedded.h"
@@ -103,6 +104,54 @@ static omt_status add_users(entries *all, omt_error *err)
 	return status;
 }
 
+/* ---- by name ---- */
+
+static omt_status shipped_named(const char *name, omt_device_file *file, bool *there,
+                                omt_error *err)
+{
+	const size_t length = strlen(name);
+	char place[256];
+	for (size_t i = 0; i < omt_device_entries_count; i++) {
+		const omt_embedded *shipped = &omt_device_entries[i];
+		if (strncmp(shipped->name, name, length) || strcmp(shipped->name + length, ".yaml"))
+			continue;
+		*there = true;
+		snprintf(place, sizeof place, "%s (shipped)", shipped->name);
+		return omt_device_file_parse(place, shipped->text, strlen(shipped->text), file,
+		                             err);
+	}
+	return OMT_OK;
+}
+
+static omt_status users_named(const char *name, omt_device_file *file, bool *there, omt_error *err)
+{
+	char base[128];
+	char *folder = omt_device_folder(), *path = NULL;
+	omt_status status = OMT_OK;
+	snprintf(base, sizeof base, "%s.yaml", name);
+	if (folder && !(path = omt_path_join(folder, base)))
+		status = OMT_FAIL(err, NO_MEMORY, "%s", base);
+	*there = path && access(path, F_OK) == 0;
+	if (*there)
+		status = omt_device_file_read(path, file, err);
+	free(path);
+	free(folder);
+	return status;
+}
+
+omt_status omt_device_named(const char *name, omt_device_file *file, bool *there, omt_error *err)
+{
+	*there = false;
+	if (omt_is_device_file(name)) {
+		*there = true;
+		return omt_device_file_read(name, file, err);
+	}
+	if (!name || !*name || strlen(name) > 100 || strpbrk(name, "/,") || *name == '.')
+		return OMT_OK;
+	OMT_TRY(users_named(name, file, there, err));
+	return *there ? OMT_OK : shipped_named(name, file, there, err);
+}
+
 /* ---- tiles ---- */
 
 /* What goes below comes first. */
@@ -159,7 +208,8 @@ size_t omt_device_shipped_tiles(omt_cl_tile_set *sets, size_t limit)
 		omt_device_file file;
 		if (omt_device_file_parse(omt_device_entries[i].name, omt_device_entries[i].text,
 		                          strlen(omt_device_entries[i].text), &file,
-		                          NULL) == OMT_OK)
+		                          NULL) == OMT_OK &&
+		    file.matches)
 			sets[count++] = file.tiles;
 	}
 	return count;

@@ -20,6 +20,10 @@ omt_status omt_device_tiles(const omt_backend_info *device, const char *changes,
  * `limit`, shipped ones only. Returns how many. */
 size_t omt_device_shipped_tiles(omt_cl_tile_set *sets, size_t limit);
 
+/* A device by its name: a path *.yaml, else `name`.yaml of the user's folder, else a shipped entry.
+ * Into *there whether there is one: false is no error, the name may be of a device that is here. */
+omt_status omt_device_named(const char *name, omt_device_file *file, bool *there, omt_error *err);
+
 /* The user's folder; given, free(). NULL: no memory, or no home. */
 char *omt_device_folder(void);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fields.h"
 #include "base/file.h"
 #include "base/numeric.h"
 #include "base/yaml.h"
@@ -16,20 +17,12 @@ bool omt_is_device_file(const char *device)
 
 /* ---- reading ---- */
 
-/* A key of a mapping, and where its value goes: at an offset of what the mapping is read into. */
-typedef struct field {
-	const char *key; /* NULL ends a table */
-	enum { SECTION, TEXT, INT, INT64, REAL } type;
-	size_t at, size; /* size: of a text */
-	double low, high;
-} field;
+#define TEXT_AT(type, member) OMT_FIELD_OF(TEXT, type, member), 0, 0
+#define FILE_INT(member, ...) OMT_FIELD_OF(INT, omt_device_file, member), __VA_ARGS__
+#define FILE_BYTES(member)    OMT_FIELD_OF(INT64, omt_device_file, member), 0, 0x1p62
+#define FILE_REAL(member)     OMT_FIELD_OF(REAL, omt_device_file, member), 0, 1e9
 
-#define TEXT_AT(type, member) TEXT, offsetof(type, member), sizeof(((type *)0)->member), 0, 0
-#define FILE_INT(member, ...) INT, offsetof(omt_device_file, member), 0, __VA_ARGS__
-#define FILE_BYTES(member)    INT64, offsetof(omt_device_file, member), 0, 0, 0x1p62
-#define FILE_REAL(member)     REAL, offsetof(omt_device_file, member), 0, 0, 1e9
-
-static const field top_fields[] = {
+static const omt_field top_fields[] = {
 	{"device", TEXT_AT(omt_device_file, info.device)},
 	{"backend", TEXT_AT(omt_device_file, info.backend)},
 	{"memory_bytes", FILE_BYTES(info.memory_bytes)},
@@ -41,116 +34,85 @@ static const field top_fields[] = {
 	{"compute_units", FILE_INT(info.compute_units, 1, 1 << 20)},
 	{"panel", FILE_INT(info.panel, 1, 1024)},
 	{"tile_rows", FILE_INT(info.tile_rows, 0, 4096)},
-	{"match", SECTION, 0, 0, 0, 0},
-	{"tiles", SECTION, 0, 0, 0, 0},
-	{"measured", SECTION, 0, 0, 0, 0},
+	{"match", OMT_FIELD_SECTION, 0, 0, 0, 0},
+	{"tiles", OMT_FIELD_SECTION, 0, 0, 0, 0},
+	{"measured", OMT_FIELD_SECTION, 0, 0, 0, 0},
+	{"card", OMT_FIELD_SECTION, 0, 0, 0, 0},
 	{0},
 };
 
-static const field match_fields[] = {
+static const omt_field match_fields[] = {
 	{"name", TEXT_AT(omt_backend_info, device)},
 	{"version", TEXT_AT(omt_backend_info, version)},
 	{"platform", TEXT_AT(omt_backend_info, platform)},
 	{"type", TEXT_AT(omt_backend_info, type)},
-	{"vector_width", INT, offsetof(omt_backend_info, vector_width), 0, 1, 1024},
+	{"vector_width", OMT_FIELD_OF(INT, omt_backend_info, vector_width), 1, 1024},
 	{0},
 };
 
-static const field record_fields[] = {
+static const omt_field record_fields[] = {
 	{"date", TEXT_AT(omt_tile_record, date)},
 	{"device", TEXT_AT(omt_tile_record, device)},
 	{"driver", TEXT_AT(omt_tile_record, driver)},
-	{"gflops", REAL, offsetof(omt_tile_record, gflops), 0, 0, 1e9},
-	{"ratio", REAL, offsetof(omt_tile_record, ratio), 0, 0, 1e6},
+	{"gflops", OMT_FIELD_OF(REAL, omt_tile_record, gflops), 0, 1e9},
+	{"ratio", OMT_FIELD_OF(REAL, omt_tile_record, ratio), 0, 1e6},
 	{0},
 };
 
 /* The classes, as sections of `tiles` and `measured`. */
-static void class_fields(field fields[OMT_CL_CLASS_COUNT + 1])
+static void class_fields(omt_field fields[OMT_CL_CLASS_COUNT + 1])
 {
 	memset(fields, 0, (OMT_CL_CLASS_COUNT + 1) * sizeof *fields);
 	for (int i = 0; i < OMT_CL_CLASS_COUNT; i++)
-		fields[i] = (field){.key = omt_cl_class_infos[i].name, .type = SECTION};
+		fields[i] =
+			(omt_field){.key = omt_cl_class_infos[i].name, .type = OMT_FIELD_SECTION};
 }
 
 /* The parameters of a class, into omt_cl_tiles. */
-static void tile_fields(omt_cl_class class, field fields[OMT_CL_TILE_COUNT + 1])
+static void tile_fields(omt_cl_class class, omt_field fields[OMT_CL_TILE_COUNT + 1])
 {
 	memset(fields, 0, (OMT_CL_TILE_COUNT + 1) * sizeof *fields);
 	for (omt_cl_tile i = 0; i < OMT_CL_TILE_COUNT; i++)
 		if (omt_cl_tile_used(class, i))
-			*fields++ = (field){
-				omt_cl_tile_infos[i].name, INT, omt_cl_tile_infos[i].at, 0, 1,
-				omt_cl_tile_infos[i].most};
-}
-
-static omt_status read_text(omt_json in, const field *f, char *to, omt_error *err)
-{
-	const char *text = NULL;
-	OMT_TRY(omt_json_string(in, f->key, &text, err));
-	if (text && strlen(text) >= f->size)
-		return OMT_FAIL(err, BAD_FORMAT, "%s: \"%s\" is longer than %zu bytes", in.place,
-		                f->key, f->size - 1);
-	if (text)
-		snprintf(to, f->size, "%s", text);
-	return OMT_OK;
-}
-
-static omt_status read_field(omt_json in, const field *f, void *base, omt_error *err)
-{
-	void *to = (char *)base + f->at;
-	omt_json section;
-	switch (f->type) {
-	case TEXT:
-		return read_text(in, f, to, err);
-	case INT:
-		return omt_json_int(in, f->key, (int64_t)f->low, (int64_t)f->high, to, err);
-	case INT64:
-		return omt_json_int64(in, f->key, (int64_t)f->low, (int64_t)f->high, to, err);
-	case REAL:
-		return omt_json_real(in, f->key, f->low, f->high, to, err);
-	default:
-		return omt_json_member(in, f->key, &section, err);
-	}
-}
-
-/* The mapping at `section` into *base; messages name the line of the key. */
-static omt_status read_fields(const omt_yaml *yaml, const char *section, const field *fields,
-                              void *base, omt_error *err)
-{
-	const json_t *object = omt_yaml_at(yaml, section).object;
-	const char *key;
-	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)object, key, value)
-	{
-		char full[256], place[512];
-		const field *f = fields;
-		snprintf(full, sizeof full, "%s%s%s", section, *section ? "." : "", key);
-		snprintf(place, sizeof place, "%s:%d", yaml->path, omt_yaml_line(yaml, full));
-		while (f->key && strcmp(f->key, key))
-			f++;
-		if (!f->key)
-			return OMT_FAIL(err, BAD_FORMAT, "%s: unknown key \"%s\"", place, full);
-		OMT_TRY(read_field((omt_json){place, object}, f, base, err));
-	}
-	return OMT_OK;
+			*fields++ = (omt_field){omt_cl_tile_infos[i].name,
+			                        OMT_FIELD_INT,
+			                        omt_cl_tile_infos[i].at,
+			                        0,
+			                        1,
+			                        omt_cl_tile_infos[i].most};
 }
 
 static omt_status read_classes(const omt_yaml *yaml, omt_device_file *file, omt_error *err)
 {
-	field classes[OMT_CL_CLASS_COUNT + 1], tiles[OMT_CL_TILE_COUNT + 1];
+	omt_field classes[OMT_CL_CLASS_COUNT + 1], tiles[OMT_CL_TILE_COUNT + 1];
 	char section[64];
 	class_fields(classes);
-	OMT_TRY(read_fields(yaml, "tiles", classes, NULL, err));
-	OMT_TRY(read_fields(yaml, "measured", classes, NULL, err));
+	OMT_TRY(omt_fields_read(yaml, "tiles", classes, NULL, err));
+	OMT_TRY(omt_fields_read(yaml, "measured", classes, NULL, err));
 	for (omt_cl_class i = 0; i < OMT_CL_CLASS_COUNT; i++) {
 		tile_fields(i, tiles);
 		snprintf(section, sizeof section, "tiles.%s", omt_cl_class_infos[i].name);
-		OMT_TRY(read_fields(yaml, section, tiles, &file->tiles.of[i], err));
+		OMT_TRY(omt_fields_read(yaml, section, tiles, &file->tiles.of[i], err));
 		snprintf(section, sizeof section, "measured.%s", omt_cl_class_infos[i].name);
-		OMT_TRY(read_fields(yaml, section, record_fields, &file->measured[i], err));
+		OMT_TRY(omt_fields_read(yaml, section, record_fields, &file->measured[i], err));
 	}
 	return OMT_OK;
+}
+
+/* What a card's section says about a device of any kind. */
+static void take_card(omt_device_file *file)
+{
+	const omt_card *card = &file->card;
+	const double dsp = card->multiply_add[OMT_CARD_f32].of[OMT_CARD_dsp];
+	for (omt_card_memory_kind i = 0; i < OMT_CARD_MEMORIES; i++)
+		file->info.memory_bytes += (uint64_t)omt_card_memory_bytes(card, i);
+	file->info.max_alloc_bytes = file->info.memory_bytes;
+	file->speed.bandwidth_gbs =
+		omt_card_memory_gbs(card, omt_card_memory_for(card, 1)) * card->memory_efficiency;
+	file->speed.link_gbs = card->link_gbs;
+	if (dsp > 0)
+		file->speed.peak_gflops =
+			2e-3 * card->usual_mhz * omt_card_usable(card).of[OMT_CARD_dsp] / dsp;
 }
 
 static omt_status read_device(const omt_yaml *yaml, omt_device_file *file, omt_error *err)
@@ -165,8 +127,11 @@ static omt_status read_device(const omt_yaml *yaml, omt_device_file *file, omt_e
 		file->info.panel = OMT_CL_PANEL;
 		file->info.tile_rows = gemm->m * gemm->rows;
 	}
-	OMT_TRY(read_fields(yaml, "", top_fields, file, err));
-	OMT_TRY(read_fields(yaml, "match", match_fields, &file->match, err));
+	OMT_TRY(omt_card_read(yaml, &file->card, &file->is_card, err));
+	if (file->is_card)
+		take_card(file);
+	OMT_TRY(omt_fields_read(yaml, "", top_fields, file, err));
+	OMT_TRY(omt_fields_read(yaml, "match", match_fields, &file->match, err));
 	if (file->speed.link_gbs < 0)
 		file->speed.link_gbs = file->speed.bandwidth_gbs;
 	file->matches = omt_yaml_at(yaml, "match").object;
@@ -218,10 +183,10 @@ uint32_t omt_device_file_fits(const omt_device_file *file, const omt_backend_inf
 	uint32_t fit = 0;
 	if (!file->matches)
 		return 0;
-	for (const field *f = match_fields; f->key; f++) {
+	for (const omt_field *f = match_fields; f->key; f++) {
 		const void *wanted = (const char *)&file->match + f->at;
 		const void *there = (const char *)device + f->at;
-		const bool text = f->type == TEXT;
+		const bool text = f->type == OMT_FIELD_TEXT;
 		const bool given = text ? *(const char *)wanted : *(const int32_t *)wanted != 0;
 		fit = fit << 1 | given;
 		if (given && !(text ? strcasestr(there, wanted) != NULL
@@ -244,14 +209,14 @@ static void write_text(FILE *to, const char *text)
 }
 
 /* "  name: {key: value, ...}" of what is set; nothing when nothing is. */
-static void write_fields(FILE *to, const char *name, const field *fields, const void *base)
+static void write_fields(FILE *to, const char *name, const omt_field *fields, const void *base)
 {
 	const char *before = "";
-	for (const field *f = fields; f->key; f++) {
+	for (const omt_field *f = fields; f->key; f++) {
 		const void *value = (const char *)base + f->at;
-		if (f->type == TEXT   ? !*(const char *)value
-		    : f->type == REAL ? !(*(const double *)value > 0)
-		                      : !*(const int32_t *)value)
+		if (f->type == OMT_FIELD_TEXT   ? !*(const char *)value
+		    : f->type == OMT_FIELD_REAL ? !(*(const double *)value > 0)
+		                                : !*(const int32_t *)value)
 			continue;
 		if (*before)
 			fputs(before, to);
@@ -259,9 +224,9 @@ static void write_fields(FILE *to, const char *name, const field *fields, const 
 			fprintf(to, "%s: {", name);
 		before = ", ";
 		fprintf(to, "%s: ", f->key);
-		if (f->type == TEXT)
+		if (f->type == OMT_FIELD_TEXT)
 			write_text(to, value);
-		else if (f->type == REAL)
+		else if (f->type == OMT_FIELD_REAL)
 			fprintf(to, "%.4g", *(const double *)value);
 		else
 			fprintf(to, "%d", *(const int32_t *)value);
@@ -273,7 +238,7 @@ static void write_fields(FILE *to, const char *name, const field *fields, const 
 omt_status omt_device_file_write(const char *path, const omt_device_file *file, omt_error *err)
 {
 	static const omt_backend_info anything;
-	field tiles[OMT_CL_TILE_COUNT + 1];
+	omt_field tiles[OMT_CL_TILE_COUNT + 1];
 	omt_output out;
 	char name[64];
 	OMT_TRY(omt_output_open(path, &out, err));

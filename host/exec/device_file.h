@@ -10,12 +10,14 @@
  *       gemm: {m: 16, wide: 1, rows: 8, panels: 16, k: 256}      # classes of opencl_tiles.h
  *     measured:
  *       gemm: {date: "2026-11-25", device: ..., driver: ..., gflops: 180.5, ratio: 1.04}
+ *     card: ...                                                  # of an FPGA card: card.h
  *
  * Unknown keys, wrong types and values out of range are errors with file and line. */
 #ifndef OMT_EXEC_DEVICE_FILE_H
 #define OMT_EXEC_DEVICE_FILE_H
 
 #include "exec/backend.h"
+#include "exec/card.h"
 #include "exec/opencl_tiles.h"
 
 typedef struct omt_device_speed {
@@ -38,13 +40,16 @@ typedef struct omt_device_file {
 	omt_backend_info match; /* what it says; texts "" and 0: nothing */
 	omt_cl_tile_set tiles;  /* 0: not said */
 	omt_tile_record measured[OMT_CL_CLASS_COUNT];
+	bool is_card; /* there is a card section */
+	omt_card card;
 } omt_device_file;
 
 /* Whether a device's name is that of a file (*.yaml). */
 bool omt_is_device_file(const char *device);
 
 /* Of what the file does not say numbers are 0, panel and compute_units 1; with tiles, panel and
- * tile_rows are those of the OpenCL kernels. `path` is for messages. */
+ * tile_rows are those of the OpenCL kernels; of a card, memory, bandwidth, link and peak (f32, at
+ * the usual clock) follow from its section. `path` is for messages. */
 omt_status omt_device_file_parse(const char *path, const char *text, size_t bytes,
                                  omt_device_file *file, omt_error *err);
 omt_status omt_device_file_read(const char *path, omt_device_file *file, omt_error *err);

@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "exec/device_file.h"
+#include "exec/device_entry.h"
 #include "model/memory.h"
 #include "token/prompt.h"
 
@@ -58,9 +58,15 @@ static omt_status find_device(const omt_engine_options *options, omt_backend_inf
                               omt_device_speed *speed, omt_error *err)
 {
 	omt_exec *exec;
+	omt_device_file file;
+	bool there;
 	*speed = (omt_device_speed){0};
-	if (omt_is_device_file(options->device))
-		return omt_device_file_load(options->device, info, speed, err);
+	OMT_TRY(omt_device_named(options->device, &file, &there, err));
+	if (there) {
+		*info = file.info;
+		*speed = file.speed;
+		return OMT_OK;
+	}
 	OMT_TRY(omt_exec_open(
 		options->backend,
 		&(omt_backend_options){.device = options->device, .tiles = options->tiles}, &exec,

@@ -7,9 +7,13 @@
  *   OpenCL C 1.2    __kernel void <op>(...), a single work-item: Intel FPGA, PoCL
  *
  * A kernel's file reads: default parameters (#ifndef HLS_WIDTH ...), this header, the op.
- * Parameters that it does not set are 1 here: HLS_PE     processing elements        HLS_WIDTH
- * elements of a vector: what one step takes HLS_ROWS   rows of a tile             HLS_COLS columns
- * of a tile; of row ops: longest row HLS_DEPTH  block of the third dimension (k, keys)
+ * Parameters that it does not set are 1 here:
+ *
+ * - HLS_PE: processing elements
+ * - HLS_WIDTH: elements of a vector, what one step takes
+ * - HLS_ROWS: rows of a tile
+ * - HLS_COLS: columns of a tile; of row ops: the longest row
+ * - HLS_DEPTH: block of the third dimension (k, keys)
  *
  * The subset: no recursion, no malloc, no pointers to pointers, arrays of constant size, no
  * function of the C library but those below; buffers are HLS_GLOBAL. */
@@ -160,8 +164,7 @@ typedef int64_t hls_at;
 	void op(HLS_ARGS(LIST))
 #endif
 
-/* First in the top: each buffer a memory bundle of its own with long bursts, scalars in registers.
- */
+/* First in the top: a memory bundle for each buffer with long bursts, scalars in registers. */
 #ifdef HLS_VITIS
 #define HLS_PORT_BUFFER(access, type, name)                                       \
 	HLS_PRAGMA(HLS interface m_axi port = name bundle = name offset =         \

@@ -1,0 +1,24 @@
+/* timing.h - how long a launch or a copy would take on the card.
+ *
+ * A kernel's stages (load, compute, store: hls/portable.h) work at the same time, a trip a cycle, so
+ * the busiest one sets the cycles; its bytes go through the banks that its buffers lie in:
+ *   kernel   launch_us + memory_latency_ns + max(max(trips) / clock, bytes / (banks * memory_gbps))
+ *   copy     link_latency_us + bytes / link_gbps
+ * Units that share a bank do not slow each other down here. */
+#ifndef OMT_HLS_DEVICE_MODEL_TIMING_H
+#define OMT_HLS_DEVICE_MODEL_TIMING_H
+
+#include "hls/device_model/settings.h"
+#include "hls/device_model/worker.h"
+
+typedef struct omt_modelled {
+	double clock_mhz, cycles; /* of the busiest stage */
+	double seconds;
+} omt_modelled;
+
+/* clock_mhz: the container's, used when the settings have none (0 in both: 300). */
+omt_modelled omt_model_kernel(const omt_model_settings *settings, double clock_mhz,
+                              const hls_counts *counts, size_t banks);
+double omt_model_copy(const omt_model_settings *settings, uint64_t bytes);
+
+#endif

@@ -28,3 +28,5 @@ $B/hls/all.o: $(HLS_OPS:%=$B/hls/%.o) $(HLS_COST)
 .PHONY: hls-alone
 hls-alone:
 	@hls/alone.sh
+
+include hls/device_model/model.mk

@@ -42,6 +42,7 @@ awk '
 		may["bench/kernels"]  = "bench/kernels model exec prep base" # they time ops
 		may["device"] = "device"
 		may["hls"]    = "hls device"
+		may["hls/device_model"] = "hls/device_model hls device base"
 	}
 	function fail(line, text) {
 		print file ":" line ": " text

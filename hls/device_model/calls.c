@@ -14,7 +14,7 @@
 enum { XML_LIMIT = 64 << 20 };
 
 /* A message of the call, or NULL. */
-#define UNPACK(name, call) omt__##name##__unpack(NULL, (call)->bytes, (call)->data)
+#define UNPACK(name, call)  omt__##name##__unpack(NULL, (call)->bytes, (call)->data)
 #define FREE(name, message) omt__##name##__free_unpacked((message), NULL)
 
 static omt_status malformed(omt_error *err)
@@ -152,9 +152,9 @@ static omt_status free_buffer(omt_session *session, const omt_frame_buffer *call
 		return malformed(err);
 	/* What is left of a failed allocation. */
 	bool nothing = session->card.void_at_0 && !message->address;
-	omt_status status = nothing ? OMT_OK
-	                            : omt_card_memory_free(&session->card.memory,
-	                                                   message->address, err);
+	omt_status status =
+		nothing ? OMT_OK
+			: omt_card_memory_free(&session->card.memory, message->address, err);
 	FREE(free_buffer, message);
 	return status ? status : put_number(1, reply, err);
 }
@@ -246,8 +246,8 @@ static omt_status write_register(omt_session *session, const omt_frame_buffer *c
 	Omt__WriteRegister *message = UNPACK(write_register, call);
 	if (!message)
 		return malformed(err);
-	omt_status status = write_words(session, (uint64_t)message->unit + message->offset,
-	                                message->data, err);
+	omt_status status =
+		write_words(session, (uint64_t)message->unit + message->offset, message->data, err);
 	FREE(write_register, message);
 	return status ? status : put_number(1, reply, err);
 }
@@ -285,8 +285,8 @@ static omt_status timestamp(omt_session *session, const omt_frame_buffer *call,
 	return put_number((uint64_t)(1e9 * omt_now_s()), reply, err);
 }
 
-static omt_status agree(omt_session *session, const omt_frame_buffer *call,
-                        omt_frame_buffer *reply, omt_error *err)
+static omt_status agree(omt_session *session, const omt_frame_buffer *call, omt_frame_buffer *reply,
+                        omt_error *err)
 {
 	(void)session;
 	(void)call;
@@ -317,35 +317,35 @@ static const struct call {
 	omt_status (*answer)(omt_session *session, const omt_frame_buffer *call,
 	                     omt_frame_buffer *reply, omt_error *err); /* NULL: always refused */
 } calls[] = {
-        {1, "Close", ZERO, close_card},
-        {3, "LoadBitstream", ZERO, load_bitstream},
-        {4, "AllocDeviceBuffer", ZERO, alloc_buffer},
-        {5, "FreeDeviceBuffer", ZERO, free_buffer},
-        {6, "CopyBufferHost2Device", ZERO, write_buffer},
-        {7, "CopyBufferDevice2Host", ZERO, read_buffer},
-        {9, "WriteAddrKernelCtrl", ZERO, write_control},
-        {11, "ReadAddrKernelCtrl", ZERO, read_control},
-        {14, "PerfMonReadCounters", EMPTY, NULL},
-        {15, "PerfMonGetTraceCount", EMPTY, NULL},
-        {16, "PerfMonReadTrace", EMPTY, NULL},
-        {17, "GetDeviceTimestamp", ZERO, timestamp},
-        {18, "ReadBusStatus", EMPTY, NULL},
-        {19, "GetDebugMessages", EMPTY, NULL},
-        {20, "SetEnvironment", ZERO, agree},
-        {22, "CopyBO", ZERO, NULL},
-        {23, "CreateQueue", ZERO, NULL},
-        {24, "WriteQueue", ZERO, NULL},
-        {25, "ReadQueue", EMPTY, NULL},
-        {26, "DestroyQueue", ZERO, NULL},
-        {27, "ImportBO", ZERO, NULL},
-        {28, "SetupInstance", ZERO, setup_instance},
-        {29, "PollCompletion", EMPTY, NULL},
-        {32, "PerfMonReadCounters_Streaming", EMPTY, NULL},
-        {33, "PerfMonReadTrace_Streaming", EMPTY, NULL},
-        {50, "CopyBOFromFd", ZERO, NULL},
-        {51, "RegWrite", ZERO, write_register},
-        {52, "RegRead", ZERO, read_register},
-        {53, "swemuDriverVersion", ZERO, agree}, /* of later versions */
+	{1, "Close", ZERO, close_card},
+	{3, "LoadBitstream", ZERO, load_bitstream},
+	{4, "AllocDeviceBuffer", ZERO, alloc_buffer},
+	{5, "FreeDeviceBuffer", ZERO, free_buffer},
+	{6, "CopyBufferHost2Device", ZERO, write_buffer},
+	{7, "CopyBufferDevice2Host", ZERO, read_buffer},
+	{9, "WriteAddrKernelCtrl", ZERO, write_control},
+	{11, "ReadAddrKernelCtrl", ZERO, read_control},
+	{14, "PerfMonReadCounters", EMPTY, NULL},
+	{15, "PerfMonGetTraceCount", EMPTY, NULL},
+	{16, "PerfMonReadTrace", EMPTY, NULL},
+	{17, "GetDeviceTimestamp", ZERO, timestamp},
+	{18, "ReadBusStatus", EMPTY, NULL},
+	{19, "GetDebugMessages", EMPTY, NULL},
+	{20, "SetEnvironment", ZERO, agree},
+	{22, "CopyBO", ZERO, NULL},
+	{23, "CreateQueue", ZERO, NULL},
+	{24, "WriteQueue", ZERO, NULL},
+	{25, "ReadQueue", EMPTY, NULL},
+	{26, "DestroyQueue", ZERO, NULL},
+	{27, "ImportBO", ZERO, NULL},
+	{28, "SetupInstance", ZERO, setup_instance},
+	{29, "PollCompletion", EMPTY, NULL},
+	{32, "PerfMonReadCounters_Streaming", EMPTY, NULL},
+	{33, "PerfMonReadTrace_Streaming", EMPTY, NULL},
+	{50, "CopyBOFromFd", ZERO, NULL},
+	{51, "RegWrite", ZERO, write_register},
+	{52, "RegRead", ZERO, read_register},
+	{53, "swemuDriverVersion", ZERO, agree}, /* of later versions */
 };
 
 omt_status omt_call_answer(omt_session *session, uint32_t api, const omt_frame_buffer *call,

@@ -9,7 +9,7 @@ typedef struct omt_session {
 	omt_card card;
 	const char *refusal; /* settings are wrong: no container is loaded; NULL: they are fine */
 	char *files[2], *binary_folder, *device_folder; /* of the shim's run directory; given */
-	bool closing; /* the host has closed the card */
+	bool closing;                                   /* the host has closed the card */
 } omt_session;
 
 /* The reply to a call, whatever it is: what cannot be done is said on stderr and refused in the

@@ -103,9 +103,10 @@ static void sleep_until(double when)
 {
 	double left = when - omt_now_s();
 	if (left > 0)
-		nanosleep(&(struct timespec){.tv_sec = (time_t)left,
-		                             .tv_nsec = (long)(1e9 * (left - (double)(time_t)left))},
-		          NULL);
+		nanosleep(
+			&(struct timespec){.tv_sec = (time_t)left,
+		                           .tv_nsec = (long)(1e9 * (left - (double)(time_t)left))},
+			NULL);
 }
 
 omt_status omt_card_copy(omt_card *card, bool to_card, uint64_t address, uint8_t *data,
@@ -118,7 +119,8 @@ omt_status omt_card_copy(omt_card *card, bool to_card, uint64_t address, uint8_t
 	if (card->lost)
 		return OMT_OK;
 	if (card->void_at_0 && !address)
-		return OMT_FAIL(err, BAD_ARGUMENT, "address 0 is what is left of a failed allocation");
+		return OMT_FAIL(err, BAD_ARGUMENT,
+		                "address 0 is what is left of a failed allocation");
 	OMT_TRY(omt_card_memory_span(&card->memory, address, bytes, &at, err));
 	if (to_card)
 		memcpy(at, data, bytes);
@@ -163,7 +165,8 @@ static omt_status gather(const omt_card *card, const omt_unit *unit, omt_launch 
 			                arg->name, (unsigned long long)out->value);
 		out->start = buffer->address;
 		out->bytes = buffer->bytes;
-		const uint64_t bank = (uint64_t)1 << omt_card_memory_bank(&card->memory, out->value);
+		const uint64_t bank = (uint64_t)1
+		                      << omt_card_memory_bank(&card->memory, out->value);
 		*banks += !(seen & bank);
 		seen |= bank;
 	}

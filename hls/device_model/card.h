@@ -5,8 +5,9 @@
  * until the kernel has ended, then DONE is 1 until it was read (hs) or until CONTINUE is written
  * (chain). A chain unit takes one more START while it runs.
  *
- * A launch that cannot be run (an argument in no buffer, a crash, a lost card) stays START for ever:
- * the shim knows no other way to be told, and the host's watchdog finds it. Why is said on stderr. */
+ * A launch that cannot be run (an argument in no buffer, a crash, a lost card) stays START for
+ * ever: the shim knows no other way to be told, and the host's watchdog finds it. Why is said on
+ * stderr. */
 #ifndef OMT_HLS_DEVICE_MODEL_CARD_H
 #define OMT_HLS_DEVICE_MODEL_CARD_H
 
@@ -32,9 +33,9 @@ typedef struct omt_unit {
 	bool running, landed, dead; /* landed: has ended, may be held back until ready_s */
 	bool waiting;               /* chain: the next launch is in `next` */
 	omt_launch next;
-	uint32_t done;              /* ends that the host has not seen */
-	uint64_t launch;            /* number of the one at hand */
-	size_t banks;               /* that its buffers lie in */
+	uint32_t done;   /* ends that the host has not seen */
+	uint64_t launch; /* number of the one at hand */
+	size_t banks;    /* that its buffers lie in */
 	double start_s, ready_s;
 } omt_unit;
 
@@ -49,7 +50,7 @@ typedef struct omt_card {
 	uint64_t allocations, copies[2], copied[2]; /* to the card, from it */
 	double copy_s[2];
 	bool lost, void_at_0; /* an allocation failed: the shim takes that for a buffer at 0 */
-	int host; /* the socket, closed in the units */
+	int host;             /* the socket, closed in the units */
 } omt_card;
 
 /* One line on stderr. */

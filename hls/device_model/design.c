@@ -138,8 +138,9 @@ static omt_status close_instance(reader *r, omt_error *err)
 {
 	const omt_design_unit *unit = r->unit;
 	if (unit->base == UINT64_MAX || unit->base % 4096)
-		return OMT_FAIL(err, BAD_FORMAT, "%s: compute unit %s has no address of whole pages",
-		                r->xml.place, unit->name);
+		return OMT_FAIL(err, BAD_FORMAT,
+		                "%s: compute unit %s has no address of whole pages", r->xml.place,
+		                unit->name);
 	for (const omt_design_unit *other = r->design->units; other < unit; other++)
 		if (unit->base < other->base + r->design->kernels[other->kernel].range &&
 		    other->base < unit->base + r->kernel->range)
@@ -156,12 +157,12 @@ static const struct element {
 	omt_status (*open)(reader *r, omt_error *err);
 	omt_status (*close)(reader *r, omt_error *err);
 } elements[] = {
-        {"clock", 0, open_clock, NULL},
-        {"kernel", 0, open_kernel, close_kernel},
-        {"port", 1, open_port, NULL},
-        {"arg", 1, open_arg, NULL},
-        {"instance", 1, open_instance, close_instance},
-        {"addrRemap", 2, open_remap, NULL},
+	{"clock", 0, open_clock, NULL},
+	{"kernel", 0, open_kernel, close_kernel},
+	{"port", 1, open_port, NULL},
+	{"arg", 1, open_arg, NULL},
+	{"instance", 1, open_instance, close_instance},
+	{"addrRemap", 2, open_remap, NULL},
 };
 
 static omt_status take(reader *r, omt_xml_kind kind, omt_error *err)

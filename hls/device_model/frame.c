@@ -36,7 +36,8 @@ omt_status omt_frame_parse(const uint8_t header[OMT_FRAME_CALL], uint64_t *bytes
 	if (header[0] != TAG_SIZE || header[9] != TAG_API)
 		return OMT_FAIL(err, BAD_FORMAT,
 		                "the host's call does not begin as XRT 202210.2.13's do "
-		                "(tags 0x%02x and 0x%02x)", header[0], header[9]);
+		                "(tags 0x%02x and 0x%02x)",
+		                header[0], header[9]);
 	*bytes = little(header + 1, 8);
 	*api = (uint32_t)little(header + 10, 4);
 	if (*bytes > OMT_FRAME_LIMIT)
@@ -58,17 +59,16 @@ static omt_status receive(int fd, uint8_t *data, size_t bytes, size_t *got, omt_
 		ssize_t n = recv(fd, data + *got, bytes - *got, 0);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
+		if (n < 0 && errno != ECONNRESET)
 			return OMT_FAIL(err, IO, "reading from the host: %s", strerror(errno));
-		if (!n)
+		if (n <= 0)
 			break;
 		*got += (size_t)n;
 	}
 	return OMT_OK;
 }
 
-omt_status omt_frame_read(int fd, uint32_t *api, omt_frame_buffer *call, bool *open,
-                          omt_error *err)
+omt_status omt_frame_read(int fd, uint32_t *api, omt_frame_buffer *call, bool *open, omt_error *err)
 {
 	uint8_t header[OMT_FRAME_CALL];
 	uint64_t bytes = 0;

@@ -31,19 +31,18 @@ void omt_model_log_launch(const char *path, const omt_logged *logged)
 	const hls_counts *counts = &logged->landing->counts;
 	if (!*path)
 		return;
-	append(path,
-	       json_pack("{s:o, s:o, s:I, s:f, s:o, s:o, s:[I, I, I], s:I, s:I, s:I, s:f}",
-	                 "kernel", omt_json_text(logged->kernel), "unit",
-	                 omt_json_text(logged->unit), "launch", (json_int_t)logged->launch,
-	                 "clock_mhz", logged->modelled->clock_mhz, "cycles",
-	                 counted(logged, logged->modelled->cycles), "modelled_s",
-	                 counted(logged, logged->modelled->seconds), "trips",
-	                 (json_int_t)counts->trips[HLS_LOAD],
-	                 (json_int_t)counts->trips[HLS_COMPUTE],
-	                 (json_int_t)counts->trips[HLS_STORE], "read_bytes",
-	                 (json_int_t)counts->read_bytes, "written_bytes",
-	                 (json_int_t)counts->written_bytes, "banks", (json_int_t)logged->banks,
-	                 "wall_s", logged->wall_s));
+	append(path, json_pack("{s:o, s:o, s:I, s:f, s:o, s:o, s:[I, I, I], s:I, s:I, s:I, s:f}",
+	                       "kernel", omt_json_text(logged->kernel), "unit",
+	                       omt_json_text(logged->unit), "launch", (json_int_t)logged->launch,
+	                       "clock_mhz", logged->modelled->clock_mhz, "cycles",
+	                       counted(logged, logged->modelled->cycles), "modelled_s",
+	                       counted(logged, logged->modelled->seconds), "trips",
+	                       (json_int_t)counts->trips[HLS_LOAD],
+	                       (json_int_t)counts->trips[HLS_COMPUTE],
+	                       (json_int_t)counts->trips[HLS_STORE], "read_bytes",
+	                       (json_int_t)counts->read_bytes, "written_bytes",
+	                       (json_int_t)counts->written_bytes, "banks",
+	                       (json_int_t)logged->banks, "wall_s", logged->wall_s));
 }
 
 void omt_model_log_copies(const char *path, const char *direction, uint64_t count, uint64_t bytes,
@@ -51,6 +50,6 @@ void omt_model_log_copies(const char *path, const char *direction, uint64_t coun
 {
 	if (*path && count)
 		append(path, json_pack("{s:s, s:I, s:I, s:f}", "copies", direction, "count",
-		                       (json_int_t)count, "bytes", (json_int_t)bytes,
-		                       "modelled_s", modelled_s));
+		                       (json_int_t)count, "bytes", (json_int_t)bytes, "modelled_s",
+		                       modelled_s));
 }

@@ -26,7 +26,8 @@ static omt_status address_of_host(struct sockaddr_un *address, omt_error *err)
 	else
 		length = snprintf(address->sun_path, sizeof address->sun_path, "/tmp/xcl_sock");
 	if (length < 0 || (size_t)length >= sizeof address->sun_path)
-		return OMT_FAIL(err, BAD_ARGUMENT, "the socket's name is too long (USER is %s)", user);
+		return OMT_FAIL(err, BAD_ARGUMENT, "the socket's name is too long (USER is %s)",
+		                user);
 	return OMT_OK;
 }
 

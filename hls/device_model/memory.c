@@ -127,8 +127,7 @@ omt_status omt_card_memory_span(const omt_card_memory *memory, uint64_t address,
 	if (!buffer || bytes > buffer->bytes - (address - buffer->address))
 		return OMT_FAIL(err, BAD_ARGUMENT, "[0x%llx, + %llu bytes) %s",
 		                (unsigned long long)address, (unsigned long long)bytes,
-		                buffer ? "goes beyond the end of its buffer"
-		                       : "lies in no buffer");
+		                buffer ? "goes beyond the end of its buffer" : "lies in no buffer");
 	*data = memory->data + address;
 	return OMT_OK;
 }

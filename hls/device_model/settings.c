@@ -18,33 +18,33 @@ static const struct setting {
 	size_t at;
 	double low, high; /* of REAL */
 } settings_list[] = {
-        {"clock_mhz", REAL, AT(clock_mhz), 0, 10000},
-        {"memory_gbps", REAL, AT(memory_gbps), 1e-3, 1e6},
-        {"memory_latency_ns", REAL, AT(memory_latency_ns), 0, 1e9},
-        {"link_gbps", REAL, AT(link_gbps), 1e-3, 1e6},
-        {"link_latency_us", REAL, AT(link_latency_us), 0, 1e6},
-        {"launch_us", REAL, AT(launch_us), 0, 1e6},
-        {"pace", REAL, AT(pace), 0, 1e6},
-        {"log", TEXT, AT(log), 0, 0},
-        {"keep", REAL, AT(keep), 0, 1},
-        {"alloc_fail", COUNT, AT(alloc_fail), 0, 0},
-        {"alloc_limit", COUNT, AT(alloc_limit), 0, 0},
-        {"hang", FAULT, AT(hang), 0, 0},
-        {"crash", FAULT, AT(crash), 0, 0},
-        {"lost", COUNT, AT(lost), 0, 0},
-        {"disconnect", COUNT, AT(disconnect), 0, 0},
-        {"die", COUNT, AT(die), 0, 0},
+	{"clock_mhz", REAL, AT(clock_mhz), 0, 10000},
+	{"memory_gbps", REAL, AT(memory_gbps), 1e-3, 1e6},
+	{"memory_latency_ns", REAL, AT(memory_latency_ns), 0, 1e9},
+	{"link_gbps", REAL, AT(link_gbps), 1e-3, 1e6},
+	{"link_latency_us", REAL, AT(link_latency_us), 0, 1e6},
+	{"launch_us", REAL, AT(launch_us), 0, 1e6},
+	{"pace", REAL, AT(pace), 0, 1e6},
+	{"log", TEXT, AT(log), 0, 0},
+	{"keep", REAL, AT(keep), 0, 1},
+	{"alloc_fail", COUNT, AT(alloc_fail), 0, 0},
+	{"alloc_limit", COUNT, AT(alloc_limit), 0, 0},
+	{"hang", FAULT, AT(hang), 0, 0},
+	{"crash", FAULT, AT(crash), 0, 0},
+	{"lost", COUNT, AT(lost), 0, 0},
+	{"disconnect", COUNT, AT(disconnect), 0, 0},
+	{"die", COUNT, AT(die), 0, 0},
 };
 enum { SETTINGS = sizeof settings_list / sizeof *settings_list };
 
 void omt_model_settings_init(omt_model_settings *settings)
 {
 	*settings = (omt_model_settings){
-	        .memory_gbps = 19.2, /* DDR4-2400, 64 bits */
-	        .memory_latency_ns = 200,
-	        .link_gbps = 12, /* PCIe 3.0 x16, as seen by copies */
-	        .link_latency_us = 10,
-	        .launch_us = 5,
+		.memory_gbps = 19.2, /* DDR4-2400, 64 bits */
+		.memory_latency_ns = 200,
+		.link_gbps = 12, /* PCIe 3.0 x16, as seen by copies */
+		.link_latency_us = 10,
+		.launch_us = 5,
 	};
 }
 
@@ -79,13 +79,13 @@ static bool real(const char *text, double low, double high, double *value)
 	return true;
 }
 
-omt_status omt_model_settings_set(omt_model_settings *settings, const char *place,
-                                  const char *name, const char *value, omt_error *err)
+omt_status omt_model_settings_set(omt_model_settings *settings, const char *place, const char *name,
+                                  const char *value, omt_error *err)
 {
 	static const char *const wanted[] = {
-	        [COUNT] = "a whole number from 1 on",
-	        [TEXT] = "a text of less than 1024 bytes",
-	        [FAULT] = "KERNEL or KERNEL:LAUNCH",
+		[COUNT] = "a whole number from 1 on",
+		[TEXT] = "a text of less than 1024 bytes",
+		[FAULT] = "KERNEL or KERNEL:LAUNCH",
 	};
 	for (size_t i = 0; i < SETTINGS; i++) {
 		const struct setting *setting = &settings_list[i];
@@ -106,8 +106,9 @@ omt_status omt_model_settings_set(omt_model_settings *settings, const char *plac
 		if (good)
 			return OMT_OK;
 		if (setting->kind == REAL)
-			return OMT_FAIL(err, BAD_ARGUMENT, "%s: %s = %s is not a number from %g to %g",
-			                place, name, value, setting->low, setting->high);
+			return OMT_FAIL(err, BAD_ARGUMENT,
+			                "%s: %s = %s is not a number from %g to %g", place, name,
+			                value, setting->low, setting->high);
 		return OMT_FAIL(err, BAD_ARGUMENT, "%s: %s = %s is not %s", place, name, value,
 		                wanted[setting->kind]);
 	}
@@ -132,7 +133,8 @@ omt_status omt_model_settings_parse(omt_model_settings *settings, const char *pl
 	for (int number = 1; *text; number++) {
 		size_t bytes = strcspn(text, "\n");
 		if (bytes >= sizeof line)
-			return OMT_FAIL(err, BAD_FORMAT, "%s:%d: the line is too long", place, number);
+			return OMT_FAIL(err, BAD_FORMAT, "%s:%d: the line is too long", place,
+			                number);
 		memcpy(line, text, bytes);
 		line[bytes] = 0;
 		line[strcspn(line, "#")] = 0;
@@ -141,7 +143,8 @@ omt_status omt_model_settings_parse(omt_model_settings *settings, const char *pl
 		if (!*name)
 			continue;
 		if (!equals)
-			return OMT_FAIL(err, BAD_FORMAT, "%s:%d: not `name = value`", place, number);
+			return OMT_FAIL(err, BAD_FORMAT, "%s:%d: not `name = value`", place,
+			                number);
 		*equals = 0;
 		snprintf(at, sizeof at, "%s:%d", place, number);
 		OMT_TRY(omt_model_settings_set(settings, at, trim(name), trim(equals + 1), err));

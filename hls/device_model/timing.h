@@ -1,7 +1,7 @@
 /* timing.h - how long a launch or a copy would take on the card.
  *
- * A kernel's stages (load, compute, store: hls/portable.h) work at the same time, a trip a cycle, so
- * the busiest one sets the cycles; its bytes go through the banks that its buffers lie in:
+ * A kernel's stages (load, compute, store: hls/portable.h) work at the same time, a trip a cycle,
+ * so the busiest one sets the cycles; its bytes go through the banks that its buffers lie in:
  *   kernel   launch_us + memory_latency_ns + max(max(trips) / clock, bytes / (banks * memory_gbps))
  *   copy     link_latency_us + bytes / link_gbps
  * Units that share a bank do not slow each other down here. */

@@ -162,8 +162,7 @@ static void *serve(void *nothing)
 _Noreturn void omt_worker_run(const omt_worker_task *task)
 {
 	static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-	struct sigaction action = {.sa_sigaction = last_words,
-	                           .sa_flags = SA_SIGINFO | SA_ONSTACK};
+	struct sigaction action = {.sa_sigaction = last_words, .sa_flags = SA_SIGINFO | SA_ONSTACK};
 	pthread_attr_t attributes;
 	pthread_t thread;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

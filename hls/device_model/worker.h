@@ -15,11 +15,15 @@
 #include "hls/portable.h"
 
 typedef struct omt_launch_arg {
-	uint64_t value;         /* a scalar's bits, a buffer's device address */
-	uint64_t start, bytes;  /* of the buffer that holds the address; bytes 0: a scalar */
+	uint64_t value;        /* a scalar's bits, a buffer's device address */
+	uint64_t start, bytes; /* of the buffer that holds the address; bytes 0: a scalar */
 } omt_launch_arg;
 
-typedef enum omt_launch_order { OMT_LAUNCH_RUN, OMT_LAUNCH_HANG, OMT_LAUNCH_CRASH } omt_launch_order;
+typedef enum omt_launch_order {
+	OMT_LAUNCH_RUN,
+	OMT_LAUNCH_HANG,
+	OMT_LAUNCH_CRASH
+} omt_launch_order;
 
 typedef struct omt_launch {
 	uint32_t order; /* omt_launch_order: the faults that were asked for */
@@ -29,8 +33,8 @@ typedef struct omt_launch {
 
 /* What comes back: the launch was finished, or the last words of a unit that dies. */
 typedef struct omt_landing {
-	uint32_t failed;    /* signal; 0: it ran */
-	uint32_t counted;   /* the library counts */
+	uint32_t failed;  /* signal; 0: it ran */
+	uint32_t counted; /* the library counts */
 	hls_counts counts;
 	double wall_s;
 	int64_t fault;      /* of SIGSEGV and SIGBUS: offset of the access in ... */

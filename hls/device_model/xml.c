@@ -244,9 +244,10 @@ omt_status omt_xml_number(const omt_xml *xml, const char *name, uint64_t high, u
 	errno = 0;
 	unsigned long long number = strtoull(text, &rest, 0);
 	if (*rest || rest == text || strchr("-+ ", *text) || errno || number > high)
-		return OMT_FAIL(err, BAD_FORMAT, "%s:%zu: %s=\"%s\" of %.*s is no number up to %llu",
-		                xml->place, xml->line, name, text, (int)xml->name.bytes,
-		                xml->name.text, (unsigned long long)high);
+		return OMT_FAIL(err, BAD_FORMAT,
+		                "%s:%zu: %s=\"%s\" of %.*s is no number up to %llu", xml->place,
+		                xml->line, name, text, (int)xml->name.bytes, xml->name.text,
+		                (unsigned long long)high);
 	*value = number;
 	return OMT_OK;
 }

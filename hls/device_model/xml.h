@@ -24,13 +24,13 @@ typedef struct omt_xml_slice {
 } omt_xml_slice;
 
 typedef struct omt_xml {
-	const char *place;  /* for errors; borrowed */
-	const char *at;     /* rest of the text; borrowed */
-	size_t bytes, line; /* left; of `at`, from 1 */
+	const char *place;              /* for errors; borrowed */
+	const char *at;                 /* rest of the text; borrowed */
+	size_t bytes, line;             /* left; of `at`, from 1 */
 	omt_xml_slice name, attributes; /* of the element at hand */
 	omt_xml_slice open[OMT_XML_DEPTH];
 	size_t depth;
-	bool empty;         /* the element at hand is closed by its own tag */
+	bool empty; /* the element at hand is closed by its own tag */
 } omt_xml;
 
 void omt_xml_start(omt_xml *xml, const char *place, const char *text, size_t bytes);

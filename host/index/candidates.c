@@ -26,13 +26,14 @@ omt_status omt_candidates_init(omt_candidates *all, size_t queries, size_t wante
 	                        .user = user};
 	all->list = malloc(queries * all->room * sizeof *all->list);
 	all->count = calloc(queries, sizeof *all->count);
+	all->shrunk = calloc(queries, sizeof *all->shrunk);
 	all->floor = malloc(columns * sizeof *all->floor);
 	all->bounds = malloc(queries * sizeof *all->bounds);
 	all->margin = calloc(queries, sizeof *all->margin);
 	all->marks = malloc(columns / OMT_SCORE_GROUP);
 	all->rest = calloc(queries, sizeof *all->rest);
-	if (!all->list || !all->count || !all->floor || !all->bounds || !all->margin ||
-	    !all->marks || !all->rest) {
+	if (!all->list || !all->count || !all->shrunk || !all->floor || !all->bounds ||
+	    !all->margin || !all->marks || !all->rest) {
 		omt_candidates_free(all);
 		return OMT_FAIL(err, NO_MEMORY, "%zu candidates for each of %zu queries", all->room,
 		                queries);
@@ -46,6 +47,7 @@ void omt_candidates_free(omt_candidates *all)
 {
 	free(all->list);
 	free(all->count);
+	free(all->shrunk);
 	free(all->floor);
 	free(all->bounds);
 	free(all->margin);
@@ -143,7 +145,7 @@ static bool shrink(omt_candidates *all, size_t query)
 		kept = wanted;
 		floor = (double)least_of(list, wanted) - margin;
 	}
-	*count = kept;
+	*count = all->shrunk[query] = kept;
 	all->floor[query] = rounded_down(floor);
 	return true;
 }
@@ -183,9 +185,22 @@ bool omt_candidates_take(omt_candidates *all, const float *scores, size_t ld, in
 
 const float *omt_candidates_bounds(omt_candidates *all)
 {
-	for (size_t q = 0; q < all->queries; q++)
+	for (size_t q = 0; q < all->queries; q++) {
+		const size_t news = all->count[q] - all->shrunk[q];
+		if (all->count[q] > all->wanted && 2 * news > all->wanted && !shrink(all, q))
+			return NULL;
+		if (all->floor[q] == -INFINITY)
+			return NULL;
 		all->bounds[q] = nextafterf(all->floor[q], -INFINITY);
+	}
 	return all->bounds;
+}
+
+/* Whether what was cut off behind a query's last score may be among the best: with margins if that
+ * one reached the floor; without, rows that are no worse come before it. */
+static bool may_miss(const omt_candidates *all, size_t q, float last)
+{
+	return all->margin[q] > 0 ? last >= all->floor[q] : last > all->floor[q];
 }
 
 bool omt_candidates_take_best(omt_candidates *all, const omt_best *best, int64_t first,
@@ -195,20 +210,16 @@ bool omt_candidates_take_best(omt_candidates *all, const omt_best *best, int64_t
 	for (size_t q = 0; q < all->queries; q++) {
 		const float *score = best->scores + q * best->kept;
 		const int32_t *place = best->place + q * best->kept;
-		const size_t before = all->count[q];
 		size_t i = 0;
 		for (; i < best->kept && place[i] >= 0 && score[i] >= all->floor[q]; i++)
 			if (!is_left_out(left_out, first + place[i]) &&
 			    !offer(all, q, (omt_candidate){first + place[i], score[i], false}))
 				return false;
-		/* The next block's bound is as high as can be. */
-		if (all->count[q] != before && all->count[q] > all->wanted && !shrink(all, q))
+		/* Something may have been cut off. */
+		const bool full = i == best->kept && best->kept < best->rows;
+		if (full && all->count[q] > all->wanted && !shrink(all, q))
 			return false;
-		/* Something may have been cut off. With margins it may be among the best if the
-		 * last score reached the floor; without, rows that are no worse come before it. */
-		const float last = score[best->kept - 1], floor = all->floor[q];
-		all->rest[q] = i == best->kept && best->kept < best->rows &&
-		               (all->margin[q] > 0 ? last >= floor : last > floor);
+		all->rest[q] = full && may_miss(all, q, score[best->kept - 1]);
 		*whole |= all->rest[q];
 	}
 	return true;

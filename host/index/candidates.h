@@ -18,6 +18,7 @@ typedef struct omt_candidates {
 	size_t queries, wanted, room; /* room a query: above it the worst are dropped */
 	omt_candidate *list;          /* [queries, room] */
 	size_t *count;                /* [queries] */
+	size_t *shrunk;               /* [queries]: the count when the floor was set */
 	float *floor;   /* [queries rounded up to a group]: what scores less is not taken */
 	float *bounds;  /* [queries] */
 	double *margin; /* [queries]: an inexact score is at most so far off; 0: all are as good as
@@ -48,7 +49,8 @@ typedef struct omt_best {
 	size_t kept, rows;
 } omt_best;
 
-/* [queries]: what a score has to be greater than to be taken; until the next call. */
+/* What a query's score has to be greater than to be taken, [queries], until the next call; NULL:
+ * some query has too few candidates to tell, or rescoring failed. */
 const float *omt_candidates_bounds(omt_candidates *all);
 
 /* omt_candidates_take() of a block whose first row is `first`, by its best scores alone. *whole:

@@ -44,6 +44,7 @@ typedef struct omt_find {
 	omt_precision precision;
 	const float *queries; /* of the batch */
 	omt_candidates kept;
+	bool cuts; /* blocks, on the device */
 	omt_neighbor *hits;
 	size_t k, *found;
 	atomic_int failed; /* a status, of which `err` tells */
@@ -229,20 +230,19 @@ static size_t block_rows(const omt_find *find, size_t queries, bool on_device)
 	return rows ? rows : 1;
 }
 
-/* How many of a query's scores in a block of `rows` leave the device; 0: all do. Codes' best ones
- * are the candidates, but for rows that are left out. Otherwise as many again as are wanted lie
- * within two margins of the last one, or the whole block is read. */
+/* How many of a query's scores leave the device when a block is cut; 0: blocks are not. Those that
+ * beat what was found before are rarely more than are wanted. */
 static size_t kept_scores(const omt_find *find, size_t queries, size_t wanted, size_t rows)
 {
 	const omt_searcher *searcher = find->searcher;
-	const bool codes = find->precision == OMT_SCORES_CODES;
-	const size_t kept = wanted + SLACK + (codes ? 0 : wanted);
+	const size_t kept = wanted + SLACK;
 	/* What the op would be asked. */
 	const omt_topk_args args = {.rows = (int32_t)queries,
 	                            .cols = (int32_t)rows,
 	                            .ldx = 1,
 	                            .stride = (int32_t)queries,
-	                            .k = (int32_t)kept};
+	                            .k = (int32_t)kept,
+	                            .bounded = 1};
 	const bool cuts = searcher->cut == OMT_CUT_ALWAYS ||
 	                  (searcher->cut == OMT_CUT_AUTO && !searcher->info.in_place);
 	/* A score that is kept comes with its place: at most half of the bytes. */
@@ -288,8 +288,9 @@ static omt_status walk(omt_find *find, omt_scorer *scorer, size_t rows, bool exa
 			if (!check(find, i, find->precision == OMT_SCORES_CODES, block.first,
 			           (int64_t)block.rows))
 				break;
-			OMT_TRY(omt_scorer_put(scorer, &block, omt_candidates_bounds(&find->kept),
-			                       err));
+			OMT_TRY(omt_scorer_put(
+				scorer, &block,
+				find->cuts ? omt_candidates_bounds(&find->kept) : NULL, err));
 			if (before.set)
 				OMT_TRY(take(find, scorer, &before, exact, err));
 			before = block;
@@ -346,6 +347,7 @@ static omt_status find_batch(omt_find *find, size_t count, size_t wanted, omt_er
 		.dimension = find->sets->dimension,
 		.rows = rows,
 		.kept = on_device ? kept_scores(find, count, wanted, rows) : 0};
+	find->cuts = options.kept > 0;
 	OMT_GOTO(omt_scorer_open(&options, &scorer, err));
 	OMT_GOTO(walk(find, scorer, rows, !on_device, err));
 	omt_parallel(find->searcher->threads, count, finish, find);

@@ -13,9 +13,10 @@
  * codes the candidates are the best by the codes' products, and nothing bounds their error: some
  * hits may be missed (bench/results has how many).
  *
- * A device whose memory is its own keeps all but each query's best scores of a block to itself (op
- * topk). Where the last of those lies so far below, so does all that was cut off; where it does
- * not, the block's scores are read whole. */
+ * Of a device whose memory is its own not all scores come back: once it is known what a query's
+ * score has to beat, blocks are cut to the best scores of each query that do (op topk), some more
+ * than hits are wanted. Where the device had no room for all of them, the block's scores are read
+ * whole. */
 #ifndef OMT_INDEX_NEAREST_H
 #define OMT_INDEX_NEAREST_H
 

@@ -14,9 +14,11 @@ typedef struct omt_slot {
 	omt_block block;
 	omt_buffer *vectors, *scales, *scores;
 	omt_buffer *bound, *values, *index; /* of topk */
-	float *host;                        /* [rows, ld], or values [queries, kept] */
+	float *all;                         /* [rows, ld] */
+	float *best;                        /* [queries, kept] */
 	int32_t *place;                     /* [queries, kept] */
 	float *bounds;                      /* [queries] */
+	bool cut;
 	uint64_t mark;
 } omt_slot;
 
@@ -29,7 +31,6 @@ struct omt_scorer {
 	omt_buffer *wide;    /* a block of bf16 vectors as f32 */
 	omt_buffer *numbers; /* 0, 1, ...: rows of a block */
 	omt_slot slots[SLOTS];
-	float *all; /* scores of a block that was cut, when they are needed */
 	uint64_t put, taken;
 };
 
@@ -148,10 +149,11 @@ static size_t bound_bytes(const omt_scorer *s)
 
 static omt_status make_slot(omt_scorer *s, omt_slot *slot, omt_error *err)
 {
-	slot->host = calloc(1, s->o.kept ? kept_bytes(s) : score_bytes(s));
+	slot->all = calloc(1, score_bytes(s));
+	slot->best = calloc(1, kept_bytes(s) + 1);
 	slot->place = calloc(1, kept_bytes(s) + 1);
 	slot->bounds = calloc(s->o.query_count, sizeof *slot->bounds);
-	if (!slot->host || !slot->place || !slot->bounds)
+	if (!slot->all || !slot->best || !slot->place || !slot->bounds)
 		return OMT_FAIL(err, NO_MEMORY, "scores of %zu vectors for %zu queries", s->o.rows,
 		                s->o.query_count);
 	if (!s->o.exec)
@@ -201,7 +203,8 @@ void omt_scorer_close(omt_scorer *s)
 	if (s->o.exec)
 		(void)omt_exec_wait(s->o.exec, 0, NULL);
 	for (size_t i = 0; i < SLOTS; i++) {
-		free(s->slots[i].host);
+		free(s->slots[i].all);
+		free(s->slots[i].best);
 		free(s->slots[i].place);
 		free(s->slots[i].bounds);
 		if (!s->o.exec)
@@ -212,7 +215,6 @@ void omt_scorer_close(omt_scorer *s)
 		omt_exec_free(s->o.exec, s->slots[i].values);
 		omt_exec_free(s->o.exec, s->slots[i].index);
 	}
-	free(s->all);
 	if (s->o.exec) {
 		omt_exec_free(s->o.exec, s->packed);
 		omt_exec_free(s->o.exec, s->scales);
@@ -298,6 +300,12 @@ static omt_status multiply(omt_scorer *s, size_t slot, omt_error *err)
 	               .ldc = ld, .w_dtype = OMT_F32, .w_panel = s->info.panel);
 }
 
+static omt_status read_all(omt_scorer *s, omt_slot *slot, omt_error *err)
+{
+	return omt_exec_read(s->o.exec, slot->scores, 0, slot->all,
+	                     slot->block.rows * s->ld * sizeof(float), &slot->mark, err);
+}
+
 /* A query's scores are a column of the block's. */
 static omt_status cut(omt_scorer *s, omt_slot *slot, const float *bounds, omt_error *err)
 {
@@ -308,7 +316,7 @@ static omt_status cut(omt_scorer *s, omt_slot *slot, const float *bounds, omt_er
 	                .values = slot->values, .index = slot->index,
 	                .rows = (int32_t)s->o.query_count, .cols = (int32_t)slot->block.rows,
 	                .ldx = 1, .stride = (int32_t)s->ld, .k = kept, .ldo = kept, .bounded = 1));
-	OMT_TRY(omt_exec_read(s->o.exec, slot->values, 0, slot->host, kept_bytes(s), NULL, err));
+	OMT_TRY(omt_exec_read(s->o.exec, slot->values, 0, slot->best, kept_bytes(s), NULL, err));
 	return omt_exec_read(s->o.exec, slot->index, 0, slot->place, kept_bytes(s), &slot->mark,
 	                     err);
 }
@@ -329,10 +337,8 @@ static omt_status put_on_device(omt_scorer *s, size_t slot, const float *bounds,
 		OMT_TRY(omt_exec_alloc(s->o.exec, block->rows * sizeof(float), OMT_USAGE_WEIGHT,
 		                       set->scales + block->first, &s->slots[slot].scales, err));
 	OMT_TRY(multiply(s, slot, err));
-	if (s->o.kept)
-		return cut(s, &s->slots[slot], bounds, err);
-	return omt_exec_read(s->o.exec, s->slots[slot].scores, 0, s->slots[slot].host,
-	                     block->rows * s->ld * sizeof(float), &s->slots[slot].mark, err);
+	return s->slots[slot].cut ? cut(s, &s->slots[slot], bounds, err)
+	                          : read_all(s, &s->slots[slot], err);
 }
 
 omt_status omt_scorer_put(omt_scorer *s, const omt_block *block, const float *bounds,
@@ -340,32 +346,26 @@ omt_status omt_scorer_put(omt_scorer *s, const omt_block *block, const float *bo
 {
 	const size_t slot = (size_t)(s->put++ % SLOTS);
 	s->slots[slot].block = *block;
+	s->slots[slot].cut = s->o.kept && bounds;
 	if (s->o.exec)
 		return put_on_device(s, slot, bounds, err);
-	score_on_host(s, block, s->slots[slot].host);
+	score_on_host(s, block, s->slots[slot].all);
 	return OMT_OK;
 }
 
 omt_status omt_scorer_take(omt_scorer *s, omt_scores *scores, omt_error *err)
 {
 	const omt_slot *slot = &s->slots[s->taken++ % SLOTS];
-	*scores = (omt_scores){.all = slot->host, .ld = s->ld};
-	if (s->o.kept)
-		*scores = (omt_scores){
-			.ld = s->ld,
-			.best = {slot->host, slot->place, s->o.kept, slot->block.rows}};
+	*scores = (omt_scores){.all = slot->cut ? NULL : slot->all,
+	                       .ld = s->ld,
+	                       .best = {slot->best, slot->place, s->o.kept, slot->block.rows}};
 	return s->o.exec ? omt_exec_wait(s->o.exec, slot->mark, err) : OMT_OK;
 }
 
 omt_status omt_scorer_read_all(omt_scorer *s, omt_scores *scores, omt_error *err)
 {
-	const omt_slot *slot = &s->slots[(s->taken - 1) % SLOTS];
-	uint64_t mark;
-	if (!s->all && !(s->all = malloc(score_bytes(s))))
-		return OMT_FAIL(err, NO_MEMORY, "scores of %zu vectors for %zu queries", s->o.rows,
-		                s->o.query_count);
-	OMT_TRY(omt_exec_read(s->o.exec, slot->scores, 0, s->all,
-	                      slot->block.rows * s->ld * sizeof(float), &mark, err));
-	scores->all = s->all;
-	return omt_exec_wait(s->o.exec, mark, err);
+	omt_slot *slot = &s->slots[(s->taken - 1) % SLOTS];
+	OMT_TRY(read_all(s, slot, err));
+	scores->all = slot->all;
+	return omt_exec_wait(s->o.exec, slot->mark, err);
 }

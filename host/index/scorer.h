@@ -34,21 +34,20 @@ typedef struct omt_scorer_options {
 	size_t query_count;
 	int32_t dimension;
 	size_t rows; /* of a block at most */
-	/* So many of each query's scores in a block leave the device, the best (op topk); 0: all.
-	 * At most OMT_TOPK_MAX. */
-	size_t kept;
+	size_t kept; /* scores of a query that leave the device when a block is cut; 0: none is */
 } omt_scorer_options;
 
 omt_status omt_scorer_open(const omt_scorer_options *options, omt_scorer **scorer, omt_error *err);
 void omt_scorer_close(omt_scorer *scorer); /* NULL is allowed */
 
-/* bounds[query_count]: of what is kept only greater scores need be; not used when all are read. */
+/* bounds: all scores are read; [query_count]: the block is cut on the device, of each query the
+ * `kept` best above the bound are (op topk). */
 omt_status omt_scorer_put(omt_scorer *scorer, const omt_block *block, const float *bounds,
                           omt_error *err);
 
 /* What is left of the oldest block that was put, until the next but one is. */
 typedef struct omt_scores {
-	const float *all; /* [rows, ld]; NULL: the device kept the best ones */
+	const float *all; /* [rows, ld]; NULL: of a block that was cut */
 	size_t ld;        /* a multiple of OMT_SCORE_GROUP */
 	omt_best best;
 } omt_scores;

@@ -38,6 +38,22 @@ static void make_vectors(void)
 		halves[i] = omt_bf16_from_f32(rows[i]);
 }
 
+static int8_t row_codes[ROWS * STRIDE];
+static float scales[ROWS];
+
+static void make_codes(void)
+{
+	for (int row = 0; row < ROWS; row++) {
+		float most = 0;
+		for (int i = 0; i < N; i++)
+			most = fmaxf(most, fabsf(rows[row * N + i]));
+		scales[row] = most / 127;
+		for (int i = 0; i < N; i++)
+			row_codes[row * STRIDE + i] =
+				(int8_t)rintf(rows[row * N + i] / scales[row]);
+	}
+}
+
 static omt_searcher *searcher(const char *backend, omt_cut cut)
 {
 	omt_searcher *made;
@@ -137,21 +153,15 @@ Test(search, bf16_vectors)
  * hits are among 2 k + 100 candidates. */
 Test(search, int8_candidates)
 {
-	static int8_t codes[ROWS * STRIDE];
-	static float scales[ROWS];
 	omt_neighbor hits[QUERIES * 20];
 	size_t found[QUERIES];
 	make_vectors();
-	for (int row = 0; row < ROWS; row++) {
-		float most = 0;
-		for (int i = 0; i < N; i++)
-			most = fmaxf(most, fabsf(rows[row * N + i]));
-		scales[row] = most / 127;
-		for (int i = 0; i < N; i++)
-			codes[row * STRIDE + i] = (int8_t)rintf(rows[row * N + i] / scales[row]);
-	}
-	const omt_vector_set set = {
-		.data = rows, .count = ROWS, .dtype = OMT_F32, .codes = codes, .scales = scales};
+	make_codes();
+	const omt_vector_set set = {.data = rows,
+	                            .count = ROWS,
+	                            .dtype = OMT_F32,
+	                            .codes = row_codes,
+	                            .scales = scales};
 	const omt_vector_sets sets = {.set = &set, .count = 1, .dimension = N};
 	for (int b = 0; b < BACKENDS; b++) {
 		omt_searcher *with = searcher(backends[b].name, backends[b].cut);
@@ -240,56 +250,92 @@ Test(search, what_is_left_out)
 	}
 }
 
-/* Hits of k = 20, cut by the device, are those of all scores, bit for bit; what was cut. */
-static omt_search_blocks find_cut(const char *backend, const omt_vector_sets *sets)
+/* `rows` as five sets. */
+static omt_vector_sets five_sets(omt_vector_set set[5], bool with_codes)
+{
+	for (int i = 0; i < 5; i++) {
+		const int row = i * ROWS / 5;
+		set[i] = (omt_vector_set){
+			.data = rows + row * N, .count = ROWS / 5, .dtype = OMT_F32};
+		if (with_codes) {
+			set[i].codes = row_codes + row * STRIDE;
+			set[i].scales = scales + row;
+		}
+	}
+	return (omt_vector_sets){.set = set, .count = 5, .dimension = N};
+}
+
+/* Sets are blocks, which are cut from the third on: then it is known what scores have to beat.
+ * `whole` of them are read all the same. Hits are those of all scores, bit for bit. */
+static void expect_blocks(const char *backend, const omt_vector_sets *sets, size_t k,
+                          uint64_t whole)
 {
 	static omt_neighbor wanted[QUERIES * 20], hits[QUERIES * 20];
 	size_t found[2][QUERIES];
 	omt_searcher *with = searcher(backend, OMT_CUT_NEVER);
-	find(with, sets, queries, QUERIES, 20, wanted, found[0]);
+	find(with, sets, queries, QUERIES, k, wanted, found[0]);
 	cr_expect_eq(omt_searcher_blocks(with).cut, 0);
 	omt_searcher_free(with);
 	with = searcher(backend, OMT_CUT_ALWAYS);
-	find(with, sets, queries, QUERIES, 20, hits, found[1]);
+	find(with, sets, queries, QUERIES, k, hits, found[1]);
 	const omt_search_blocks blocks = omt_searcher_blocks(with);
 	omt_searcher_free(with);
+	cr_expect_eq(blocks.cut, 3, "%s: %llu", backend, (unsigned long long)blocks.cut);
+	cr_expect_eq(blocks.whole, whole, "%s: %llu", backend, (unsigned long long)blocks.whole);
 	cr_expect_eq(memcmp(found[0], found[1], sizeof found[0]), 0, "%s", backend);
-	cr_expect_eq(memcmp(wanted, hits, sizeof hits), 0, "%s", backend);
-	return blocks;
+	cr_expect_eq(memcmp(wanted, hits, QUERIES * k * sizeof *hits), 0, "%s", backend);
 }
 
-/* What a device cuts off is read where its best scores prove nothing: many lie as close together as
- * sums of floats err, or the best are left out. Otherwise they do. */
+/* The first `count` vectors of the fourth set are the best for the first query, and left out. */
+static void leave_out_best(int count, uint8_t *left_out)
+{
+	for (int row = 3 * ROWS / 5; row < 3 * ROWS / 5 + count; row++) {
+		memcpy(rows + row * N, queries, N * sizeof *rows);
+		left_out[row / 8] |= (uint8_t)(1 << row % 8);
+	}
+}
+
+/* The best scores prove nothing where many lie as close together as sums of floats err, or where
+ * the best are left out. */
 Test(search, scores_that_a_device_cuts)
 {
 	static const char *const names[] = {"ref", "opencl"};
 	omt_vector_set set[5];
-	uint8_t none[ROWS / 8 + 1] = {0};
-	for (int i = 0; i < 5; i++)
-		set[i] = (omt_vector_set){
-			.data = rows + i * 140 * N, .count = 140, .dtype = OMT_F32};
-	omt_vector_sets sets = {.set = set, .count = 5, .dimension = N};
+	uint8_t left_out[ROWS / 8 + 1] = {0};
+	omt_vector_sets sets = five_sets(set, false);
 	for (size_t b = 0; b < 2; b++) {
 		make_vectors();
-		omt_search_blocks blocks = find_cut(names[b], &sets);
-		cr_expect_eq(blocks.cut, 5);
-		cr_expect_eq(blocks.whole, 0);
-		/* The best 60 for the first query. */
-		for (int row = 140; row < 200; row++) {
-			memcpy(rows + row * N, queries, N * sizeof *rows);
-			none[row / 8] |= (uint8_t)(1 << row % 8);
-		}
-		sets.left_out = none;
-		blocks = find_cut(names[b], &sets);
-		cr_expect_eq(blocks.whole, 1);
+		expect_blocks(names[b], &sets, 20, 0);
+		leave_out_best(60, left_out);
+		sets.left_out = left_out;
+		expect_blocks(names[b], &sets, 20, 1);
 		sets.left_out = NULL;
 		for (int row = 0; row < ROWS; row++)
 			for (int i = 0; i < N; i++)
 				rows[row * N + i] = rows[i] * (1 + 1e-7f * (float)(row * 7 % 5));
-		blocks = find_cut(names[b], &sets);
-		cr_expect_eq(blocks.cut, 5);
-		cr_expect_eq(blocks.whole, 5);
+		expect_blocks(names[b], &sets, 20, 3);
 	}
+}
+
+/* Of codes the best candidates are known without a margin, of equal ones the first: only those that
+ * are left out are a reason to read on. 102 candidates, 118 scores of a block of 140. */
+Test(search, codes_that_a_device_cuts)
+{
+	omt_vector_set set[5];
+	uint8_t left_out[ROWS / 8 + 1] = {0};
+	omt_vector_sets sets = five_sets(set, true);
+	make_vectors();
+	make_codes();
+	expect_blocks("opencl", &sets, 1, 0);
+	leave_out_best(115, left_out);
+	make_codes();
+	sets.left_out = left_out;
+	expect_blocks("opencl", &sets, 1, 1);
+	sets.left_out = NULL;
+	for (int row = 1; row < ROWS; row++)
+		memcpy(rows + row * N, rows, N * sizeof *rows);
+	make_codes();
+	expect_blocks("opencl", &sets, 1, 0);
 }
 
 /* Every code path of the CPU gives the same bits. */

@@ -30,6 +30,7 @@ const omt_bench_key omt_bench_keys[] = {
 	{"device", KEY_DEVICE, true, AT(engine.device), 0, 0, NULL, 0},
 	{"weights", KEY_NAME, true, AT(engine.weights), 0, 0, weights, 0},
 	{"tiles", KEY_TEXT, true, AT(engine.tiles), 0, 0, NULL, 0},
+	{"bitstream", KEY_TEXT, true, AT(engine.bitstream), 0, 0, NULL, 0},
 	{"cache", KEY_PATH, false, AT(engine.cache), 0, 0, no_folders, 0},
 	{"engine", KEY_SECTION, false, 0, 0, 0, NULL, 0},
 	{"engine.batch", KEY_INT, true, AT(engine.batch_items), 1, 65536, NULL, 0},
@@ -282,5 +283,6 @@ void omt_bench_settings_init(omt_bench_settings *s)
 	s->engine.backend = environment("OMT_BACKEND", "opencl,openblas,ref");
 	s->engine.device = environment("OMT_DEVICE", NULL);
 	s->engine.tiles = environment("OMT_TILES", "");
+	s->engine.bitstream = environment("OMT_BITSTREAM", NULL);
 	s->engine.weights = weights[0];
 }

@@ -78,7 +78,8 @@ static omt_status embed_first(omt_bench_session *session, omt_error *err)
 /* The settings that an engine is opened by; given. */
 static json_t *opened_by(const omt_bench_point *point)
 {
-	static const char *const keys[] = {"backend", "device", "weights", "tiles", "engine"};
+	static const char *const keys[] = {"backend", "device",    "weights",
+	                                   "tiles",   "bitstream", "engine"};
 	const bool eager = point->s.scenario.mode != OMT_BENCH_OFFLINE;
 	json_t *settings = json_pack("{sb}", "eager", eager);
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)

@@ -43,7 +43,8 @@ extern "C" {
 	X(LIMIT, "a configured limit was exceeded")                \
 	X(DEVICE, "the device or its driver reported an error")    \
 	X(MISMATCH, "a result differs from what was expected")     \
-	X(STOPPED, "the caller asked to stop")
+	X(STOPPED, "the caller asked to stop")                     \
+	X(STALLED, "a device did not finish its work in time")
 
 #define OMT_STATUS_ENUM(name, text) OMT_##name,
 typedef enum omt_status { OMT_STATUS_LIST(OMT_STATUS_ENUM) OMT_STATUS_COUNT } omt_status;
@@ -210,6 +211,11 @@ typedef struct omt_engine_options {
 	                          checksums too */
 	const char *tiles;     /* how the OpenCL kernels cut their work, over a device's entry:
 	                          "m=12,gemm_short.rows=4"; NULL: OMT_TILES; "": neither */
+	const char *bitstream; /* entry of bitstreams/manifest.yaml (the folder: OMT_BITSTREAMS)
+	                          whose binary is the OpenCL program; NULL: OMT_BITSTREAM, else
+	                          the first that fits, on devices that cannot build kernels;
+	                          "": none. Kernels that do not end are told of as a note of
+	                          `progress`, their ops run on the next backend from then on */
 	int32_t slots;         /* batches in flight a device: 2; 1: no double buffering */
 	int32_t batch_items;   /* items a batch at most: 8 */
 	int32_t max_tokens;    /* tokens a batch at most, hence of an item too: 8192 */

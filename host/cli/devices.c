@@ -38,6 +38,8 @@ int cli_devices(int argc, char **argv)
 		       json_is_true(json_object_get(device, "integer_dot")) ? ", integer dot" : "");
 		if (json_object_get(device, "tiles"))
 			printf("   tiles of %s\n", cli_string(device, "tiles"));
+		if (json_object_get(device, "bitstream"))
+			printf("   bitstream %s\n", cli_string(device, "bitstream"));
 		if (!json_is_true(json_object_get(device, "usable")))
 			printf("   cannot be used: %s\n", cli_string(device, "reason"));
 	}

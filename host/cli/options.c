@@ -22,6 +22,8 @@ const cli_option *cli_engine_table(cli_engine *engine)
 	         CLI_TEXT, &engine->options.cache, 0, 0, NULL},
 		{"tiles", "T", "of OpenCL kernels, m=12,gemm_short.rows=4 (OMT_TILES)", CLI_TEXT,
 	         &engine->options.tiles, 0, 0, NULL},
+		{"bitstream", "NAME", "binary of bitstreams/manifest.yaml (OMT_BITSTREAM)",
+	         CLI_TEXT, &engine->options.bitstream, 0, 0, NULL},
 		{"batch", "N", "items a batch (8)", CLI_INT, &engine->batch, 1, 65536, NULL},
 		{"max-tokens", "N", "tokens a batch, hence of an item (8192)", CLI_INT,
 	         &engine->max_tokens, 16, 1 << 20, NULL},

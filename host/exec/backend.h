@@ -2,7 +2,11 @@
  *
  * A backend owns memory and runs ops on it, in the order given. One thread calls it. Commands may
  * return before they are done; a mark names a command for done(), wait() and
- * elapsed(). */
+ * elapsed().
+ *
+ * OMT_STALLED: a command hangs and its op is not supported any more. All that was begun counts as
+ * done, what it left in buffers that commands write is undefined; other buffers are as they were,
+ * and the device can be used (exec/replay.h does the work again). */
 #ifndef OMT_EXEC_BACKEND_H
 #define OMT_EXEC_BACKEND_H
 
@@ -44,7 +48,9 @@ typedef struct omt_backend_info {
 	/* The device's memory is the host's: what alloc() borrows is used where it lies if that is
 	 * at a multiple of OMT_IN_PLACE_ALIGN (backends on the host: anywhere). */
 	bool in_place;
-	double build_s; /* what building its kernels, or loading them, took */
+	double build_s;     /* what building its kernels, or loading them, took */
+	bool may_stall;     /* its functions may return OMT_STALLED */
+	char bitstream[64]; /* entry of bitstreams/manifest.yaml; empty: built kernels */
 } omt_backend_info;
 
 #define OMT_IN_PLACE_ALIGN 4096
@@ -53,11 +59,16 @@ typedef struct omt_backend_info {
 typedef struct omt_backend_options {
 	const char *device; /* as in omt_engine_options; NULL: OMT_DEVICE */
 	const char *tiles;  /* of OpenCL kernels; NULL: OMT_TILES */
-	int32_t threads;    /* for ops on the host; 0: all cores */
+	/* Entry of bitstreams/manifest.yaml (exec/bitstream.h) whose binary is the OpenCL program;
+	 * NULL: OMT_BITSTREAM, else one that fits where a device cannot build kernels; "": none. */
+	const char *bitstream;
+	int32_t threads; /* for ops on the host; 0: all cores */
 } omt_backend_options;
 
 /* The devices that are asked for: the option's, else OMT_DEVICE; NULL: nobody asked. */
 const char *omt_backend_device(const omt_backend_options *options);
+/* The same of an entry of bitstreams/manifest.yaml. */
+const char *omt_backend_bitstream(const omt_backend_options *options);
 
 #define OMT_MARKS 64 /* marks remembered; older ones count as done and take 0 s */
 

@@ -1,22 +1,25 @@
-/* The OpenCL backend: each device has a queue for kernels, one for what goes to slot buffers and
- * one for what comes from them, all in order. Events order the queues among each other: batch n + 1
- * travels while batch n computes, and its upload does not wait behind batch n's download. All other
- * buffers live on the compute queue. */
+/* The OpenCL backend. A device that builds its kernels has a queue for them, one for what goes to
+ * slot buffers and one for what comes from them, all in order. Events order the queues among each
+ * other: batch n + 1 travels while batch n computes, and its upload does not wait behind batch n's
+ * download. All other buffers live on the compute queue.
+ *
+ * A device whose program is a binary (opencl_card.h) has queues for every compute unit and bank;
+ * there events order all buffers. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "exec/device_entry.h"
-#include "exec/opencl.h"
+#include "exec/opencl_card.h"
 
 typedef struct omt_cl_buffer {
 	omt_buffer base;
 	cl_mem memory;
-	bool slot;
-	/* Of a slot, NULL before the first; what comes next waits for them. */
-	cl_event moved; /* last write or read */
-	cl_event used;  /* last kernel */
+	omt_usage usage;
+	bool tracked;     /* events order it: a slot, on a card any buffer */
+	omt_cl_uses uses; /* if so */
+	omt_cl_bank *bank;
 } omt_cl_buffer;
 
 typedef struct omt_cl {
@@ -25,74 +28,24 @@ typedef struct omt_cl {
 	omt_backend_info info;
 	omt_cl_tile_set tiles;
 	cl_context context;
+	omt_cl_order order;
+	omt_cl_card *card; /* NULL: kernels are built */
 	cl_command_queue compute, upload, download;
 	omt_cl_program programs[OMT_CL_CLASS_COUNT]; /* as many as classes have other tiles */
 	/* Of each class, and of ops without tiles. */
 	const omt_cl_program *program_of[OMT_CL_CLASS_COUNT + 1];
-	uint64_t last_mark;
-	cl_event marks[OMT_MARKS]; /* mark m at m % OMT_MARKS */
 } omt_cl;
 
-/* ---- events ---- */
-
-/* Every place that keeps an event holds a reference. */
-static void event_set(cl_event *place, cl_event event)
-{
-	if (event)
-		clRetainEvent(event);
-	if (*place)
-		clReleaseEvent(*place);
-	*place = event;
-}
-
-/* Sends a command on its way (what waits for it may be in the other queue), gives its event to a
- * mark if one is asked for, and drops the caller's reference. */
-static omt_status finish_command(omt_cl *cl, cl_command_queue queue, cl_event event, uint64_t *mark,
-                                 omt_error *err)
-{
-	cl_int code = clFlush(queue);
-	const char *what = "clFlush";
-	if (mark && code == CL_SUCCESS) {
-		cl_event *place = &cl->marks[(cl->last_mark + 1) % OMT_MARKS];
-		/* A mark that is forgotten counts as done, so it has to be. */
-		if (*place) {
-			code = clWaitForEvents(1, place);
-			what = "clWaitForEvents";
-		}
-		*mark = ++cl->last_mark;
-		event_set(place, event);
-	}
-	clReleaseEvent(event);
-	return omt_cl_check(code, what, err);
-}
-
-/* The event of a mark; NULL: it was forgotten or never given. */
-static cl_event mark_event(const omt_cl *cl, uint64_t mark)
-{
-	if (!mark || mark > cl->last_mark || cl->last_mark - mark >= OMT_MARKS)
-		return NULL;
-	return cl->marks[mark % OMT_MARKS];
-}
-
-/* A command that failed is done too: wait_cl() says how. */
 static bool done_cl(omt_backend *self, uint64_t mark)
 {
-	cl_event event = mark_event((const omt_cl *)self, mark);
-	cl_int state = CL_COMPLETE;
-	return !event ||
-	       clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state,
-	                      NULL) != CL_SUCCESS ||
-	       state <= CL_COMPLETE;
+	return omt_cl_order_done(&((omt_cl *)self)->order, mark);
 }
 
 static omt_status wait_cl(omt_backend *self, uint64_t mark, omt_error *err)
 {
 	omt_cl *cl = (omt_cl *)self;
-	if (mark) {
-		cl_event event = mark_event(cl, mark);
-		cl_int code = event ? clWaitForEvents(1, &event) : CL_SUCCESS;
-		return omt_cl_check(code, "clWaitForEvents", err);
-	}
+	if (mark || cl->card)
+		return omt_cl_order_wait(&cl->order, mark, err);
 	OMT_TRY(omt_cl_check(clFinish(cl->upload), "clFinish", err));
 	OMT_TRY(omt_cl_check(clFinish(cl->compute), "clFinish", err));
 	return omt_cl_check(clFinish(cl->download), "clFinish", err);
@@ -100,17 +53,7 @@ static omt_status wait_cl(omt_backend *self, uint64_t mark, omt_error *err)
 
 static double elapsed_cl(omt_backend *self, uint64_t first, uint64_t last)
 {
-	const omt_cl *cl = (const omt_cl *)self;
-	cl_event from = mark_event(cl, first), to = mark_event(cl, last);
-	cl_ulong begin = 0, end = 0;
-	if (!from || !to)
-		return 0;
-	if (clGetEventProfilingInfo(from, CL_PROFILING_COMMAND_START, sizeof begin, &begin, NULL) !=
-	            CL_SUCCESS ||
-	    clGetEventProfilingInfo(to, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL) !=
-	            CL_SUCCESS)
-		return 0;
-	return end > begin ? 1e-9 * (double)(end - begin) : 0;
+	return omt_cl_order_elapsed(&((const omt_cl *)self)->order, first, last);
 }
 
 /* ---- open and close ---- */
@@ -119,19 +62,23 @@ static void close_cl(omt_backend *self)
 {
 	omt_cl *cl = (omt_cl *)self;
 	cl_command_queue const queues[] = {cl->compute, cl->upload, cl->download};
-	if (cl->compute && cl->upload && cl->download)
+	if (cl->card || (cl->compute && cl->upload && cl->download))
 		wait_cl(self, 0, NULL);
+	/* What still hangs is in the runtime's hands, and so is all that it uses. */
+	const bool hangs = cl->order.stale_count > 0;
 	for (size_t i = 0; i < OMT_CL_CLASS_COUNT; i++)
-		if (cl->last_mark && cl->programs[i].program && !cl->programs[i].saved)
+		if (cl->order.last_mark && cl->programs[i].program && !cl->programs[i].saved)
 			omt_cl_program_keep(cl->device.device, &cl->programs[i]);
-	for (size_t i = 0; i < OMT_MARKS; i++)
-		event_set(&cl->marks[i], NULL);
+	omt_cl_order_close(&cl->order);
 	for (size_t i = 0; i < OMT_CL_CLASS_COUNT; i++)
 		omt_cl_program_free(&cl->programs[i]);
 	for (size_t i = 0; i < sizeof queues / sizeof *queues; i++)
 		if (queues[i])
 			clReleaseCommandQueue(queues[i]);
-	omt_cl_devices_release(&cl->device, &cl->context, 1);
+	if (!hangs) {
+		omt_cl_card_close(cl->card);
+		omt_cl_devices_release(&cl->device, &cl->context, 1);
+	}
 	free(cl);
 }
 
@@ -166,12 +113,35 @@ static omt_status build_programs(omt_cl *cl, omt_error *err)
 	return OMT_OK;
 }
 
+/* Kernels that are built for the device. */
+static omt_status open_built(omt_cl *cl, const char *tiles, omt_error *err)
+{
+	cl_command_queue *const queues[] = {&cl->compute, &cl->upload, &cl->download};
+	OMT_TRY(omt_device_tiles(&cl->info, tiles, &cl->tiles, NULL, 0, err));
+	cl->info.tile_rows =
+		cl->tiles.of[OMT_CL_CLASS_gemm].m * cl->tiles.of[OMT_CL_CLASS_gemm].rows;
+	OMT_TRY(omt_cl_order_open(&cl->order, NULL, err));
+	for (size_t i = 0; i < sizeof queues / sizeof *queues; i++)
+		OMT_TRY(omt_cl_queue_open(cl->context, cl->device.device, false, queues[i], err));
+	return build_programs(cl, err);
+}
+
+static omt_status open_card(omt_cl *cl, const omt_bitstreams *all, omt_error *err)
+{
+	OMT_TRY(omt_cl_card_open(cl->context, &cl->device, all, &cl->card, err));
+	cl->info.tile_rows = omt_cl_card_params(cl->card, OMT_OP_gemm).rows;
+	cl->info.in_place = false;
+	cl->info.may_stall = true;
+	snprintf(cl->info.bitstream, sizeof cl->info.bitstream, "%s", cl->card->entry.name);
+	cl->device.binary = NULL; /* the caller's */
+	return omt_cl_order_open(&cl->order, cl->card->name, err);
+}
+
 /* Takes the device and its context. */
-static omt_status open_device(omt_cl_device *device, cl_context *context, const char *tiles,
-                              omt_backend **self, omt_error *err)
+static omt_status open_device(omt_cl_device *device, cl_context *context, const omt_bitstreams *all,
+                              const char *tiles, omt_backend **self, omt_error *err)
 {
 	omt_status status;
-	cl_int code;
 	omt_cl *cl = calloc(1, sizeof *cl);
 	if (!cl) {
 		omt_cl_devices_release(device, context, 1);
@@ -180,21 +150,14 @@ static omt_status open_device(omt_cl_device *device, cl_context *context, const 
 	cl->base.class = &omt_backend_opencl;
 	cl->device = *device;
 	cl->context = *context;
-	cl_device_id id = device->device;
 	omt_cl_device_info(device, &cl->info);
-	OMT_GOTO(omt_device_tiles(&cl->info, tiles, &cl->tiles, NULL, 0, err));
 	cl->info.panel = OMT_CL_PANEL;
-	cl->info.tile_rows =
-		cl->tiles.of[OMT_CL_CLASS_gemm].m * cl->tiles.of[OMT_CL_CLASS_gemm].rows;
 	cl->info.memory = cl->context;
-	cl_command_queue *const queues[] = {&cl->compute, &cl->upload, &cl->download};
-	for (size_t i = 0; i < sizeof queues / sizeof *queues; i++) {
-		*queues[i] =
-			clCreateCommandQueue(cl->context, id, CL_QUEUE_PROFILING_ENABLE, &code);
-		OMT_GOTO(omt_cl_check(code, "clCreateCommandQueue", err));
-	}
 	const double begin_s = omt_now_s();
-	OMT_GOTO(build_programs(cl, err));
+	if (device->binary)
+		OMT_GOTO(open_card(cl, all, err));
+	else
+		OMT_GOTO(open_built(cl, tiles, err));
 	cl->info.build_s = omt_now_s() - begin_s;
 	*self = &cl->base;
 	return OMT_OK;
@@ -208,15 +171,22 @@ static omt_status open_cl(const omt_backend_options *options, int32_t most, omt_
 {
 	omt_cl_device devices[OMT_MAX_DEVICES];
 	cl_context contexts[OMT_MAX_DEVICES];
-	int32_t found, opened = 0;
+	omt_cl_binaries binaries;
+	int32_t found = 0, opened = 0;
 	*count = 0;
-	OMT_TRY(omt_cl_devices_open(options->device, most, devices, contexts, &found, err));
-	omt_status status = OMT_OK;
+	omt_cl_binaries_open(options, &binaries);
+	omt_status status = omt_cl_devices_open(options->device, &binaries, most, devices, contexts,
+	                                        &found, err);
+	if (status != OMT_OK) {
+		omt_cl_binaries_close(&binaries);
+		return status;
+	}
 	while (status == OMT_OK && opened < found) {
-		status = open_device(&devices[opened], &contexts[opened], options->tiles,
-		                     &selves[opened], err);
+		status = open_device(&devices[opened], &contexts[opened], &binaries.all,
+		                     options->tiles, &selves[opened], err);
 		opened++;
 	}
+	omt_cl_binaries_close(&binaries);
 	if (status == OMT_OK) {
 		*count = found;
 		return OMT_OK;
@@ -234,7 +204,9 @@ static void info_cl(const omt_backend *self, omt_backend_info *info)
 
 static bool supports_cl(const omt_backend *self, omt_op op, const void *args)
 {
-	(void)self;
+	const omt_cl *cl = (const omt_cl *)self;
+	if (cl->card)
+		return !(cl->order.lost >> op & 1) && omt_cl_card_supports(cl->card, op, args);
 	if (op == OMT_OP_attention)
 		return ((const omt_attention_args *)args)->head_dim <= OMT_CL_HEAD_DIM;
 	if (op == OMT_OP_gemm) {
@@ -250,16 +222,20 @@ static bool supports_cl(const omt_backend *self, omt_op op, const void *args)
 
 /* ---- memory ---- */
 
+static omt_status write_cl(omt_backend *self, omt_buffer *buffer, size_t offset, const void *data,
+                           size_t bytes, uint64_t *mark, omt_error *err);
+
 static void free_cl(omt_backend *self, omt_buffer *buffer)
 {
-	(void)self;
+	omt_cl *cl = (omt_cl *)self;
 	omt_cl_buffer *freed = (omt_cl_buffer *)buffer;
 	if (!freed)
 		return;
-	event_set(&freed->moved, NULL);
-	event_set(&freed->used, NULL);
-	/* The runtime keeps the memory until the commands that use it are done. */
-	if (freed->memory)
+	/* A runtime keeps the memory until the commands that use it are done; XRT's does not. */
+	if (cl->card && freed->memory)
+		wait_cl(self, 0, NULL);
+	omt_cl_uses_clear(&freed->uses);
+	if (freed->memory && !cl->order.stale_count)
 		clReleaseMemObject(freed->memory);
 	free(freed);
 }
@@ -275,11 +251,45 @@ static cl_mem use_in_place(const omt_cl *cl, size_t bytes, const void *borrowed)
 	return memory;
 }
 
+/* Memory of a device that builds its kernels, with the content if there is one. */
+static cl_int alloc_built(omt_cl *cl, omt_cl_buffer *buffer, const void *borrowed)
+{
+	cl_int code = CL_SUCCESS;
+	const size_t bytes = buffer->base.bytes;
+	if (borrowed && cl->info.in_place && (uintptr_t)borrowed % OMT_IN_PLACE_ALIGN == 0)
+		buffer->memory = use_in_place(cl, bytes, borrowed);
+	if (buffer->memory)
+		return CL_SUCCESS;
+	/* OpenCL has no empty buffers. */
+	buffer->memory =
+		clCreateBuffer(cl->context, CL_MEM_READ_WRITE, bytes ? bytes : 1, NULL, &code);
+	if (code == CL_SUCCESS && borrowed && bytes)
+		code = clEnqueueWriteBuffer(cl->compute, buffer->memory, CL_TRUE, 0, bytes,
+		                            borrowed, 0, NULL, NULL);
+	return code;
+}
+
+/* On a card the content goes in pieces, through memory that the transfer wants. */
+static omt_status alloc_card(omt_cl *cl, omt_cl_buffer *buffer, const void *borrowed,
+                             omt_error *err)
+{
+	const size_t bytes = buffer->base.bytes, piece = (size_t)16 << 20;
+	buffer->tracked = true;
+	OMT_TRY(omt_cl_card_alloc(cl->card, bytes ? bytes : 1, buffer->usage, &buffer->memory,
+	                          &buffer->bank, err));
+	for (size_t at = 0; borrowed && at < bytes; at += piece) {
+		OMT_TRY(write_cl(&cl->base, &buffer->base, at, (const uint8_t *)borrowed + at,
+		                 bytes - at < piece ? bytes - at : piece, NULL, err));
+		OMT_TRY(wait_cl(&cl->base, 0, err));
+	}
+	return OMT_OK;
+}
+
 static omt_status alloc_cl(omt_backend *self, size_t bytes, omt_usage usage, const void *borrowed,
                            omt_buffer **given, omt_error *err)
 {
 	omt_cl *cl = (omt_cl *)self;
-	cl_int code;
+	omt_status status = OMT_OK;
 	*given = NULL;
 	if (bytes > cl->info.max_alloc_bytes)
 		return OMT_FAIL(
@@ -289,57 +299,99 @@ static omt_status alloc_cl(omt_backend *self, size_t bytes, omt_usage usage, con
 	if (!buffer)
 		return OMT_FAIL(err, NO_MEMORY, "a buffer of %zu bytes", bytes);
 	buffer->base = (omt_buffer){.owner = self, .bytes = bytes};
-	buffer->slot = usage == OMT_USAGE_SLOT;
-	if (borrowed && cl->info.in_place && (uintptr_t)borrowed % OMT_IN_PLACE_ALIGN == 0)
-		buffer->memory = use_in_place(cl, bytes, borrowed);
-	const bool copied = !buffer->memory;
-	code = CL_SUCCESS;
-	/* OpenCL has no empty buffers. */
-	if (copied)
-		buffer->memory = clCreateBuffer(cl->context, CL_MEM_READ_WRITE, bytes ? bytes : 1,
-		                                NULL, &code);
-	if (code == CL_SUCCESS && copied && borrowed && bytes)
-		code = clEnqueueWriteBuffer(cl->compute, buffer->memory, CL_TRUE, 0, bytes,
-		                            borrowed, 0, NULL, NULL);
-	if (code != CL_SUCCESS) {
-		free_cl(self, &buffer->base);
-		return OMT_FAIL(err, DEVICE, "%s: a buffer of %zu bytes: %s (%d)", cl->info.device,
-		                bytes, omt_cl_error(code), code);
+	buffer->usage = usage;
+	buffer->tracked = usage == OMT_USAGE_SLOT;
+	if (cl->card) {
+		status = alloc_card(cl, buffer, borrowed, err);
+	} else {
+		const cl_int code = alloc_built(cl, buffer, borrowed);
+		if (code != CL_SUCCESS)
+			status = OMT_FAIL(err, DEVICE, "%s: a buffer of %zu bytes: %s (%d)",
+			                  cl->info.device, bytes, omt_cl_error(code), code);
 	}
-	*given = &buffer->base;
+	if (status == OMT_OK)
+		*given = &buffer->base;
+	else
+		free_cl(self, &buffer->base);
+	return status;
+}
+
+/* Whether reads of a buffer are noted: weights are not written once ops read them. */
+static bool notes_reads(const omt_cl_buffer *buffer)
+{
+	return buffer->tracked && buffer->usage != OMT_USAGE_WEIGHT;
+}
+
+/* On a card: what the transfer uses instead of the caller's memory. Reads, and writes that wait for
+ * others, may run when nobody expects them any more (opencl_order.h). */
+static omt_status take_copy(const omt_cl_waits *waits, size_t bytes, const void *from, void *to,
+                            omt_cl_copy *copy, omt_error *err)
+{
+	if (!bytes || (from && !waits->count && (uintptr_t)from % OMT_IN_PLACE_ALIGN == 0))
+		return OMT_OK;
+	copy->memory =
+		aligned_alloc(OMT_IN_PLACE_ALIGN, (bytes + OMT_IN_PLACE_ALIGN - 1) /
+	                                                  OMT_IN_PLACE_ALIGN * OMT_IN_PLACE_ALIGN);
+	if (!copy->memory)
+		return OMT_FAIL(err, NO_MEMORY, "%zu bytes to transfer", bytes);
+	copy->to = to;
+	copy->bytes = bytes;
+	if (from)
+		memcpy(copy->memory, from, bytes);
 	return OMT_OK;
+}
+
+static omt_status enqueue_transfer(const omt_cl_buffer *buffer, size_t offset, size_t bytes,
+                                   const void *from, void *to, const omt_cl_waits *waits,
+                                   omt_cl_use *use, omt_error *err)
+{
+	const cl_event *first = waits->count ? waits->events : NULL;
+	if (!bytes)
+		return omt_cl_check(
+			clEnqueueMarkerWithWaitList(use->queue, waits->count, first, &use->event),
+			"clEnqueueMarkerWithWaitList", err);
+	if (to)
+		return omt_cl_check(clEnqueueReadBuffer(use->queue, buffer->memory, CL_FALSE,
+		                                        offset, bytes, to, waits->count, first,
+		                                        &use->event),
+		                    "clEnqueueReadBuffer", err);
+	return omt_cl_check(clEnqueueWriteBuffer(use->queue, buffer->memory, CL_FALSE, offset,
+	                                         bytes, from, waits->count, first, &use->event),
+	                    "clEnqueueWriteBuffer", err);
 }
 
 /* A write (from) or a read (to); nothing to move still is a command, for its mark. */
 static omt_status transfer(omt_cl *cl, omt_cl_buffer *buffer, size_t offset, size_t bytes,
                            const void *from, void *to, uint64_t *mark, omt_error *err)
 {
-	cl_command_queue queue = !buffer->slot ? cl->compute : to ? cl->download : cl->upload;
-	cl_event before[2], event;
-	cl_uint waits = 0;
-	if (buffer->used)
-		before[waits++] = buffer->used;
-	if (buffer->moved)
-		before[waits++] = buffer->moved;
-	cl_event *first = waits ? before : NULL;
-	const char *what;
-	cl_int code;
-	if (!bytes) {
-		what = "clEnqueueMarkerWithWaitList";
-		code = clEnqueueMarkerWithWaitList(queue, waits, first, &event);
-	} else if (to) {
-		what = "clEnqueueReadBuffer";
-		code = clEnqueueReadBuffer(queue, buffer->memory, CL_FALSE, offset, bytes, to,
-		                           waits, first, &event);
-	} else {
-		what = "clEnqueueWriteBuffer";
-		code = clEnqueueWriteBuffer(queue, buffer->memory, CL_FALSE, offset, bytes, from,
-		                            waits, first, &event);
+	omt_cl_waits waits;
+	omt_cl_task task = {.op = OMT_OP_COUNT, .patience_s = OMT_CL_TRANSFER_S};
+	omt_cl_use use = {.queue = cl->card           ? buffer->bank->queue
+	                           : !buffer->tracked ? cl->compute
+	                           : to               ? cl->download
+	                                              : cl->upload};
+	waits.count = 0;
+	if (buffer->tracked)
+		OMT_TRY(omt_cl_order_before(&cl->order, &buffer->uses, !to, use.queue, &waits,
+		                            err));
+	if (cl->card)
+		OMT_TRY(take_copy(&waits, bytes, from, to, &task.copy, err));
+	if (task.copy.memory && to)
+		to = task.copy.memory;
+	else if (task.copy.memory)
+		from = task.copy.memory;
+	omt_status status = enqueue_transfer(buffer, offset, bytes, from, to, &waits, &use, err);
+	if (status != OMT_OK) {
+		free(task.copy.memory);
+		return status;
 	}
-	OMT_TRY(omt_cl_check(code, what, err));
-	if (buffer->slot)
-		event_set(&buffer->moved, event);
-	return finish_command(cl, queue, event, mark, err);
+	OMT_TRY(omt_cl_order_put(&cl->order, &use, &waits, &task, err));
+	if (to ? notes_reads(buffer) : buffer->tracked)
+		status = omt_cl_order_after(&cl->order, &buffer->uses, !to, &use, err);
+	if (status == OMT_OK)
+		status = omt_cl_order_mark(&cl->order, &use, &use, mark, err);
+	omt_cl_use_clear(&use);
+	return status;
 }
 
 static omt_status write_cl(omt_backend *self, omt_buffer *buffer, size_t offset, const void *data,
@@ -389,45 +441,117 @@ static omt_status set_arguments(const omt_cl *cl, cl_kernel kernel, omt_op op, c
 	return OMT_OK;
 }
 
-/* The transfers that an op has to wait for. */
-static cl_uint transfers_before(omt_op op, const void *args, cl_event waits[OMT_OP_MAX_BUFFERS])
+/* Whether an op writes its i-th buffer. */
+static bool writes_buffer(omt_op op, int32_t i)
+{
+	return omt_op_infos[op].buffer[i].access != OMT_ACCESS_IN;
+}
+
+static omt_status commands_before(omt_cl *cl, omt_op op, const void *args, cl_command_queue queue,
+                                  omt_cl_waits *waits, omt_error *err)
 {
 	omt_buffer *const *buffers = args;
-	cl_uint count = 0;
+	waits->count = 0;
 	for (int32_t i = 0; i < omt_op_infos[op].buffers; i++) {
-		const omt_cl_buffer *buffer = (const omt_cl_buffer *)buffers[i];
-		if (buffer->moved)
-			waits[count++] = buffer->moved;
+		omt_cl_buffer *buffer = (omt_cl_buffer *)buffers[i];
+		if (buffer->tracked)
+			OMT_TRY(omt_cl_order_before(&cl->order, &buffer->uses, writes_buffer(op, i),
+			                            queue, waits, err));
 	}
-	return count;
+	return OMT_OK;
+}
+
+static omt_status commands_after(omt_cl *cl, omt_op op, const void *args, const omt_cl_use *use,
+                                 omt_error *err)
+{
+	omt_buffer *const *buffers = args;
+	for (int32_t i = 0; i < omt_op_infos[op].buffers; i++) {
+		omt_cl_buffer *buffer = (omt_cl_buffer *)buffers[i];
+		const bool writes = writes_buffer(op, i);
+		if (writes ? buffer->tracked : notes_reads(buffer))
+			OMT_TRY(omt_cl_order_after(&cl->order, &buffer->uses, writes, use, err));
+	}
+	return OMT_OK;
+}
+
+/* One task of an op on a card. */
+static omt_status run_task(omt_cl *cl, omt_op op, const void *args, const omt_cl_launch *launch,
+                           int32_t i, const omt_cl_waits *waits, omt_cl_use *use, omt_error *err)
+{
+	const omt_cl_unit *unit = &launch->units[i];
+	const int32_t part = i / launch->names;
+	omt_cl_args share;
+	omt_cl_task task = {.op = op,
+	                    .unit = part,
+	                    .units = launch->parts,
+	                    .predicted_s = launch->predicted_s,
+	                    .patience_s = launch->patience_s};
+	*use = (omt_cl_use){.queue = unit->queue};
+	omt_cl_card_share(op, args, part, launch->parts, &share);
+	OMT_TRY(set_arguments(cl, unit->kernel, op, &share, err));
+	memcpy(task.name, unit->name, sizeof task.name);
+	memcpy(task.scalars, omt_op_scalars(op, &share), 4 * (size_t)omt_op_infos[op].scalars);
+	const cl_int code = clEnqueueTask(unit->queue, unit->kernel, waits->count,
+	                                  waits->count ? waits->events : NULL, &use->event);
+	if (code != CL_SUCCESS)
+		return OMT_FAIL(err, DEVICE, "%s: launch of %s: %s (%d)", cl->card->name,
+		                unit->name, omt_cl_error(code), code);
+	return omt_cl_order_put(&cl->order, use, waits, &task, err);
+}
+
+static omt_status run_tasks(omt_cl *cl, omt_op op, const void *args, uint64_t *mark, omt_error *err)
+{
+	const omt_cl_launch launch = omt_cl_card_launch(cl->card, op, args);
+	const int32_t count = launch.parts * launch.names;
+	omt_cl_use uses[OMT_BITSTREAM_UNITS * OMT_BITSTREAM_NAMES], joined = {0};
+	omt_cl_waits waits;
+	omt_status status = OMT_OK;
+	int32_t made = 0;
+	OMT_GOTO(commands_before(cl, op, args, NULL, &waits, err));
+	while (made < count) {
+		OMT_GOTO(run_task(cl, op, args, &launch, made, &waits, &uses[made], err));
+		made++;
+	}
+	if (count > 1)
+		OMT_GOTO(omt_cl_order_join(&cl->order, uses, count, &joined, err));
+	const omt_cl_use *last = count > 1 ? &joined : &uses[0];
+	OMT_GOTO(commands_after(cl, op, args, last, err));
+	OMT_GOTO(omt_cl_order_mark(&cl->order, &uses[0], last, mark, err));
+done:
+	while (made)
+		omt_cl_use_clear(&uses[--made]);
+	omt_cl_use_clear(&joined);
+	return status;
 }
 
 static omt_status run_cl(omt_backend *self, omt_op op, const void *args, uint64_t *mark,
                          omt_error *err)
 {
 	omt_cl *cl = (omt_cl *)self;
-	omt_buffer *const *buffers = args;
-	cl_event waits[OMT_OP_MAX_BUFFERS], event;
+	omt_cl_waits waits;
+	omt_cl_use use = {.queue = cl->compute};
 	size_t global[3], local[3];
 	cl_int code;
+	if (cl->card)
+		return run_tasks(cl, op, args, mark, err);
 	const omt_cl_program *program = cl->program_of[omt_cl_class_of(op, args)];
 	OMT_TRY(set_arguments(cl, program->kernels[op], op, args, err));
-	cl_uint count = transfers_before(op, args, waits);
-	cl_event *first = count ? waits : NULL;
+	OMT_TRY(commands_before(cl, op, args, cl->compute, &waits, err));
+	const cl_event *first = waits.count ? waits.events : NULL;
 	if (omt_cl_launch_size(op, args, &program->tiles, cl->info.compute_units, global, local))
 		code = clEnqueueNDRangeKernel(cl->compute, program->kernels[op], 3, NULL, global,
-		                              local, count, first, &event);
+		                              local, waits.count, first, &use.event);
 	else
-		code = clEnqueueMarkerWithWaitList(cl->compute, count, first, &event);
+		code = clEnqueueMarkerWithWaitList(cl->compute, waits.count, first, &use.event);
 	if (code != CL_SUCCESS)
 		return OMT_FAIL(err, DEVICE, "OpenCL: launch of %s: %s (%d)", omt_op_infos[op].name,
 		                omt_cl_error(code), code);
-	for (int32_t i = 0; i < omt_op_infos[op].buffers; i++) {
-		omt_cl_buffer *buffer = (omt_cl_buffer *)buffers[i];
-		if (buffer->slot)
-			event_set(&buffer->used, event);
-	}
-	return finish_command(cl, cl->compute, event, mark, err);
+	OMT_TRY(omt_cl_order_put(&cl->order, &use, &waits, NULL, err));
+	omt_status status = commands_after(cl, op, args, &use, err);
+	if (status == OMT_OK)
+		status = omt_cl_order_mark(&cl->order, &use, &use, mark, err);
+	omt_cl_use_clear(&use);
+	return status;
 }
 
 /* ---- other tiles ---- */

@@ -141,6 +141,14 @@ const char *omt_backend_device(const omt_backend_options *options)
 	return device && *device ? device : NULL;
 }
 
+const char *omt_backend_bitstream(const omt_backend_options *options)
+{
+	const char *name = options->bitstream;
+	if (!name)
+		name = getenv("OMT_BITSTREAM");
+	return name && *name ? name : NULL;
+}
+
 omt_status omt_exec_open_all(const char *text, const omt_backend_options *options, int32_t most,
                              omt_exec **given, int32_t *given_count, omt_error *err)
 {
@@ -149,8 +157,9 @@ omt_status omt_exec_open_all(const char *text, const omt_backend_options *option
 	int32_t count, device_count = 0, i = 0;
 	*given_count = 0;
 	OMT_TRY(omt_exec_parse_chain(text, named, &count, err));
-	/* A device that was asked for by name is not another one. */
-	const bool only_one = count == 1 || omt_backend_device(options);
+	/* A device that was asked for by name is not another one, nor is its program. */
+	const bool only_one =
+		count == 1 || omt_backend_device(options) || omt_backend_bitstream(options);
 	if (named[count - 1] != &omt_backend_ref)
 		named[count++] = &omt_backend_ref;
 	omt_status status = named[0]->open(options, most, devices, &device_count, err);

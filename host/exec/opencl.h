@@ -7,6 +7,7 @@
 #include <CL/cl.h>
 
 #include "exec/backend.h"
+#include "exec/bitstream.h"
 #include "exec/opencl_tiles.h"
 
 /* Name of an error code ("CL_OUT_OF_RESOURCES"); static. */
@@ -19,6 +20,8 @@ typedef struct omt_cl_device {
 	cl_device_id device;
 	int32_t number;      /* of `omnitile devices` */
 	int32_t part, parts; /* a sub-device: which of how many, from 1; 0: a whole device */
+	/* Its program is this binary; borrowed. NULL: kernels are built from their source. */
+	const omt_bitstream *binary;
 } omt_cl_device;
 
 #define OMT_CL_LISTED 32 /* devices listed at most */
@@ -26,15 +29,36 @@ typedef struct omt_cl_device {
 /* All devices of all platforms in a fixed order: devices[OMT_CL_LISTED]. */
 omt_status omt_cl_devices_list(omt_cl_device *devices, int32_t *count, omt_error *err);
 
+/* Binaries that devices may take their programs from. */
+typedef struct omt_cl_binaries {
+	const char *name;   /* of the entry asked for, borrowed; NULL: nobody asked for one */
+	bool refused;       /* nobody is to have one */
+	omt_bitstreams all; /* unless: */
+	omt_error failed;   /* why the manifest cannot be read */
+} omt_cl_binaries;
+/* A manifest that is not there is no error yet. The options' strings must outlive it. */
+void omt_cl_binaries_open(const omt_backend_options *options, omt_cl_binaries *binaries);
+void omt_cl_binaries_close(omt_cl_binaries *binaries);
+
+/* Whether a device can run the kernels, and from which binary (NULL: it builds them). Devices that
+ * cannot build any take an entry that fits them, all take the one that was asked for. binaries
+ * NULL: none. OMT_DEVICE says why it cannot; OMT_MISMATCH and others what is wrong in the manifest
+ * or in a file of it. */
+omt_status omt_cl_device_fit(const omt_cl_device *device, const omt_cl_binaries *binaries,
+                             const omt_bitstream **entry, omt_error *err);
+/* Whether it has its bytes in our order. */
+bool omt_cl_device_little(cl_device_id device);
+/* Why the kernels cannot be built for a device; NULL: they can; static. */
+const char *omt_cl_device_unfit(cl_device_id device);
+
 /* The devices that `wanted` names (omt_engine_options.device; NULL: OMT_DEVICE, else the first that
  * is fit), of more than `most` the first ones, and a context for each, which those share that share
  * memory: parts of one device, devices of one platform that work in the host's memory. Given:
- * omt_cl_devices_release(). */
-omt_status omt_cl_devices_open(const char *wanted, int32_t most, omt_cl_device *devices,
-                               cl_context *contexts, int32_t *count, omt_error *err);
+ * omt_cl_devices_release(). binaries: as omt_cl_device_fit(), must outlive the devices. */
+omt_status omt_cl_devices_open(const char *wanted, const omt_cl_binaries *binaries, int32_t most,
+                               omt_cl_device *devices, cl_context *contexts, int32_t *count,
+                               omt_error *err);
 void omt_cl_devices_release(omt_cl_device *devices, cl_context *contexts, int32_t count);
-/* Why the kernels cannot run on a device, NULL: they can; static. */
-const char *omt_cl_device_unfit(cl_device_id device);
 /* panel and tile_rows are left 0: they follow from the tiles. */
 void omt_cl_device_info(const omt_cl_device *device, omt_backend_info *info);
 
@@ -59,6 +83,13 @@ bool omt_cl_program_load(cl_context context, cl_device_id device, const omt_cl_s
                          cl_program *program);
 /* Saves a built program, if it can be. */
 void omt_cl_program_save(cl_device_id device, const omt_cl_source *source, cl_program program);
+
+/* Whether a kernel's arguments are those of the contract. names_only: where types are not told. */
+omt_status omt_cl_kernel_check(cl_kernel kernel, omt_op op, bool names_only, omt_error *err);
+
+/* A queue that tells times; any_order: only events order its commands. */
+omt_status omt_cl_queue_open(cl_context context, cl_device_id device, bool any_order,
+                             cl_command_queue *queue, omt_error *err);
 
 /* Kernels built with one set of tiles. */
 typedef struct omt_cl_program {

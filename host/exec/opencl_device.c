@@ -8,24 +8,28 @@
 
 #define MAX_PLATFORMS 16
 
+bool omt_cl_device_little(cl_device_id device)
+{
+	cl_bool little = CL_FALSE;
+	clGetDeviceInfo(device, CL_DEVICE_ENDIAN_LITTLE, sizeof little, &little, NULL);
+	return little;
+}
+
 const char *omt_cl_device_unfit(cl_device_id device)
 {
-	cl_bool available = CL_FALSE, compiler = CL_FALSE, little = CL_FALSE;
+	cl_bool available = CL_FALSE, compiler = CL_FALSE;
 	size_t group = 0;
 	char version[1024] = "";
 	int major = 0, minor = 0;
 	clGetDeviceInfo(device, CL_DEVICE_AVAILABLE, sizeof available, &available, NULL);
 	clGetDeviceInfo(device, CL_DEVICE_COMPILER_AVAILABLE, sizeof compiler, &compiler, NULL);
-	clGetDeviceInfo(device, CL_DEVICE_ENDIAN_LITTLE, sizeof little, &little, NULL);
 	clGetDeviceInfo(device, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group, NULL);
 	clGetDeviceInfo(device, CL_DEVICE_VERSION, sizeof version - 1, version, NULL);
 	bool numbered = sscanf(version, "OpenCL %d.%d", &major, &minor) == 2;
-	if (!available)
-		return "not available";
 	if (!compiler)
 		return "no compiler for kernels";
-	if (!little)
-		return "big-endian";
+	if (!available)
+		return "not available";
 	if (!numbered || major < 1 || (major == 1 && minor < 2))
 		return "older than OpenCL 1.2";
 	if (group < OMT_CL_GROUP)
@@ -51,7 +55,8 @@ omt_status omt_cl_devices_list(omt_cl_device *devices, int32_t *count, omt_error
 		                      &id_count);
 		for (cl_uint i = 0; code == CL_SUCCESS && i < id_count && *count < OMT_CL_LISTED;
 		     i++) {
-			devices[*count] = (omt_cl_device){platforms[p], ids[i], *count, 0, 0};
+			devices[*count] = (omt_cl_device){
+				.platform = platforms[p], .device = ids[i], .number = *count};
 			(*count)++;
 		}
 	}
@@ -136,21 +141,23 @@ static bool has_extension(cl_device_id device, const char *name)
 }
 
 /* NULL: no memory. */
-static json_t *describe(const omt_cl_device *device)
+static json_t *describe(const omt_cl_device *device, const omt_cl_binaries *binaries)
 {
 	omt_backend_info info;
+	const omt_bitstream *binary;
 	omt_cl_tile_set tiles;
 	omt_error err;
 	char vendor[128], entry[512];
 	cl_ulong local = 0;
 	cl_device_id id = device->device;
-	const char *unfit = omt_cl_device_unfit(id);
 	omt_cl_device_info(device, &info);
 	put_text(vendor, sizeof vendor, device_text(id, CL_DEVICE_VENDOR));
 	clGetDeviceInfo(id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
-	const bool tiled =
-		omt_device_tiles(&info, NULL, &tiles, entry, sizeof entry, &err) == OMT_OK;
-	return json_pack("{si ss ss ss ss ss ss si si sI sI sI sb sb so* sb so*}", "number",
+	bool usable = omt_cl_device_fit(device, binaries, &binary, &err) == OMT_OK;
+	const bool built = usable && !binary;
+	if (built)
+		usable = omt_device_tiles(&info, NULL, &tiles, entry, sizeof entry, &err) == OMT_OK;
+	return json_pack("{si ss ss ss ss ss ss si si sI sI sI sb sb so* so* sb so*}", "number",
 	                 device->number, "platform", info.platform, "name", info.device, "vendor",
 	                 vendor, "version", info.version, "driver", info.driver, "type", info.type,
 	                 "vector_width", info.vector_width, "compute_units", info.compute_units,
@@ -158,8 +165,9 @@ static json_t *describe(const omt_cl_device *device)
 	                 (json_int_t)info.max_alloc_bytes, "local_memory_bytes", (json_int_t)local,
 	                 "fp16", has_extension(id, "cl_khr_fp16"), "integer_dot",
 	                 has_extension(id, "cl_khr_integer_dot_product"), "tiles",
-	                 tiled ? omt_json_text(entry) : NULL, "usable", !unfit && tiled, "reason",
-	                 unfit || !tiled ? omt_json_text(unfit ? unfit : err.text) : NULL);
+	                 built && usable ? omt_json_text(entry) : NULL, "bitstream",
+	                 binary ? omt_json_text(binary->name) : NULL, "usable", usable, "reason",
+	                 usable ? NULL : omt_json_text(err.text));
 }
 
 omt_status omt_devices(char **json, omt_error *err)
@@ -167,12 +175,29 @@ omt_status omt_devices(char **json, omt_error *err)
 	omt_cl_device devices[OMT_CL_LISTED];
 	int32_t count;
 	*json = NULL;
+	omt_cl_binaries binaries;
 	OMT_TRY(omt_cl_devices_list(devices, &count, err));
+	omt_cl_binaries_open(&(omt_backend_options){0}, &binaries);
 	json_t *all = json_array();
 	bool complete = all;
 	for (int32_t i = 0; i < count && complete; i++)
-		complete = !json_array_append_new(all, describe(&devices[i]));
+		complete = !json_array_append_new(all, describe(&devices[i], &binaries));
+	omt_cl_binaries_close(&binaries);
 	*json = complete ? json_dumps(all, JSON_INDENT(1)) : NULL;
 	json_decref(all);
 	return *json ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "the list of devices");
+}
+
+omt_status omt_cl_queue_open(cl_context context, cl_device_id device, bool any_order,
+                             cl_command_queue *queue, omt_error *err)
+{
+	cl_int code;
+	*queue = clCreateCommandQueue(
+		context, device,
+		CL_QUEUE_PROFILING_ENABLE |
+			(any_order ? CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE : 0),
+		&code);
+	if (code != CL_SUCCESS)
+		*queue = NULL;
+	return omt_cl_check(code, "clCreateCommandQueue", err);
 }

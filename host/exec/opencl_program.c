@@ -81,7 +81,21 @@ static omt_status check_argument(cl_kernel kernel, const omt_op_info *info, int3
 	                wanted.type, wanted.name);
 }
 
-static omt_status check_kernel(cl_kernel kernel, omt_op op, omt_error *err)
+/* XRT knows an argument's name; of its type it has what the binary's maker wrote. */
+static omt_status check_name(cl_kernel kernel, const omt_op_info *info, int32_t i, omt_error *err)
+{
+	const argument wanted = contract_argument(info, i);
+	char name[64] = "";
+	if (clGetKernelArgInfo(kernel, (cl_uint)i, CL_KERNEL_ARG_NAME, sizeof name, name, NULL) !=
+	            CL_SUCCESS ||
+	    !*name || !strcmp(name, wanted.name))
+		return OMT_OK;
+	return OMT_FAIL(err, DEVICE,
+	                "OpenCL: kernel %s, argument %d is \"%.63s\", the contract has \"%s\"",
+	                info->name, i, name, wanted.name);
+}
+
+omt_status omt_cl_kernel_check(cl_kernel kernel, omt_op op, bool names_only, omt_error *err)
 {
 	const omt_op_info *info = &omt_op_infos[op];
 	const int32_t wanted = info->buffers + info->scalars;
@@ -93,7 +107,8 @@ static omt_status check_kernel(cl_kernel kernel, omt_op op, omt_error *err)
 		return OMT_FAIL(err, DEVICE, "OpenCL: kernel %s has %u arguments, the contract %d",
 		                info->name, count, wanted);
 	for (int32_t i = 0; i < wanted; i++)
-		OMT_TRY(check_argument(kernel, info, i, err));
+		OMT_TRY(names_only ? check_name(kernel, info, i, err)
+		                   : check_argument(kernel, info, i, err));
 	return OMT_OK;
 }
 
@@ -141,7 +156,7 @@ static omt_status make_kernels(omt_cl_program *program, omt_error *err)
 		if (code != CL_SUCCESS)
 			return OMT_FAIL(err, DEVICE, "OpenCL: clCreateKernel: %s: %s (%d)",
 			                omt_op_infos[op].name, omt_cl_error(code), code);
-		OMT_TRY(check_kernel(program->kernels[op], (omt_op)op, err));
+		OMT_TRY(omt_cl_kernel_check(program->kernels[op], (omt_op)op, false, err));
 	}
 	return OMT_OK;
 }

@@ -14,6 +14,7 @@ typedef struct omt_cl_wish {
 } omt_cl_wish;
 
 typedef struct omt_cl_selection {
+	const omt_cl_binaries *binaries;
 	omt_cl_device *devices; /* [OMT_MAX_DEVICES] */
 	int32_t count;
 } omt_cl_selection;
@@ -77,8 +78,8 @@ static omt_status divide(const omt_cl_device *whole, int32_t parts, omt_cl_selec
 		                "OpenCL device %d, %s, cannot be divided into %d parts: %s (%d)",
 		                whole->number, info.device, parts, omt_cl_error(code), code);
 	for (int32_t i = 0; i < parts; i++)
-		selection->devices[selection->count++] =
-			(omt_cl_device){whole->platform, made[i], whole->number, i + 1, parts};
+		selection->devices[selection->count++] = (omt_cl_device){
+			whole->platform, made[i], whole->number, i + 1, parts, whole->binary};
 	return OMT_OK;
 }
 
@@ -98,20 +99,21 @@ static omt_status take(const omt_cl_device *device, int32_t parts, omt_cl_select
 }
 
 /* Takes what one name stands for: "all" is every device that is fit, others the first one. */
-static omt_status grant(const omt_cl_wish *wish, const omt_cl_device *listed, int32_t count,
+static omt_status grant(const omt_cl_wish *wish, omt_cl_device *listed, int32_t count,
                         omt_cl_selection *selection, omt_error *err)
 {
 	const bool all = !strcmp(wish->name, "all");
 	const int32_t before = selection->count;
-	char unfit[256] = "";
+	omt_error why, unfit = {.status = OMT_OK};
 	for (int32_t i = 0; i < count; i++) {
 		omt_backend_info info;
 		omt_cl_device_info(&listed[i], &info);
 		if (!all && *wish->name && !is_wanted(&listed[i], &info, wish->name))
 			continue;
-		const char *why = omt_cl_device_unfit(listed[i].device);
-		if (why) {
-			snprintf(unfit, sizeof unfit, "%d, %.120s: %s", i, info.device, why);
+		if (omt_cl_device_fit(&listed[i], selection->binaries, &listed[i].binary, &why) !=
+		    OMT_OK) {
+			omt_fail(&unfit, why.status, "OpenCL device %d, %.120s: %s", i, info.device,
+			         why.text);
 			continue;
 		}
 		OMT_TRY(take(&listed[i], wish->parts, selection, err));
@@ -120,8 +122,8 @@ static omt_status grant(const omt_cl_wish *wish, const omt_cl_device *listed, in
 	}
 	if (selection->count > before)
 		return OMT_OK;
-	if (*unfit)
-		return OMT_FAIL(err, DEVICE, "OpenCL device %s", unfit);
+	if (unfit.status != OMT_OK)
+		return omt_fail(err, unfit.status, "%s", unfit.text);
 	return OMT_FAIL(err, DEVICE,
 	                "no OpenCL device \"%s\" among %d (omnitile devices lists them)",
 	                wish->name, count);
@@ -156,9 +158,11 @@ static bool in_host_memory(const omt_cl_device *device)
 }
 
 /* Devices that have memory of their own need copies of their own: in one context a runtime would
- * move one copy from device to device. */
+ * move one copy from device to device. Cards have, whatever XRT says. */
 static bool share_memory(const omt_cl_device *a, const omt_cl_device *b)
 {
+	if (a->binary || b->binary)
+		return a == b;
 	return a->number == b->number ||
 	       (a->platform == b->platform && in_host_memory(a) && in_host_memory(b));
 }
@@ -188,11 +192,12 @@ static omt_status open_contexts(const omt_cl_device *devices, int32_t count, cl_
 	return OMT_OK;
 }
 
-omt_status omt_cl_devices_open(const char *wanted, int32_t most, omt_cl_device *devices,
-                               cl_context *contexts, int32_t *count, omt_error *err)
+omt_status omt_cl_devices_open(const char *wanted, const omt_cl_binaries *binaries, int32_t most,
+                               omt_cl_device *devices, cl_context *contexts, int32_t *count,
+                               omt_error *err)
 {
 	omt_cl_device found[OMT_MAX_DEVICES];
-	omt_cl_selection selection = {.devices = found};
+	omt_cl_selection selection = {.binaries = binaries, .devices = found};
 	omt_status status = select_devices(wanted, &selection, err);
 	*count = selection.count < most ? selection.count : most;
 	omt_cl_devices_release(found + *count, NULL, selection.count - *count);

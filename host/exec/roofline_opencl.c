@@ -186,7 +186,7 @@ omt_status omt_roofline_opencl(const char *wanted, const omt_roofline_effort *ef
 {
 	rig r = {0};
 	int32_t count;
-	OMT_TRY(omt_cl_devices_open(wanted, 1, &r.device, &r.context, &count, err));
+	OMT_TRY(omt_cl_devices_open(wanted, NULL, 1, &r.device, &r.context, &count, err));
 	omt_cl_device_info(&r.device, info);
 	omt_status status = measure(&r, info, effort, roofs, err);
 	close_rig(&r);

@@ -402,8 +402,9 @@ omt_status omt_tune(const omt_tune_options *options, char **json, omt_error *err
 	json_t *report = json_array();
 	omt_status status;
 	*json = NULL;
-	OMT_GOTO(omt_backend_opencl.open(&(omt_backend_options){.device = options->device}, 1,
-	                                 &backend, &(int32_t){0}, &own));
+	OMT_GOTO(omt_backend_opencl.open(
+		&(omt_backend_options){.device = options->device, .bitstream = ""}, 1, &backend,
+		&(int32_t){0}, &own));
 	backend->class->info(backend, &device);
 	path = options->output ? strdup(options->output) : default_output(&device, &own);
 	if (!path) {

@@ -140,7 +140,7 @@ omt_status omt_engine_open_on(const omt_model *model, const omt_engine_options *
 	/* Strings are the caller's, who may free them now. */
 	engine->options.weights = omt_matrices_names[matrices_of(options)];
 	engine->options.backend = engine->options.device = NULL;
-	engine->options.cache = engine->options.tiles = NULL;
+	engine->options.cache = engine->options.tiles = engine->options.bitstream = NULL;
 	*given = engine;
 	engine = NULL;
 done:
@@ -186,6 +186,7 @@ omt_status omt_engine_open(const omt_model *model, const omt_engine_options *opt
 	OMT_TRY(omt_engine_options_check(options, err));
 	const omt_backend_options backend = {.device = options->device,
 	                                     .tiles = options->tiles,
+	                                     .bitstream = options->bitstream,
 	                                     .threads = cores_left(options->threads)};
 	OMT_TRY(omt_exec_open_all(options->backend, &backend, OMT_MAX_DEVICES, execs, &count, err));
 	omt_status status = check_memory(model, options, execs, count, err);

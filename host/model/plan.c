@@ -67,10 +67,11 @@ static omt_status find_device(const omt_engine_options *options, omt_backend_inf
 		*speed = file.speed;
 		return OMT_OK;
 	}
-	OMT_TRY(omt_exec_open(
-		options->backend,
-		&(omt_backend_options){.device = options->device, .tiles = options->tiles}, &exec,
-		err));
+	OMT_TRY(omt_exec_open(options->backend,
+	                      &(omt_backend_options){.device = options->device,
+	                                             .tiles = options->tiles,
+	                                             .bitstream = options->bitstream},
+	                      &exec, err));
 	omt_exec_info(exec, info);
 	omt_exec_close(exec);
 	return OMT_OK;

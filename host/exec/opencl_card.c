@@ -1,0 +1,251 @@
+#include "exec/opencl_card.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exec/hls_cost.h"
+
+/* Of XRT's CL/cl_ext_xilinx.h; only programs for its platform are given them. */
+#define MEM_EXT_PTR_XILINX (1u << 31)
+#define XCL_MEM_TOPOLOGY   (1u << 31)
+typedef struct mem_ext_ptr {
+	unsigned flags;
+	void *host_ptr;
+	void *kernel;
+} mem_ext_ptr;
+
+/* Of Intel's SDK: bank n of a card is "channel" n + 1. */
+#define MEM_CHANNEL_INTEL(bank) ((cl_mem_flags)((bank) + 1) << 16)
+#define MOST_CHANNELS_INTEL     7
+
+/* ---- what kernels do ---- */
+
+/* What the manifest does not say is as in the kernels' sources. */
+omt_hls_params omt_cl_card_params(const omt_cl_card *card, omt_op op)
+{
+	omt_hls_params params = card->entry.kernels[op].params;
+	const omt_hls_params defaults = omt_hls_simulated(op);
+#define FILL(name, macro) \
+	if (!params.name) \
+		params.name = defaults.name;
+	OMT_HLS_PARAM_LIST(FILL)
+#undef FILL
+	return params;
+}
+
+bool omt_cl_card_supports(const omt_cl_card *card, omt_op op, const void *args)
+{
+	const omt_hls_params params = omt_cl_card_params(card, op);
+	return card->units[op] && omt_hls_fits(op, args, &params);
+}
+
+/* Where an op has the flags that take a share; 0: it cannot be shared. */
+static size_t flags_at(omt_op op)
+{
+	return op == OMT_OP_gemm        ? offsetof(omt_gemm_args, flags)
+	       : op == OMT_OP_gemm_i8   ? offsetof(omt_gemm_i8_args, flags)
+	       : op == OMT_OP_gemm_bf16 ? offsetof(omt_gemm_bf16_args, flags)
+	                                : 0;
+}
+
+/* Tiles of rows that a gemm's C has. */
+static int32_t tiles_of(omt_op op, const void *args, int32_t rows)
+{
+	const size_t at = op == OMT_OP_gemm        ? offsetof(omt_gemm_args, m)
+	                  : op == OMT_OP_gemm_i8   ? offsetof(omt_gemm_i8_args, m)
+	                  : op == OMT_OP_gemm_bf16 ? offsetof(omt_gemm_bf16_args, m)
+	                                           : 0;
+	const int32_t m = *(const int32_t *)(const void *)((const uint8_t *)args + at);
+	return (m + rows - 1) / rows;
+}
+
+omt_cl_launch omt_cl_card_launch(const omt_cl_card *card, omt_op op, const void *args)
+{
+	const omt_bitstream_kernel *kernel = &card->entry.kernels[op];
+	const omt_hls_params params = omt_cl_card_params(card, op);
+	omt_cl_launch launch = {.units = card->units[op], .parts = 1, .names = kernel->name_count};
+	if (flags_at(op) && kernel->units > 1) {
+		const int32_t tiles = tiles_of(op, args, params.rows);
+		launch.parts = tiles < kernel->units ? tiles : kernel->units;
+		launch.parts = launch.parts ? launch.parts : 1;
+	}
+	/* A unit has at most one tile more than its part. */
+	const omt_hls_cost cost = omt_hls_cost_of(op, args, &params, NULL);
+	launch.predicted_s = (double)cost.cycles / (1e6 * card->entry.clock_mhz);
+	launch.patience_s = launch.predicted_s * card->entry.timeout_factor;
+	if (launch.patience_s < 1e-3 * card->entry.timeout_floor_ms)
+		launch.patience_s = 1e-3 * card->entry.timeout_floor_ms;
+	return launch;
+}
+
+void omt_cl_card_share(omt_op op, const void *args, int32_t part, int32_t parts, omt_cl_args *share)
+{
+	const omt_op_info *info = &omt_op_infos[op];
+	memcpy(share, args,
+	       (size_t)info->buffers * sizeof(omt_buffer *) + 4 * (size_t)info->scalars);
+	if (parts > 1)
+		*(int32_t *)(void *)(share->bytes + flags_at(op)) |= OMT_GEMM_SHARE(part, parts);
+}
+
+/* ---- memory ---- */
+
+/* Weights from the first bank on, others from the last one on. */
+static omt_cl_bank *choose_bank(omt_cl_card *card, size_t bytes, omt_usage usage)
+{
+	const int kind = usage != OMT_USAGE_WEIGHT;
+	omt_cl_bank *best = NULL;
+	for (int32_t i = 0; i < card->bank_count; i++) {
+		omt_cl_bank *bank = &card->banks[kind ? card->bank_count - 1 - i : i];
+		if (!best || bank->bytes[kind] < best->bytes[kind])
+			best = bank;
+	}
+	best->bytes[kind] += bytes;
+	return best;
+}
+
+omt_status omt_cl_card_alloc(omt_cl_card *card, size_t bytes, omt_usage usage, cl_mem *memory,
+                             omt_cl_bank **chosen, omt_error *err)
+{
+	cl_int code;
+	omt_cl_bank *bank = choose_bank(card, bytes, usage);
+	cl_mem_flags flags = CL_MEM_READ_WRITE;
+	mem_ext_ptr place = {.flags = XCL_MEM_TOPOLOGY | (unsigned)bank->number};
+	void *host = NULL;
+	if (card->entry.flow == OMT_FLOW_xrt) {
+		flags |= MEM_EXT_PTR_XILINX;
+		host = &place;
+	} else if (card->entry.flow == OMT_FLOW_intel && !strcmp(card->entry.target, "hw") &&
+	           bank->number < MOST_CHANNELS_INTEL) {
+		flags |= MEM_CHANNEL_INTEL(bank->number); /* emulation has one memory */
+	}
+	*chosen = bank;
+	*memory = clCreateBuffer(card->context, flags, bytes, host, &code);
+	if (code == CL_SUCCESS)
+		return OMT_OK;
+	*memory = NULL;
+	return OMT_FAIL(err, DEVICE, "%s: a buffer of %zu bytes in bank %d: %s (%d)", card->name,
+	                bytes, bank->number, omt_cl_error(code), code);
+}
+
+/* The banks that all kernels reach. */
+static omt_status find_banks(omt_cl_card *card, omt_error *err)
+{
+	bool first = true, common[OMT_BITSTREAM_BANKS] = {false};
+	for (int32_t op = 0; op < OMT_OP_COUNT; op++) {
+		const omt_bitstream_kernel *kernel = &card->entry.kernels[op];
+		bool reached[OMT_BITSTREAM_BANKS] = {false};
+		for (int32_t i = 0; i < kernel->bank_count; i++)
+			reached[kernel->banks[i]] = true;
+		for (int32_t b = 0; kernel->units && b < OMT_BITSTREAM_BANKS; b++)
+			common[b] = reached[b] && (first || common[b]);
+		first &= !kernel->units;
+	}
+	for (int32_t b = 0; b < OMT_BITSTREAM_BANKS; b++)
+		if (common[b])
+			card->banks[card->bank_count++].number = b;
+	if (!card->bank_count)
+		return OMT_FAIL(err, UNSUPPORTED, "%s: no bank of memory that all kernels reach",
+		                card->name);
+	return OMT_OK;
+}
+
+/* ---- open and close ---- */
+
+static omt_status load_program(omt_cl_card *card, cl_device_id device, const omt_bitstreams *all,
+                               omt_error *err)
+{
+	omt_map map;
+	cl_int state = CL_SUCCESS, code;
+	OMT_TRY(omt_bitstream_load(all, &card->entry, &map, err));
+	card->program = clCreateProgramWithBinary(card->context, 1, &device, &map.bytes,
+	                                          (const unsigned char **)&map.data, &state, &code);
+	omt_map_close(&map);
+	if (code == CL_SUCCESS && state == CL_SUCCESS)
+		code = clBuildProgram(card->program, 1, &device, "", NULL, NULL);
+	if (code == CL_SUCCESS && state == CL_SUCCESS)
+		return OMT_OK;
+	code = code != CL_SUCCESS ? code : state;
+	return OMT_FAIL(err, DEVICE, "%s: the device refuses the program %s: %s (%d)", card->name,
+	                card->entry.file, omt_cl_error(code), code);
+}
+
+static omt_status open_unit(omt_cl_card *card, cl_device_id device, omt_op op, int32_t unit,
+                            int32_t name, omt_cl_unit *made, omt_error *err)
+{
+	const omt_bitstream_kernel *kernel = &card->entry.kernels[op];
+	char text[OMT_BITSTREAM_UNIT_TEXT];
+	cl_int code;
+	omt_bitstream_unit(&card->entry, kernel, name, unit, text);
+	snprintf(made->name, sizeof made->name, "%s", kernel->names[name]);
+	made->kernel = clCreateKernel(card->program, text, &code);
+	if (code != CL_SUCCESS) {
+		made->kernel = NULL;
+		return OMT_FAIL(err, MISMATCH, "%s: %s has no kernel %s: %s (%d)", card->name,
+		                card->entry.file, text, omt_cl_error(code), code);
+	}
+	omt_error why;
+	if (omt_cl_kernel_check(made->kernel, op, card->entry.flow == OMT_FLOW_xrt, &why) != OMT_OK)
+		return OMT_FAIL(err, MISMATCH, "%s, %s: %s", card->name, card->entry.file,
+		                why.text);
+	return omt_cl_queue_open(card->context, device, true, &made->queue, err);
+}
+
+static omt_status open_units(omt_cl_card *card, cl_device_id device, omt_error *err)
+{
+	for (int32_t op = 0; op < OMT_OP_COUNT; op++) {
+		const omt_bitstream_kernel *kernel = &card->entry.kernels[op];
+		const int32_t count = kernel->units * kernel->name_count;
+		if (!kernel->units)
+			continue;
+		card->units[op] = calloc((size_t)count, sizeof *card->units[op]);
+		if (!card->units[op])
+			return OMT_FAIL(err, NO_MEMORY, "%d compute units", count);
+		for (int32_t i = 0; i < count; i++)
+			OMT_TRY(open_unit(card, device, (omt_op)op, i / kernel->name_count,
+			                  i % kernel->name_count, &card->units[op][i], err));
+	}
+	return OMT_OK;
+}
+
+omt_status omt_cl_card_open(cl_context context, const omt_cl_device *device,
+                            const omt_bitstreams *all, omt_cl_card **given, omt_error *err)
+{
+	omt_cl_card *card = *given = calloc(1, sizeof *card);
+	if (!card)
+		return OMT_FAIL(err, NO_MEMORY, "a card");
+	card->entry = *device->binary;
+	card->context = context;
+	snprintf(card->name, sizeof card->name, "%s (bitstream %s)", card->entry.card,
+	         card->entry.name);
+	OMT_TRY(find_banks(card, err));
+	OMT_TRY(load_program(card, device->device, all, err));
+	OMT_TRY(open_units(card, device->device, err));
+	for (int32_t b = 0; b < card->bank_count; b++)
+		OMT_TRY(omt_cl_queue_open(context, device->device, true, &card->banks[b].queue,
+		                          err));
+	return OMT_OK;
+}
+
+void omt_cl_card_close(omt_cl_card *card)
+{
+	if (!card)
+		return;
+	for (int32_t op = 0; op < OMT_OP_COUNT; op++) {
+		const omt_bitstream_kernel *kernel = &card->entry.kernels[op];
+		for (int32_t i = 0; card->units[op] && i < kernel->units * kernel->name_count;
+		     i++) {
+			if (card->units[op][i].kernel)
+				clReleaseKernel(card->units[op][i].kernel);
+			if (card->units[op][i].queue)
+				clReleaseCommandQueue(card->units[op][i].queue);
+		}
+		free(card->units[op]);
+	}
+	for (int32_t b = 0; b < card->bank_count; b++)
+		if (card->banks[b].queue)
+			clReleaseCommandQueue(card->banks[b].queue);
+	if (card->program)
+		clReleaseProgram(card->program);
+	free(card);
+}

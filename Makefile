@@ -15,12 +15,12 @@ B      := build/$(MODE)
 PACKAGES := build-essential pkg-config ffmpeg xz-utils clinfo \
 	pocl-opencl-icd ocl-icd-opencl-dev opencl-headers libopenblas-dev libyaml-dev libjansson-dev \
 	libpcre2-dev libutf8proc-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev \
-	libswresample-dev libjpeg62-turbo-dev
+	libswresample-dev libjpeg62-turbo-dev libxml2-dev
 TEST_PACKAGES := libcriterion-dev oclgrind chromium libxml2-utils
 DATA_PACKAGES := tuxpaint-stamps-default asterisk-core-sounds-en-wav
 
 LIBS := OpenCL openblas yaml-0.1 jansson libpcre2-8 libutf8proc libavformat libavcodec libavutil \
-	libswscale libswresample libjpeg
+	libswscale libswresample libjpeg libxml-2.0
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 FLAGS_release := -O2 -g
 FLAGS_debug   := -O0 -g3
@@ -180,7 +180,7 @@ setup-test:
 install: all
 	install -D -m 755 $B/omnitile $(DESTDIR)$(PREFIX)/bin/omnitile
 	install -D -m 644 $B/libomnitile.a $(DESTDIR)$(PREFIX)/lib/libomnitile.a
-	install -D -m 644 host/omnitile.h $(DESTDIR)$(PREFIX)/include/omnitile.h
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include host/omnitile.h host/omnitile_tools.h
 	install -D -m 644 host/cli/omnitile.1 $(DESTDIR)$(PREFIX)/share/man/man1/omnitile.1
 
 clean:

@@ -52,6 +52,9 @@ int cli_usage(const char *verb, const char *format, ...) __attribute__((format(p
 double cli_number(const json_t *object, const char *key);
 const char *cli_string(const json_t *object, const char *key);
 
+/* A check of a verify: a line of its own, of JSON with --json. */
+void cli_check_line(void *user, bool passed, const char *text);
+
 /* A line that is rewritten, on a terminal only; nothing with --quiet. */
 omt_progress cli_progress(void);
 /* The same for text of the verb's own; where there is no terminal, a line of its own. */

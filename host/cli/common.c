@@ -47,6 +47,19 @@ const char *cli_string(const json_t *object, const char *key)
 	return value ? value : "";
 }
 
+void cli_check_line(void *user, bool passed, const char *text)
+{
+	(void)user;
+	if (cli_json) {
+		json_t *object = json_pack("{sb ss}", "passed", passed, "check", text);
+		json_dumpf(object, stdout, JSON_COMPACT);
+		putchar('\n');
+		json_decref(object);
+	} else if (!passed || !cli_quiet) {
+		printf("%s %s\n", passed ? "ok  " : "FAIL", text);
+	}
+}
+
 static bool progress_open;
 
 static void report(void *user, const char *what, uint64_t done, uint64_t total)

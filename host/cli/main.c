@@ -15,6 +15,11 @@ int cli_roofline(int argc, char **argv);
 int cli_report(int argc, char **argv);
 int cli_verify(int argc, char **argv);
 int cli_synth(int argc, char **argv);
+int cli_bitstream(int argc, char **argv);
+int cli_bitstream_pack(int argc, char **argv);
+int cli_bitstream_digest(int argc, char **argv);
+int cli_bitstream_info(int argc, char **argv);
+int cli_bitstream_verify(int argc, char **argv);
 
 const cli_verb cli_verbs[] = {
 	{"devices", "[options]", "Lists what OpenCL sees and what each device can do.",
@@ -41,6 +46,17 @@ const cli_verb cli_verbs[] = {
          "Checks a checkpoint against a folder of expected values.", cli_verify},
 	{"synth", "--like SHAPE --tokenizer DIR --output DIR [options]",
          "Writes a checkpoint with random weights in the published layout.", cli_synth},
+	{"bitstream", "pack | digest | info | verify", "Binaries for FPGA cards:", cli_bitstream},
+	{"bitstream pack", "--name NAME --binary kernels.so --output FILE.xclbin [options]",
+         "Packs an xclbin for an entry of a manifest, which gets its digest.", cli_bitstream_pack},
+	{"bitstream digest", "--name NAME [options]",
+         "Writes the digest of an entry's file into the manifest.", cli_bitstream_digest},
+	{"bitstream info", "[options] FILE.xclbin",
+         "Shows sections, kernels with their registers, units, banks and clocks of an xclbin.",
+         cli_bitstream_info},
+	{"bitstream verify", "[options] FILE.xclbin",
+         "Checks an xclbin against its format, the contract and the manifest's entry.",
+         cli_bitstream_verify},
 	{0},
 };
 
@@ -48,7 +64,7 @@ static int help(FILE *to)
 {
 	fprintf(to, "usage: omnitile VERB [options]\n\n");
 	for (const cli_verb *verb = cli_verbs; verb->name; verb++)
-		fprintf(to, "  %-14s %s\n", verb->name, verb->summary);
+		fprintf(to, "  %-17s %s\n", verb->name, verb->summary);
 	fprintf(to, "\nomnitile VERB --help lists a verb's options; --version prints the version.\n"
 	            "Exit status: 0 all right, 1 some items failed, 2 could not run.\n");
 	return to == stdout ? CLI_OK : CLI_FAILED;

@@ -2,19 +2,6 @@
 
 int cli_verify(int argc, char **argv);
 
-static void line(void *user, bool passed, const char *text)
-{
-	(void)user;
-	if (cli_json) {
-		json_t *object = json_pack("{sb ss}", "passed", passed, "check", text);
-		json_dumpf(object, stdout, JSON_COMPACT);
-		putchar('\n');
-		json_decref(object);
-	} else if (!passed || !cli_quiet) {
-		printf("%s %s\n", passed ? "ok  " : "FAIL", text);
-	}
-}
-
 int cli_verify(int argc, char **argv)
 {
 	static const char verb[] = "verify";
@@ -35,7 +22,7 @@ int cli_verify(int argc, char **argv)
 		return cli_usage(verb, "expected --model DIR and --expected DIR");
 	if (!cli_engine_open(verb, &engine_options, &model, &engine))
 		return CLI_FAILED;
-	omt_status status = omt_verify(engine, expected, line, NULL, &counts, &err);
+	omt_status status = omt_verify(engine, expected, cli_check_line, NULL, &counts, &err);
 	omt_engine_close(engine);
 	omt_model_close(model);
 	if (status != OMT_OK)

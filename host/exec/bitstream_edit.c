@@ -72,23 +72,27 @@ static char *spliced(const edit *in, const char *begin, const char *end, const c
 	return made < 0 ? NULL : text;
 }
 
-static bool replace(edit *in, int line, const char *key, const char *value, const json_t *wanted)
+/* Tries each value of the key on the line: `value` in its place, or behind it. */
+static bool splice_line(edit *in, int line, const char *key, const char *value, bool behind,
+                        const json_t *wanted)
 {
 	const char *from = line_at(in->text, line), *begin, *end;
 	const char *limit = from ? from + strcspn(from, "\n") : NULL;
 	while (from && (from = strstr(from, key)) && from < limit) {
 		from += strlen(key);
 		if (value_after(from, &begin, &end) &&
-		    accept(in, spliced(in, begin, end, value), wanted))
+		    accept(in, spliced(in, behind ? end : begin, end, value), wanted))
 			return true;
 	}
 	return false;
 }
 
-/* A line of its own after that of the entry's file, which every entry has. */
+/* Behind the entry's file, which every entry has: a line of its own, or within the braces. */
 static bool insert(edit *in, int line, const char *key, const char *value, const json_t *wanted)
 {
-	char *at = line_at(in->text, line), *added = NULL;
+	const char *at = line_at(in->text, line);
+	char *added = NULL, *within = NULL;
+	bool done = false;
 	if (!at)
 		return false;
 	const char *next = at + strcspn(at, "\n");
@@ -96,9 +100,14 @@ static bool insert(edit *in, int line, const char *key, const char *value, const
 	const int indent = (int)strspn(at, " -");
 	if (asprintf(&added, "%s%*s%s: %s\n", next[-1] == '\n' ? "" : "\n", indent, "", key,
 	             value) < 0)
-		return false;
-	const bool done = accept(in, spliced(in, next, next, added), wanted);
+		added = NULL;
+	if (asprintf(&within, ", %s: %s", key, value) < 0)
+		within = NULL;
+	if (added && within)
+		done = accept(in, spliced(in, next, next, added), wanted) ||
+		       splice_line(in, line, "file", within, true, wanted);
 	free(added);
+	free(within);
 	return done;
 }
 
@@ -116,7 +125,7 @@ static omt_status set(edit *in, size_t number, const char *key, json_t *value, c
 	const int line = omt_yaml_line(&in->yaml, full);
 	if (!value || json_object_set(entry, key, value) != 0)
 		status = OMT_FAIL(err, NO_MEMORY, "%s", in->path);
-	else if (!(line ? replace(in, line, key, quoted, wanted)
+	else if (!(line ? splice_line(in, line, key, quoted, false, wanted)
 	                : insert(in, omt_yaml_line(&in->yaml, file), key, quoted, wanted)))
 		status = OMT_FAIL(err, UNSUPPORTED,
 		                  "%s:%d: \"%s\" cannot be changed here: write it as %s: %s",

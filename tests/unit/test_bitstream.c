@@ -273,6 +273,10 @@ Test(bitstream, a_digest_is_added)
 	                   text);
 	text = written("bitstreams:\n  - {name: b, card: c, flow: opencl, target: any, file: f, "
 	               "contract: 1, kernels: {rows: }}",
+	               OMT_OK);
+	cr_expect_not_null(strstr(text, "file: f, digest: \"5891"), "%s", text);
+	text = written("bitstreams:\n  - {name: b, card: c, flow: opencl, target: any, file: f, "
+	               "contract: 1, kernels: {rows: }, digest:\n     ''}",
 	               OMT_UNSUPPORTED);
 	cr_expect_not_null(strstr(text, "contract: 1, "), "as it was: %s", text);
 	written("bitstreams: []\n", OMT_UNSUPPORTED);

@@ -7,9 +7,13 @@
  *   OpenCL C 1.2    __kernel void <op>(...), a single work-item: Intel FPGA, PoCL
  *
  * A kernel's file reads: default parameters (#ifndef HLS_WIDTH ...), this header, the op.
- * Parameters that it does not set are 1 here: HLS_PE     processing elements        HLS_WIDTH
- * elements of a vector: what one step takes HLS_ROWS   rows of a tile             HLS_COLS columns
- * of a tile; of row ops: longest row HLS_DEPTH  block of the third dimension (k, keys)
+ * Parameters that it does not set are 1 here:
+ *
+ * - HLS_PE: processing elements
+ * - HLS_WIDTH: elements of a vector, what one step takes
+ * - HLS_ROWS: rows of a tile
+ * - HLS_COLS: columns of a tile; of row ops: the longest row
+ * - HLS_DEPTH: block of the third dimension (k, keys)
  *
  * The subset: no recursion, no malloc, no pointers to pointers, arrays of constant size, no
  * function of the C library but those below; buffers are HLS_GLOBAL. */
@@ -84,7 +88,8 @@ typedef int64_t hls_at;
 	HLS_PRAGMA(HLS array_partition variable = array complete dim = dim)
 /* The array goes to UltraRAM. */
 #define HLS_URAM(array) HLS_PRAGMA(HLS bind_storage variable = array type = ram_2p impl = uram)
-/* First in a loop's body: iterations do not use each other's elements of the array. */
+/* First in a loop's body: iterations fewer than HLS_PARTIALS apart do not use each other's elements
+ * of the array. */
 #define HLS_INDEPENDENT(array) HLS_PRAGMA(HLS dependence variable = array inter false)
 /* First in a function: its calls run at the same time, arrays between them are queues. */
 #define HLS_DATAFLOW HLS_PRAGMA(HLS dataflow)
@@ -99,14 +104,15 @@ typedef int64_t hls_at;
 #endif
 
 /* Before a loop: all its iterations at once (Vitis does that inside a pipelined loop by itself);
- * HLS_NO_CONFLICT: iterations touch different elements of every buffer. */
+ * HLS_NO_CONFLICT: iterations fewer than HLS_PARTIALS apart touch different elements of every array
+ * and buffer. */
 #if defined(HLS_OPENCL) && !defined(HLS_EMULATION)
 #define HLS_UNROLL HLS_PRAGMA(unroll)
 #else
 #define HLS_UNROLL
 #endif
 #if defined(HLS_CHANNELS) && !defined(HLS_EMULATION)
-#define HLS_NO_CONFLICT HLS_PRAGMA(ivdep)
+#define HLS_NO_CONFLICT HLS_PRAGMA(ivdep safelen(16))
 #else
 #define HLS_NO_CONFLICT
 #endif
@@ -158,8 +164,7 @@ typedef int64_t hls_at;
 	void op(HLS_ARGS(LIST))
 #endif
 
-/* First in the top: each buffer a memory bundle of its own with long bursts, scalars in registers.
- */
+/* First in the top: a memory bundle for each buffer with long bursts, scalars in registers. */
 #ifdef HLS_VITIS
 #define HLS_PORT_BUFFER(access, type, name)                                       \
 	HLS_PRAGMA(HLS interface m_axi port = name bundle = name offset =         \
@@ -234,6 +239,7 @@ extern __thread hls_counts hls_count; /* of the calling thread; whoever links ke
 /* ---- arithmetic ---- */
 
 #ifdef HLS_OPENCL
+#pragma OPENCL FP_CONTRACT OFF /* the simulation's bits */
 #define hls_expf(x)       exp(x)
 #define hls_sqrtf(x)      sqrt(x)
 #define hls_bits_float(u) as_float(u)
@@ -264,8 +270,135 @@ static inline hls_u32 hls_float_bits(float number)
 #define HLS_MAX(a, b)     ((a) > (b) ? (a) : (b))
 #define HLS_DIVIDED(a, b) (((a) + (b)-1) / (b)) /* rounded up */
 
+/* ---- vectors of a row ---- */
+
+/* HLS_WIDTH elements of a buffer from `at` on, of a row that ends in `left` elements: no others are
+ * touched, those past the end are zero. */
+static inline void hls_load(HLS_GLOBAL const float *from, hls_at at, int left, float to[HLS_WIDTH])
+{
+	HLS_INLINE
+	HLS_READ(4 * HLS_MIN(HLS_WIDTH, HLS_MAX(left, 0)));
+	HLS_UNROLL
+	for (int w = 0; w < HLS_WIDTH; w++)
+		to[w] = w < left ? from[at + w] : 0;
+}
+static inline void hls_store(const float from[HLS_WIDTH], HLS_GLOBAL float *to, hls_at at, int left)
+{
+	HLS_INLINE
+	HLS_WRITE(4 * HLS_MIN(HLS_WIDTH, HLS_MAX(left, 0)));
+	HLS_UNROLL
+	for (int w = 0; w < HLS_WIDTH; w++)
+		if (w < left)
+			to[at + w] = from[w];
+}
+
+/* ---- rows of int8 ---- */
+
+/* Lane by lane the largest magnitude of a row's vectors, of which this is the i-th: magnitudes are
+ * in the order of their bits. */
+static inline void hls_measure(const float vector[HLS_WIDTH], int i, hls_u32 most[HLS_WIDTH])
+{
+	HLS_INLINE
+	HLS_UNROLL
+	for (int w = 0; w < HLS_WIDTH; w++) {
+		const hls_u32 bits = hls_float_bits(vector[w]) & 0x7fffffff;
+		most[w] = i == 0 ? bits : HLS_MAX(most[w], bits);
+	}
+}
+/* The lanes' largest; the factor that takes it to 127. */
+static inline float hls_largest(const hls_u32 most[HLS_WIDTH])
+{
+	HLS_INLINE
+	hls_u32 all = 0;
+	HLS_UNROLL
+	for (int w = 0; w < HLS_WIDTH; w++)
+		all = HLS_MAX(all, most[w]);
+	return hls_bits_float(all);
+}
+#define HLS_I8_FACTOR(most) ((most) > 0 ? 127.0f / (most) : 0)
+/* A vector times the factor, rounded to nearest even (1.5 x 2^23 leaves the integer in the low
+ * bits); of the `left` bytes of the row those past `used` are zero. */
+static inline void hls_store_i8(const float from[HLS_WIDTH], float factor, HLS_GLOBAL hls_u8 *to,
+                                hls_at at, int used, int left)
+{
+	HLS_INLINE
+	HLS_WRITE(HLS_MIN(HLS_WIDTH, left));
+	HLS_UNROLL
+	for (int w = 0; w < HLS_WIDTH; w++)
+		if (w < left)
+			to[at + w] =
+				w < used ? (hls_u8)hls_float_bits(from[w] * factor + 12582912.0f)
+					 : 0;
+}
+
+/* ---- sums of rows ---- */
+
 /* Partial sums of a row, taken in turn: a float adder's latency is at most so many cycles, so that
- * a new addition begins every cycle. */
+ * a new addition begins every cycle. HLS_NO_CONFLICT has the number, too. */
 #define HLS_PARTIALS 16
+
+/* Adds to the partial sums of one lane in step i of a row; they need not be cleared before. */
+#define HLS_ADD(partial, i, w, value)       \
+	((partial)[(i) % HLS_PARTIALS][w] = \
+	         ((i) < HLS_PARTIALS ? 0 : (partial)[(i) % HLS_PARTIALS][w]) + (value))
+
+/* Their sum after `steps` steps: HLS_PARTIALS cycles, then the adders of a tree. */
+static inline float hls_sum(float partial[HLS_PARTIALS][HLS_WIDTH], int steps)
+{
+	float sums[HLS_PARTIALS];
+	HLS_PARTITION(sums, 0)
+	for (int i = 0; i < HLS_PARTIALS; i++) {
+		HLS_PIPELINE
+		HLS_TRIP(HLS_COMPUTE);
+		float lanes = 0;
+		HLS_UNROLL
+		for (int w = 0; w < HLS_WIDTH; w++)
+			lanes += i < steps ? partial[i][w] : 0;
+		sums[i] = lanes;
+	}
+	HLS_UNROLL
+	for (int apart = HLS_PARTIALS / 2; apart > 0; apart /= 2) {
+		HLS_UNROLL
+		for (int i = 0; i < apart; i++)
+			sums[i] += sums[i + apart];
+	}
+	return sums[0];
+}
+
+/* ---- buffers of bytes ---- */
+
+/* Elements of u8 buffers are put together byte by byte: no port is cast, no alignment asked for.
+ * hls_take*: the i-th 2-byte or 4-byte word; hls_number: element i in a storage format. */
+static inline hls_u32 hls_take2(HLS_GLOBAL const hls_u8 *from, hls_at i)
+{
+	return (hls_u32)from[2 * i] | (hls_u32)from[2 * i + 1] << 8;
+}
+static inline hls_u32 hls_take4(HLS_GLOBAL const hls_u8 *from, hls_at i)
+{
+	return hls_take2(from, 2 * i) | hls_take2(from, 2 * i + 1) << 16;
+}
+
+/* IEEE 754 binary16, denormals too. */
+static inline float hls_from_f16(hls_u32 f16)
+{
+	const hls_u32 sign = (f16 & 0x8000) << 16, power = f16 >> 10 & 31, rest = f16 & 0x3ff;
+	const float small = (float)rest * (1.0f / 16777216);
+	if (power == 0)
+		return sign ? -small : small;
+	return hls_bits_float(sign | (power == 31 ? 255 : power + 112) << 23 | rest << 13);
+}
+
+static inline float hls_number(HLS_GLOBAL const hls_u8 *from, int dtype, hls_at i)
+{
+	if (dtype == OMT_F32)
+		return hls_bits_float(hls_take4(from, i));
+	if (dtype == OMT_BF16)
+		return hls_bits_float(hls_take2(from, i) << 16);
+	if (dtype == OMT_F16)
+		return hls_from_f16(hls_take2(from, i));
+	return (float)(hls_i8)from[i];
+}
+#define HLS_BYTES_OF(dtype) \
+	((dtype) == OMT_F32 ? 4 : (dtype) == OMT_I8 || (dtype) == OMT_I8X4 ? 1 : 2)
 
 #endif

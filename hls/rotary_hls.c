@@ -23,32 +23,33 @@ HLS_KERNEL(rotary, OMT_ROTARY)
 		for (int i = 0; i < steps; i++) {
 			HLS_PIPELINE
 			HLS_TRIP(HLS_LOAD);
-			HLS_READ(8 * HLS_MIN(HLS_WIDTH, pairs - i * HLS_WIDTH));
-			HLS_UNROLL
-			for (int w = 0; w < HLS_WIDTH; w++) {
-				const int at = i * HLS_WIDTH + w;
-				cosine[i][w] = at < pairs ? cosines[(hls_at)row * pairs + at] : 0;
-				sine[i][w] = at < pairs ? sines[(hls_at)row * pairs + at] : 0;
-			}
+			const int at = i * HLS_WIDTH;
+			hls_load(cosines, (hls_at)row * pairs + at, pairs - at, cosine[i]);
+			hls_load(sines, (hls_at)row * pairs + at, pairs - at, sine[i]);
 		}
+		int head = 0, i = 0; /* counted, not divided */
 		HLS_NO_CONFLICT
 		for (int step = 0; step < heads * steps; step++) {
 			HLS_PIPELINE
 			HLS_INDEPENDENT(x)
-			const int head = step / steps, i = step % steps;
 			HLS_TRIP(HLS_COMPUTE);
-			HLS_READ(8 * HLS_MIN(HLS_WIDTH, pairs - i * HLS_WIDTH));
-			HLS_WRITE(8 * HLS_MIN(HLS_WIDTH, pairs - i * HLS_WIDTH));
+			const int left = pairs - i * HLS_WIDTH;
+			const hls_at at = (hls_at)row * ldx + head * head_dim + i * HLS_WIDTH;
+			float lower[HLS_WIDTH], upper[HLS_WIDTH];
+			hls_load(x, at, left, lower);
+			hls_load(x, at + pairs, left, upper);
 			HLS_UNROLL
 			for (int w = 0; w < HLS_WIDTH; w++) {
-				const int at = i * HLS_WIDTH + w;
-				if (at < pairs) {
-					const hls_at lower =
-						(hls_at)row * ldx + head * head_dim + at;
-					const float a = x[lower], b = x[lower + pairs];
-					x[lower] = a * cosine[i][w] - b * sine[i][w];
-					x[lower + pairs] = b * cosine[i][w] + a * sine[i][w];
-				}
+				const float a = lower[w], b = upper[w];
+				lower[w] = a * cosine[i][w] - b * sine[i][w];
+				upper[w] = b * cosine[i][w] + a * sine[i][w];
+			}
+			hls_store(lower, x, at, left);
+			hls_store(upper, x, at + pairs, left);
+			i++;
+			if (i == steps) {
+				i = 0;
+				head++;
 			}
 		}
 	}

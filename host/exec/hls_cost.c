@@ -11,7 +11,7 @@ const omt_hls_formulas *omt_hls_formulas_of(omt_op op)
 }
 
 omt_hls_cost omt_hls_cost_of(omt_op op, const void *args, const omt_hls_params *params,
-                             const int32_t *content)
+                             const int32_t *const *content)
 {
 	omt_hls_cost cost = {0};
 	const omt_hls_formulas *formulas = omt_hls_formulas_of(op);

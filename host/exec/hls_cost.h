@@ -7,6 +7,7 @@
 #define OMT_EXEC_HLS_COST_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "exec/hls_params.h"
 #include "exec/op.h"
@@ -20,11 +21,12 @@ typedef struct omt_hls_cost {
 	uint64_t cycles;
 } omt_hls_cost;
 
-/* Of a launch with these scalars (buffers are not looked at). `content`: for ops whose work depends
- * on a buffer, that buffer: cu_seqlens of attention and pool, order of rows...; NULL: the most that
- * the scalars allow. */
+/* Of a launch with these scalars (its omt_buffers are not looked at). The work of some ops depends
+ * on what is in buffers of integers, cu_seqlens above all: content[i] is what buffer i of the op
+ * holds, or NULL. content NULL, or that of a buffer that matters: the most that the scalars allow;
+ * of a pool's mean, whose rows no scalar bounds, one row a sequence. */
 omt_hls_cost omt_hls_cost_of(omt_op op, const void *args, const omt_hls_params *params,
-                             const int32_t *content);
+                             const int32_t *const *content);
 
 /* Whether a kernel of these parameters can do it: rows that fit its memory. */
 bool omt_hls_fits(omt_op op, const void *args, const omt_hls_params *params);
@@ -47,13 +49,16 @@ int32_t omt_hls_multipliers_of(omt_op op, const omt_hls_params *params);
 
 /* The formulas of one op; the functions above dispatch to them. */
 typedef struct omt_hls_formulas {
-	void (*cost)(const void *args, const omt_hls_params *params, const int32_t *content,
+	void (*cost)(const void *args, const omt_hls_params *params, const int32_t *const *content,
 	             omt_hls_cost *cost);
 	bool (*fits)(const void *args, const omt_hls_params *params); /* NULL: anything */
 	int32_t (*arrays)(const omt_hls_params *params, omt_hls_array *arrays);
 	int32_t (*multipliers)(const omt_hls_params *params); /* NULL: none */
-	int32_t content; /* which buffer `content` is; -1: none */
 } omt_hls_formulas;
+
+/* What buffer `name` of the op holds; NULL: not known. */
+#define OMT_HLS_CONTENT(content, op, name) \
+	((content) ? (content)[offsetof(omt_##op##_args, name) / sizeof(omt_buffer *)] : NULL)
 
 /* Weak: NULL where an op has no kernel in hls/ yet. */
 #define OMT_HLS_FORMULAS(LIST, op) extern const omt_hls_formulas omt_hls_##op __attribute__((weak));

@@ -1,4 +1,4 @@
-/* Formulas of the ops that work row by row. */
+/* Formulas of the ops that work row by row: norms, quantize, rotary. */
 #include "exec/hls_cost.h"
 
 static uint64_t divided(int32_t count, int32_t each)
@@ -6,45 +6,89 @@ static uint64_t divided(int32_t count, int32_t each)
 	return (uint64_t)((count + each - 1) / each);
 }
 
-static int32_t multipliers_of_width(const omt_hls_params *params)
+static int32_t array(omt_hls_array *to, const char *name, const omt_hls_params *params)
 {
-	return params->width;
+	*to = (omt_hls_array){name, (uint64_t)(params->cols / params->width), 32, params->width};
+	return 1;
 }
 
-/* ---- l2norm ---- */
+/* ---- norms and quantize: a row is read while the one before it is written ---- */
 
-static void cost_l2norm(const void *any, const omt_hls_params *params, const int32_t *content,
-                        omt_hls_cost *cost)
+typedef struct row_op {
+	int32_t tables;      /* rows that are read once: weight, bias */
+	int32_t sums;        /* sums over a row */
+	int32_t passes;      /* over a row in memory */
+	bool i8;             /* to int8 with a scale */
+	int32_t multipliers; /* of a lane */
+} row_op;
+
+typedef struct row_args { /* the scalars that these ops begin with */
+	int32_t rows, cols, ldx, ldo;
+} row_args;
+
+static void cost_row(const row_op *op, const row_args *args, const omt_hls_params *params,
+                     omt_hls_cost *cost)
 {
-	const omt_l2norm_args *args = any;
-	const uint64_t rows = (uint64_t)args->rows, steps = divided(args->cols, params->width);
-	(void)content;
-	cost->trips[HLS_LOAD] = cost->trips[HLS_STORE] = rows * steps;
-	cost->trips[HLS_COMPUTE] = rows * HLS_PARTIALS;
-	cost->read_bytes = cost->written_bytes = rows * (uint64_t)args->cols * 4;
-	cost->cycles = rows * (2 * steps + HLS_PARTIALS);
+	const uint64_t rows = (uint64_t)args->rows, cols = (uint64_t)args->cols;
+	const uint64_t steps = divided(args->cols, params->width);
+	const uint64_t out_steps = op->i8 ? divided(args->ldo, params->width) : steps;
+	const uint64_t table_steps = op->tables ? steps : 0;
+	cost->trips[HLS_LOAD] = table_steps + rows * steps;
+	cost->trips[HLS_COMPUTE] =
+		rows * ((uint64_t)op->sums * HLS_PARTIALS + (uint64_t)op->passes * steps);
+	cost->trips[HLS_STORE] = rows * out_steps;
+	cost->read_bytes = 4 * cols * (rows + (uint64_t)op->tables);
+	cost->written_bytes = rows * (op->i8 ? (uint64_t)args->ldo + 4 : 4 * cols);
+	cost->cycles = table_steps + (rows + 1) * out_steps + cost->trips[HLS_COMPUTE];
 }
 
-static bool fits_l2norm(const void *any, const omt_hls_params *params)
+static int32_t arrays_row(const row_op *op, const omt_hls_params *params, omt_hls_array *arrays)
 {
-	return ((const omt_l2norm_args *)any)->cols <= params->cols;
+	static const char *const tables[] = {"weights", "biases"};
+	int32_t count = array(&arrays[0], "line", params);
+	for (int32_t i = 0; i < op->tables; i++)
+		count += array(&arrays[count], tables[i], params);
+	if (op->sums)
+		arrays[count++] =
+			(omt_hls_array){"partial", HLS_PARTIALS, 32, op->sums * params->width};
+	return count;
 }
 
-static int32_t arrays_l2norm(const omt_hls_params *params, omt_hls_array *arrays)
-{
-	arrays[0] = (omt_hls_array){"line", (uint64_t)(params->cols / params->width), 32,
-	                            params->width};
-	arrays[1] = (omt_hls_array){"partial", HLS_PARTIALS, 32, params->width};
-	return 2;
-}
+#define ROW_OP(op, ...)                                                                           \
+	static const row_op row_##op = {__VA_ARGS__};                                             \
+	static void cost_##op(const void *any, const omt_hls_params *params,                      \
+	                      const int32_t *const *content, omt_hls_cost *cost)                  \
+	{                                                                                         \
+		(void)content;                                                                    \
+		cost_row(&row_##op, omt_op_scalars(OMT_OP_##op, any), params, cost);              \
+	}                                                                                         \
+	static bool fits_##op(const void *any, const omt_hls_params *params)                      \
+	{                                                                                         \
+		const row_args *args = omt_op_scalars(OMT_OP_##op, any);                          \
+		return args->cols <= params->cols && (!row_##op.i8 || args->ldo <= params->cols); \
+	}                                                                                         \
+	static int32_t arrays_##op(const omt_hls_params *params, omt_hls_array *arrays)           \
+	{                                                                                         \
+		return arrays_row(&row_##op, params, arrays);                                     \
+	}                                                                                         \
+	static int32_t multipliers_##op(const omt_hls_params *params)                             \
+	{                                                                                         \
+		return row_##op.multipliers * params->width;                                      \
+	}                                                                                         \
+	const omt_hls_formulas omt_hls_##op = {cost_##op, fits_##op, arrays_##op, multipliers_##op};
 
-const omt_hls_formulas omt_hls_l2norm = {cost_l2norm, fits_l2norm, arrays_l2norm,
-                                         multipliers_of_width, -1};
+/*     op            tables, sums, passes, i8, multipliers */
+ROW_OP(l2norm, 0, 1, 0, false, 2)
+ROW_OP(rmsnorm, 1, 1, 0, false, 3)
+ROW_OP(rmsnorm_i8, 1, 1, 1, true, 4)
+ROW_OP(layernorm, 2, 2, 1, false, 3)
+ROW_OP(layernorm_i8, 2, 2, 2, true, 4)
+ROW_OP(quantize, 0, 0, 0, true, 1)
 
 /* ---- rotary ---- */
 
-static void cost_rotary(const void *any, const omt_hls_params *params, const int32_t *content,
-                        omt_hls_cost *cost)
+static void cost_rotary(const void *any, const omt_hls_params *params,
+                        const int32_t *const *content, omt_hls_cost *cost)
 {
 	const omt_rotary_args *args = any;
 	const uint64_t rows = (uint64_t)args->rows, heads = (uint64_t)args->heads;
@@ -65,10 +109,7 @@ static bool fits_rotary(const void *any, const omt_hls_params *params)
 
 static int32_t arrays_rotary(const omt_hls_params *params, omt_hls_array *arrays)
 {
-	const uint64_t words = (uint64_t)(params->cols / params->width);
-	arrays[0] = (omt_hls_array){"cosine", words, 32, params->width};
-	arrays[1] = (omt_hls_array){"sine", words, 32, params->width};
-	return 2;
+	return array(&arrays[0], "cosine", params) + array(&arrays[1], "sine", params);
 }
 
 static int32_t multipliers_rotary(const omt_hls_params *params)
@@ -77,4 +118,4 @@ static int32_t multipliers_rotary(const omt_hls_params *params)
 }
 
 const omt_hls_formulas omt_hls_rotary = {cost_rotary, fits_rotary, arrays_rotary,
-                                         multipliers_rotary, -1};
+                                         multipliers_rotary};

@@ -161,11 +161,13 @@ static void check_counts(op_bench *bench, omt_op op, const void *args)
 	const omt_hls_cost counted = omt_hls_counted();
 	if (strcmp(omt_exec_chain(bench->exec), "hls,ref") || !formulas)
 		return;
-	const op_array *content =
-		formulas->content < 0 ? NULL : find(bench, info->buffer[formulas->content].name);
-	/* Formulas look at scalars alone: an argument struct as it is, without buffers. */
-	const omt_hls_cost cost =
-		omt_hls_cost_of(op, args, &params, content ? content->data : NULL);
+	const int32_t *content[OMT_OP_MAX_BUFFERS] = {NULL};
+	for (int i = 0; i < info->buffers; i++) {
+		const op_array *array = find(bench, info->buffer[i].name);
+		if (info->buffer[i].element == OMT_ELEMENT_i32 && array)
+			content[i] = array->data;
+	}
+	const omt_hls_cost cost = omt_hls_cost_of(op, args, &params, content);
 	for (int i = 0; i < HLS_STAGES; i++)
 		cr_assert_eq(counted.trips[i], cost.trips[i],
 		             "%s: %llu iterations of stage %d, the formula has %llu", info->name,

@@ -368,7 +368,8 @@ static inline float hls_sum(float partial[HLS_PARTIALS][HLS_WIDTH], int steps)
 /* ---- buffers of bytes ---- */
 
 /* Elements of u8 buffers are put together byte by byte: no port is cast, no alignment asked for.
- * hls_take*: the i-th 2-byte or 4-byte word; hls_number: element i in a storage format. */
+ * hls_take*: the i-th 2-byte or 4-byte word; hls_bits, hls_put: element i of 1, 2 or 4 bytes;
+ * hls_number: element i in a storage format. */
 static inline hls_u32 hls_take2(HLS_GLOBAL const hls_u8 *from, hls_at i)
 {
 	return (hls_u32)from[2 * i] | (hls_u32)from[2 * i + 1] << 8;
@@ -376,6 +377,18 @@ static inline hls_u32 hls_take2(HLS_GLOBAL const hls_u8 *from, hls_at i)
 static inline hls_u32 hls_take4(HLS_GLOBAL const hls_u8 *from, hls_at i)
 {
 	return hls_take2(from, 2 * i) | hls_take2(from, 2 * i + 1) << 16;
+}
+
+static inline hls_u32 hls_bits(HLS_GLOBAL const hls_u8 *from, int size, hls_at i)
+{
+	return size == 4 ? hls_take4(from, i) : size == 2 ? hls_take2(from, i) : from[i];
+}
+static inline void hls_put(hls_u32 bits, HLS_GLOBAL hls_u8 *to, int size, hls_at i)
+{
+	HLS_UNROLL
+	for (int byte = 0; byte < 4; byte++)
+		if (byte < size)
+			to[i * size + byte] = (hls_u8)(bits >> (8 * byte));
 }
 
 /* IEEE 754 binary16, denormals too. */

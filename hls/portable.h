@@ -342,7 +342,21 @@ static inline void hls_store_i8(const float from[HLS_WIDTH], float factor, HLS_G
 	((partial)[(i) % HLS_PARTIALS][w] = \
 	         ((i) < HLS_PARTIALS ? 0 : (partial)[(i) % HLS_PARTIALS][w]) + (value))
 
-/* Their sum after `steps` steps: HLS_PARTIALS cycles, then the adders of a tree. */
+/* The sum of `count` values, a power of two, pair by pair in place. */
+static inline float hls_tree(float *values, int count)
+{
+	HLS_INLINE
+	HLS_UNROLL
+	for (int apart = count / 2; apart > 0; apart /= 2) {
+		HLS_UNROLL
+		for (int i = 0; i < apart; i++)
+			values[i] += values[i + apart];
+	}
+	return values[0];
+}
+
+/* The sum of the partial sums after `steps` steps: HLS_PARTIALS cycles, then the adders of a tree.
+ */
 static inline float hls_sum(float partial[HLS_PARTIALS][HLS_WIDTH], int steps)
 {
 	float sums[HLS_PARTIALS];
@@ -356,13 +370,7 @@ static inline float hls_sum(float partial[HLS_PARTIALS][HLS_WIDTH], int steps)
 			lanes += i < steps ? partial[i][w] : 0;
 		sums[i] = lanes;
 	}
-	HLS_UNROLL
-	for (int apart = HLS_PARTIALS / 2; apart > 0; apart /= 2) {
-		HLS_UNROLL
-		for (int i = 0; i < apart; i++)
-			sums[i] += sums[i + apart];
-	}
-	return sums[0];
+	return hls_tree(sums, HLS_PARTIALS);
 }
 
 /* ---- buffers of bytes ---- */

@@ -60,6 +60,7 @@ typedef uint hls_u32;
 typedef ushort hls_u16;
 typedef uchar hls_u8;
 typedef char hls_i8;
+typedef short hls_i16;
 typedef long hls_at; /* of an element of a buffer */
 #define HLS_GLOBAL   __global
 #define HLS_CONSTANT __constant
@@ -70,6 +71,7 @@ typedef uint32_t hls_u32;
 typedef uint16_t hls_u16;
 typedef uint8_t hls_u8;
 typedef int8_t hls_i8;
+typedef int16_t hls_i16;
 typedef int64_t hls_at;
 #define HLS_GLOBAL
 #define HLS_CONSTANT static const
@@ -94,6 +96,11 @@ typedef int64_t hls_at;
 /* First in a function: its calls run at the same time, arrays between them are queues. */
 #define HLS_DATAFLOW HLS_PRAGMA(HLS dataflow)
 #define HLS_INLINE   HLS_PRAGMA(HLS inline)
+/* First in a function that returns HLS_REGISTER(its argument): a register between two places. */
+#define HLS_HOP                         \
+	HLS_PRAGMA(HLS inline off)      \
+	HLS_PRAGMA(HLS pipeline II = 1) \
+	HLS_PRAGMA(HLS latency min = 1 max = 1)
 #else
 #define HLS_PIPELINE
 #define HLS_PARTITION(array, dim)
@@ -101,20 +108,25 @@ typedef int64_t hls_at;
 #define HLS_INDEPENDENT(array)
 #define HLS_DATAFLOW
 #define HLS_INLINE
+#define HLS_HOP
 #endif
 
 /* Before a loop: all its iterations at once (Vitis does that inside a pipelined loop by itself);
  * HLS_NO_CONFLICT: iterations fewer than HLS_PARTIALS apart touch different elements of every array
- * and buffer. */
+ * and buffer; HLS_NO_CONFLICT_IN: fewer than `cycles` apart, of this array. */
 #if defined(HLS_OPENCL) && !defined(HLS_EMULATION)
 #define HLS_UNROLL HLS_PRAGMA(unroll)
 #else
 #define HLS_UNROLL
 #endif
 #if defined(HLS_CHANNELS) && !defined(HLS_EMULATION)
-#define HLS_NO_CONFLICT HLS_PRAGMA(ivdep safelen(16))
+#define HLS_NO_CONFLICT                    HLS_PRAGMA(ivdep safelen(16))
+#define HLS_NO_CONFLICT_IN(array_, cycles) HLS_PRAGMA(ivdep array(array_) safelen(cycles))
+#define HLS_REGISTER(x)                    __fpga_reg(x)
 #else
 #define HLS_NO_CONFLICT
+#define HLS_NO_CONFLICT_IN(array_, cycles)
+#define HLS_REGISTER(x) (x)
 #endif
 
 /* ---- the top function ---- */
@@ -336,6 +348,8 @@ static inline void hls_store_i8(const float from[HLS_WIDTH], float factor, HLS_G
 /* Partial sums of a row, taken in turn: a float adder's latency is at most so many cycles, so that
  * a new addition begins every cycle. HLS_NO_CONFLICT has the number, too. */
 #define HLS_PARTIALS 16
+/* Cycles from one addition to an int32 in on-chip memory to the next: read, add, write. */
+#define HLS_LATENCY_I32 4
 
 /* Adds to the partial sums of one lane in step i of a row; they need not be cleared before. */
 #define HLS_ADD(partial, i, w, value)       \

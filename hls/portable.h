@@ -56,6 +56,7 @@
 #endif
 
 #ifdef HLS_OPENCL
+typedef ulong hls_u64;
 typedef uint hls_u32;
 typedef ushort hls_u16;
 typedef uchar hls_u8;
@@ -67,6 +68,7 @@ typedef long hls_at; /* of an element of a buffer */
 #else
 #include <math.h>
 #include <stdint.h>
+typedef uint64_t hls_u64;
 typedef uint32_t hls_u32;
 typedef uint16_t hls_u16;
 typedef uint8_t hls_u8;

@@ -119,3 +119,35 @@ static int32_t multipliers_rotary(const omt_hls_params *params)
 
 const omt_hls_formulas omt_hls_rotary = {cost_rotary, fits_rotary, arrays_rotary,
                                          multipliers_rotary};
+
+/* ---- topk ---- */
+
+static void cost_topk(const void *any, const omt_hls_params *params, const int32_t *const *content,
+                      omt_hls_cost *cost)
+{
+	const omt_topk_args *args = any;
+	const bool abreast = args->ldx == 1, packed = !abreast && args->stride == 1;
+	const uint64_t rows = (uint64_t)args->rows, cols = (uint64_t)args->cols;
+	const uint64_t k = (uint64_t)args->k, passes = divided(args->k, params->depth);
+	const uint64_t groups = abreast ? divided(args->rows, params->width) : rows;
+	const uint64_t steps = packed ? divided(args->cols, params->width) : cols;
+	const uint64_t settle = passes * (uint64_t)params->depth;
+	(void)content;
+	cost->trips[HLS_LOAD] = rows + groups * passes * steps;
+	cost->trips[HLS_COMPUTE] = groups * settle;
+	if (packed)
+		cost->trips[HLS_COMPUTE] += groups * ((uint64_t)(params->width - 1) * k + settle);
+	cost->trips[HLS_STORE] = rows * k;
+	cost->read_bytes = 4 * rows * (passes * cols + (args->bounded ? 1 : 0));
+	cost->written_bytes = 8 * rows * k;
+	cost->cycles = cost->trips[HLS_LOAD] + cost->trips[HLS_COMPUTE] + cost->trips[HLS_STORE];
+}
+
+static int32_t arrays_topk(const omt_hls_params *params, omt_hls_array *arrays)
+{
+	arrays[0] = (omt_hls_array){"cells", 1, 64, params->width * params->depth};
+	arrays[1] = (omt_hls_array){"passed", 1, 64, params->width * params->depth};
+	return 2;
+}
+
+const omt_hls_formulas omt_hls_topk = {cost_topk, NULL, arrays_topk, NULL};

@@ -5,7 +5,7 @@
 #                        MODE=tsan: the tool alone, Criterion does not start with it)
 #   make test            all tests        make fuzz       every fuzz target for FUZZ_SECONDS (60)
 #   make race            oclgrind         make lint       layers, sizes, format
-#   make install         to PREFIX (/usr/local)
+#   make test-fpga       XRT and cards in emulation        make install     to PREFIX (/usr/local)
 
 MODE   ?= release
 PREFIX ?= /usr/local

@@ -30,3 +30,26 @@ hls-alone:
 	@hls/alone.sh
 
 include hls/device_model/model.mk
+
+# ---- tests on emulated cards --------------------------------------------------------------------
+
+# tests/fpga/NAME.sh BUILD is a part; $B/fpga/NAME is a program that parts run, tests/fpga/NAME.c.
+FPGA_PROGRAMS += $B/fpga/xclbin
+FPGA_PACKAGES += ocl-icd-opencl-dev uuid-dev
+
+$B/fpga/%: $B/tests/fpga/%.o $B/libomnitile.a
+	@mkdir -p $(@D)
+	@echo "link  $@"
+	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LIBS)
+
+$B/tests/fpga/xclbin.o: ALL_CFLAGS += -isystem /usr/include/xrt
+
+.PHONY: test-fpga setup-fpga build-fpga
+test-fpga: setup-fpga
+	@$(MAKE) --no-print-directory -j$$(nproc) build-fpga
+	@tests/fpga/run.sh $B
+
+setup-fpga:
+	@.ci/setup.sh $(PACKAGES) $(FPGA_PACKAGES)
+
+build-fpga: all fpga $(FPGA_PROGRAMS)

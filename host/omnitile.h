@@ -149,6 +149,10 @@ typedef struct omt_model omt_model;
 
 /* Opens a checkpoint folder in the published (Hugging Face) layout; weights are mapped. */
 omt_status omt_model_open(const char *dir, omt_model **model, omt_error *err);
+/* For omt_plan(), which needs no weights. like: the shapes of "tiny", "omni-embed-nemotron-3b" or a
+ * config.json instead of the folder's, of which the tokenizer is taken; NULL: its own. */
+omt_status omt_model_open_like(const char *dir, const char *like, omt_model **model,
+                               omt_error *err);
 void omt_model_close(omt_model *model);
 int32_t omt_model_dimension(const omt_model *model);
 char *omt_model_describe(const omt_model *model); /* JSON; given, omt_free() */

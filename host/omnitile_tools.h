@@ -32,12 +32,19 @@ typedef struct omt_tune_options {
  * "tried", "gflops", "ratio"}]}; given. */
 omt_status omt_tune(const omt_tune_options *options, char **json, omt_error *err);
 
-/* The tile plan of a model on a device before anything runs: JSON with every op's shape, tiles,
- * launches, FLOPs, bytes and the memory; given. `device` as in omt_engine_options, or for a device
- * that is not there a file of configs/devices/: its path, or its name ("u55c") in the user's folder
- * or among those that the library was built with. */
+/* The plan of a batch before anything runs: JSON with every op's shape, tiles, launches, FLOPs,
+ * bytes and the memory; given. `device` as in omt_engine_options, or for a device that is not there
+ * a file of configs/devices/: its path, or its name ("u55c") in the user's folder or among those
+ * that the library was built with. On an FPGA card the kernels of hls/ are chosen under its limits:
+ * "card" has their parameters, resources, time and energy, each op its cycles, bytes, GOp/s,
+ * joules and what bounds it. */
+typedef struct omt_plan_card {
+	int32_t pe, width, rows, cols, depth; /* of the gemm kernels; 0: chosen */
+	double clock_mhz;                     /* 0: the card's usual one */
+} omt_plan_card;
 typedef struct omt_plan_options {
 	omt_engine_options engine;
+	omt_plan_card card;
 	int32_t text_tokens;  /* tokens of text an item */
 	int32_t image_pixels; /* side of a square image; 0: none */
 	int32_t video_frames; /* 0: none */

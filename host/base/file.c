@@ -32,6 +32,17 @@ omt_status omt_map_open(const char *path, omt_map *map, omt_error *err)
 	return status;
 }
 
+omt_status omt_map_zeros(size_t bytes, omt_map *map, omt_error *err)
+{
+	void *data =
+		mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	*map = (omt_map){0};
+	if (data == MAP_FAILED)
+		return OMT_FAIL(err, NO_MEMORY, "%zu bytes of zeros: %s", bytes, strerror(errno));
+	*map = (omt_map){data, bytes};
+	return OMT_OK;
+}
+
 void omt_map_close(omt_map *map)
 {
 	if (map->data)

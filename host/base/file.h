@@ -17,6 +17,8 @@ typedef struct omt_map {
 } omt_map;
 
 omt_status omt_map_open(const char *path, omt_map *map, omt_error *err);
+/* Zeros that take no memory while they are only read; bytes > 0. */
+omt_status omt_map_zeros(size_t bytes, omt_map *map, omt_error *err);
 void omt_map_close(omt_map *map);
 
 /* The whole file as a NUL-terminated string (bytes, if not NULL, gets the length without the NUL);

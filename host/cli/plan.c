@@ -19,66 +19,194 @@ static void print_shape(const json_t *shape)
 	printf("%*s", width < 56 ? 56 - width : 1, "");
 }
 
+static void print_head(const json_t *plan)
+{
+	const json_t *device = json_object_get(plan, "device");
+	printf("device    %s (%s), panel %.0f\n", cli_string(device, "name"),
+	       cli_string(device, "backend"), cli_number(device, "panel"));
+	printf("batch     %.0f items, %.0f tokens\n\n", cli_number(plan, "items"),
+	       cli_number(plan, "tokens"));
+}
+
+static void print_totals(const json_t *plan)
+{
+	const json_t *device = json_object_get(plan, "device");
+	printf("\ntotal     %.0f launches, %.3f GFLOP, %.2f MB moved\n",
+	       cli_number(plan, "launches"), cli_number(plan, "flops") / 1e9,
+	       cli_number(plan, "bytes") / 1e6);
+	printf("memory    %.2f MB of %.2f MB, a buffer up to %.2f MB of %.2f MB: %s\n",
+	       cli_number(plan, "memory_bytes") / 1e6, cli_number(device, "memory_bytes") / 1e6,
+	       cli_number(plan, "largest_bytes") / 1e6, cli_number(device, "max_alloc_bytes") / 1e6,
+	       json_is_true(json_object_get(plan, "fits")) ? "fits" : "does not fit");
+}
+
 static void print_table(const json_t *plan)
 {
 	size_t i;
 	json_t *op;
-	const json_t *device = json_object_get(plan, "device");
-	printf("device    %s (%s), panel %lld\n",
-	       json_string_value(json_object_get(device, "name")),
-	       json_string_value(json_object_get(device, "backend")),
-	       (long long)json_integer_value(json_object_get(device, "panel")));
-	printf("batch     %lld items, %lld tokens\n\n",
-	       (long long)json_integer_value(json_object_get(plan, "items")),
-	       (long long)json_integer_value(json_object_get(plan, "tokens")));
-	printf("%-10s %-56s %8s %7s %10s %10s %12s\n", "op", "shape", "launches", "tiles", "GFLOP",
+	print_head(plan);
+	printf("%-12s %-56s %8s %7s %10s %10s %12s\n", "op", "shape", "launches", "tiles", "GFLOP",
 	       "MB", "roofline ms");
 	json_array_foreach(json_object_get(plan, "ops"), i, op)
 	{
 		const json_t *tiles = json_object_get(op, "tiles");
 		const json_t *roofline = json_object_get(op, "roofline_ms");
-		printf("%-10s ", json_string_value(json_object_get(op, "op")));
+		printf("%-12s ", cli_string(op, "op"));
 		print_shape(json_object_get(op, "shape"));
-		printf(" %8lld ", (long long)json_integer_value(json_object_get(op, "launches")));
+		printf(" %8.0f ", cli_number(op, "launches"));
 		if (tiles)
 			printf("%7lld ", (long long)json_integer_value(tiles));
 		else
 			printf("%7s ", "");
-		printf("%10.3f %10.2f ", json_number_value(json_object_get(op, "flops")) / 1e9,
-		       json_number_value(json_object_get(op, "bytes")) / 1e6);
+		printf("%10.3f %10.2f ", cli_number(op, "flops") / 1e9,
+		       cli_number(op, "bytes") / 1e6);
 		if (roofline)
 			printf("%12.3f", json_number_value(roofline));
 		putchar('\n');
 	}
-	printf("\ntotal     %lld launches, %.3f GFLOP, %.2f MB moved\n",
-	       (long long)json_integer_value(json_object_get(plan, "launches")),
-	       json_number_value(json_object_get(plan, "flops")) / 1e9,
-	       json_number_value(json_object_get(plan, "bytes")) / 1e6);
-	printf("memory    %.2f MB of %.2f MB, a buffer up to %.2f MB of %.2f MB: %s\n",
-	       (double)json_integer_value(json_object_get(plan, "memory_bytes")) / 1e6,
-	       (double)json_integer_value(json_object_get(device, "memory_bytes")) / 1e6,
-	       (double)json_integer_value(json_object_get(plan, "largest_bytes")) / 1e6,
-	       (double)json_integer_value(json_object_get(device, "max_alloc_bytes")) / 1e6,
-	       json_is_true(json_object_get(plan, "fits")) ? "fits" : "does not fit");
+	print_totals(plan);
 	if (json_object_get(plan, "roofline_ms"))
-		printf("roofline  %.3f ms\n",
-		       json_number_value(json_object_get(plan, "roofline_ms")));
+		printf("roofline  %.3f ms\n", cli_number(plan, "roofline_ms"));
+}
+
+/* ---- of a card ---- */
+
+/* "pe 96 width 8 rows 96 cols 512 depth 64" */
+static void print_params(const json_t *params)
+{
+	const char *name, *before = "";
+	json_t *value;
+	json_object_foreach((json_t *)(uintptr_t)params, name, value)
+	{
+		printf("%s%s %lld", before, name, (long long)json_integer_value(value));
+		before = " ";
+	}
+}
+
+static void print_kernels(const json_t *card)
+{
+	static const char *const resources[] = {"dsp", "bram", "uram", "lut", "ff"};
+	const json_t *all = json_object_get(card, "resources");
+	const json_t *used = json_object_get(all, "used"), *usable = json_object_get(all, "usable");
+	const char *name;
+	json_t *kernel;
+	printf("\n%-12s %6s %6s %6s %9s %9s  %-14s %s\n", "kernel", "dsp", "bram", "uram", "lut",
+	       "ff", "share", "parameters");
+	json_object_foreach(json_object_get(card, "kernels"), name, kernel)
+	{
+		const json_t *amount = json_object_get(kernel, "resources");
+		printf("%-12s %6.0f %6.0f %6.0f %9.0f %9.0f  %5.1f %% of %-4s ", name,
+		       cli_number(amount, "dsp"), cli_number(amount, "bram"),
+		       cli_number(amount, "uram"), cli_number(amount, "lut"),
+		       cli_number(amount, "ff"), 100 * cli_number(kernel, "share"),
+		       cli_string(kernel, "most_of"));
+		print_params(json_object_get(kernel, "params"));
+		putchar('\n');
+	}
+	printf("%-12s", "together");
+	for (size_t i = 0; i < sizeof resources / sizeof *resources; i++)
+		printf(" %s %.0f of %.0f%s", resources[i], cli_number(used, resources[i]),
+		       cli_number(usable, resources[i]), i < 4 ? "," : "\n");
+}
+
+static void print_card(const json_t *plan)
+{
+	const json_t *card = json_object_get(plan, "card");
+	const json_t *memory = json_object_get(card, "memory");
+	size_t i;
+	json_t *op;
+	print_head(plan);
+	printf("%-12s %-56s %8s %10s %10s %9s %10s %9s  %s\n", "op", "shape", "launches", "Mcycles",
+	       "ms", "GOp/s", "MB", "J", "bound");
+	json_array_foreach(json_object_get(plan, "ops"), i, op)
+	{
+		printf("%-12s ", cli_string(op, "op"));
+		print_shape(json_object_get(op, "shape"));
+		printf(" %8.0f ", cli_number(op, "launches"));
+		if (!json_object_get(op, "seconds")) {
+			puts("(no kernel in hls/)");
+			continue;
+		}
+		printf("%10.3f %10.3f %9.1f %10.2f %9.4f  %s\n", cli_number(op, "cycles") / 1e6,
+		       cli_number(op, "seconds") * 1e3, cli_number(op, "gops"),
+		       (cli_number(op, "read_bytes") + cli_number(op, "written_bytes")) / 1e6,
+		       cli_number(op, "joules"), cli_string(op, "bound"));
+	}
+	print_kernels(card);
+	print_totals(plan);
+	printf("card      %s at %.0f MHz, tensors in %s, %.1f GB/s\n", cli_string(card, "part"),
+	       cli_number(card, "clock_mhz"), cli_string(memory, "kind"),
+	       cli_number(memory, "gbs"));
+	printf("time      %.3f ms, %.3f items/s, %.1f GOp/s\n", cli_number(card, "seconds") * 1e3,
+	       cli_number(card, "items_per_s"), cli_number(card, "gops"));
+	printf("energy    %.3f J an item, %.1f W (an estimate: host/exec/card_kernel.h)\n",
+	       cli_number(card, "joules_per_item"), cli_number(card, "watts"));
+}
+
+/* Sizes of the item and of the card's kernels, as the options take them. */
+typedef struct plan_numbers {
+	int64_t tokens, image, frames, items;
+	double seconds;
+	int64_t pe, width, rows, cols, depth;
+	double clock_mhz;
+} plan_numbers;
+
+static const char *const number_words[] = {"f32", "bf16", "int8", NULL};
+static const char *const number_weights[] = {"stored", "bf16", "int8"};
+
+static omt_plan_options options_of(const cli_engine *engine, const plan_numbers *n, int dtype)
+{
+	omt_plan_options options = {
+		.engine = engine->options,
+		.text_tokens = (int32_t)n->tokens,
+		.image_pixels = (int32_t)n->image,
+		.video_frames = (int32_t)n->frames,
+		.audio_seconds = n->seconds,
+		.items = (int32_t)n->items,
+		.card = {.pe = (int32_t)n->pe,
+	                 .width = (int32_t)n->width,
+	                 .rows = (int32_t)n->rows,
+	                 .cols = (int32_t)n->cols,
+	                 .depth = (int32_t)n->depth,
+	                 .clock_mhz = n->clock_mhz},
+	};
+	options.engine.batch_items = (int32_t)engine->batch;
+	options.engine.max_tokens = (int32_t)engine->max_tokens;
+	options.engine.slots = (int32_t)engine->slots;
+	if (dtype >= 0)
+		options.engine.weights = number_weights[dtype];
+	return options;
 }
 
 int cli_plan(int argc, char **argv)
 {
 	static const char verb[] = "plan";
 	cli_engine engine;
-	int64_t tokens = 64, image = 0, frames = 0, items = 1;
-	double seconds = 0;
+	plan_numbers n = {.tokens = 64, .items = 1};
+	int dtype = -1;
+	const char *like = NULL;
 	const cli_option own[] = {
-		{"tokens", "N", "tokens of text an item (64)", CLI_INT, &tokens, 0, 1 << 20, NULL},
-		{"image", "SIDE", "and a picture of this side in pixels", CLI_INT, &image, 0, 16384,
+		{"tokens", "N", "tokens of text an item (64)", CLI_INT, &n.tokens, 0, 1 << 20,
 	         NULL},
-		{"frames", "N", "and a clip of as many frames of 224 x 224", CLI_INT, &frames, 0,
+		{"image", "SIDE", "and a picture of this side in pixels", CLI_INT, &n.image, 0,
+	         16384, NULL},
+		{"frames", "N", "and a clip of as many frames of 224 x 224", CLI_INT, &n.frames, 0,
 	         4096, NULL},
-		{"seconds", "S", "and as much sound", CLI_REAL, &seconds, 0, 3600, NULL},
-		{"items", "N", "such items in the batch (1)", CLI_INT, &items, 1, 65536, NULL},
+		{"seconds", "S", "and as much sound", CLI_REAL, &n.seconds, 0, 3600, NULL},
+		{"items", "N", "such items in the batch (1)", CLI_INT, &n.items, 1, 65536, NULL},
+		{"like", "SHAPE",
+	         "tiny, omni-embed-nemotron-3b or a config.json: its shapes, no weights", CLI_TEXT,
+	         &like, 0, 0, NULL},
+		{"dtype", "NAME", "numbers that gemms multiply: f32, bf16 or int8 (--weights)",
+	         CLI_WORD, &dtype, 0, 0, number_words},
+		{"pe", "N", "of a card's gemm: processing elements (chosen)", CLI_INT, &n.pe, 1,
+	         65536, NULL},
+		{"width", "N", "elements of its vectors (chosen)", CLI_INT, &n.width, 1, 64, NULL},
+		{"rows", "N", "rows of its tile (chosen)", CLI_INT, &n.rows, 1, 8192, NULL},
+		{"cols", "N", "columns of its tile (chosen)", CLI_INT, &n.cols, 1, 65536, NULL},
+		{"depth", "N", "block of k (64)", CLI_INT, &n.depth, 1, 4096, NULL},
+		{"clock", "MHZ", "of the card's kernels (its usual one)", CLI_REAL, &n.clock_mhz, 1,
+	         1e5, NULL},
 		{0},
 	};
 	const cli_option *tables[] = {own, cli_engine_table(&engine), NULL};
@@ -88,16 +216,10 @@ int cli_plan(int argc, char **argv)
 	cli_parse(verb, argc, argv, tables, NULL);
 	if (!engine.model)
 		return cli_usage(verb, "expected --model DIR");
-	omt_plan_options options = {.engine = engine.options,
-	                            .text_tokens = (int32_t)tokens,
-	                            .image_pixels = (int32_t)image,
-	                            .video_frames = (int32_t)frames,
-	                            .audio_seconds = seconds,
-	                            .items = (int32_t)items};
-	options.engine.batch_items = (int32_t)engine.batch;
-	options.engine.max_tokens = (int32_t)engine.max_tokens;
-	options.engine.slots = (int32_t)engine.slots;
-	if (omt_model_open(engine.model, &model, &err) != OMT_OK)
+	if (dtype >= 0 && engine.options.weights)
+		return cli_usage(verb, "--dtype and --weights are one choice");
+	const omt_plan_options options = options_of(&engine, &n, dtype);
+	if (omt_model_open_like(engine.model, like, &model, &err) != OMT_OK)
 		return cli_fail(verb, &err);
 	omt_status status = omt_plan(model, &options, &json, &err);
 	omt_model_close(model);
@@ -107,7 +229,7 @@ int cli_plan(int argc, char **argv)
 	if (cli_json)
 		puts(json);
 	else
-		print_table(plan);
+		(json_object_get(plan, "card") ? print_card : print_table)(plan);
 	bool fits = json_is_true(json_object_get(plan, "fits"));
 	json_decref(plan);
 	omt_free(json);

@@ -79,6 +79,7 @@ static const omt_field clock_fields[] = {
 static const omt_field link_fields[] = {
 	{"kind", TEXT(link)},
 	{"gbs", REAL(link_gbs, 0, 1e6)},
+	{"launch_us", REAL(launch_us, 0, 1e6)},
 	{0},
 };
 #define PICOJOULES(name) {#name "_pj", REAL(pj[OMT_CARD_##name], 0, 1e6)},

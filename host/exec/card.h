@@ -20,7 +20,7 @@
  *         hbm: {count: 32, bytes: 536870912, gbs: 14.375, bits: 256, pj_byte: 31}
  *         efficiency: 0.92
  *       clock_mhz: {low: 100, usual: 200, high: 300}
- *       link:    {kind: PCIe 3.0 x16, gbs: 12}
+ *       link:    {kind: PCIe 3.0 x16, gbs: 12, launch_us: 25}     # to start a kernel
  *       power:   {idle_w: 25, most_w: 150, dsp_pj: 5, bram_pj: 10, uram_pj: 20, lut_pj: 0.04}
  *
  * Block memory: a block is `parts` memories that can be used apart, each of `words` words of
@@ -108,7 +108,7 @@ typedef struct omt_card {
 	double memory_efficiency; /* of gbs that long bursts reach */
 	double low_mhz, usual_mhz, high_mhz;
 	char link[32];
-	double link_gbs;
+	double link_gbs, launch_us;
 	double idle_w, most_w;
 	double pj[OMT_CARD_RESOURCES]; /* of one that works for a cycle */
 } omt_card;

@@ -107,6 +107,7 @@ static void take_card(omt_device_file *file)
 	for (omt_card_memory_kind i = 0; i < OMT_CARD_MEMORIES; i++)
 		file->info.memory_bytes += (uint64_t)omt_card_memory_bytes(card, i);
 	file->info.max_alloc_bytes = file->info.memory_bytes;
+	file->info.panel = OMT_CL_PANEL;
 	file->speed.bandwidth_gbs =
 		omt_card_memory_gbs(card, omt_card_memory_for(card, 1)) * card->memory_efficiency;
 	file->speed.link_gbs = card->link_gbs;

@@ -247,6 +247,42 @@ uint64_t omt_exec_fallbacks(const omt_exec *exec)
 	return exec->fallbacks;
 }
 
+/* A buffer of a recorder. */
+typedef struct recorded {
+	omt_buffer base;
+	bool keeps;
+	void *content; /* NULL: nothing was written, or it is not kept */
+} recorded;
+
+const void *omt_exec_recorded(const omt_buffer *buffer)
+{
+	return ((const recorded *)buffer)->content;
+}
+
+static omt_status record_alloc(const omt_exec *exec, size_t bytes, omt_usage usage,
+                               omt_buffer **buffer, omt_error *err)
+{
+	recorded *made = calloc(1, sizeof *made);
+	if (!made)
+		return OMT_FAIL(err, NO_MEMORY, "a recorded buffer");
+	made->keeps =
+		exec->recorder->content && usage != OMT_USAGE_WEIGHT && bytes <= OMT_RECORDED_BYTES;
+	*buffer = &made->base;
+	return OMT_OK;
+}
+
+static omt_status record_write(omt_buffer *buffer, size_t offset, const void *data, size_t bytes,
+                               omt_error *err)
+{
+	recorded *to = (recorded *)buffer;
+	if (!to->keeps)
+		return OMT_OK;
+	if (!to->content && !(to->content = calloc(1, buffer->bytes)))
+		return OMT_FAIL(err, NO_MEMORY, "a recorded buffer of %zu bytes", buffer->bytes);
+	memcpy((char *)to->content + offset, data, bytes);
+	return OMT_OK;
+}
+
 /* ---- memory and commands ------------------------------------------------------------------- */
 
 static omt_backend *first(const omt_exec *exec)
@@ -262,9 +298,7 @@ omt_status omt_exec_alloc(omt_exec *exec, size_t bytes, omt_usage usage, const v
 		return OMT_FAIL(err, DEVICE, "a buffer of %zu bytes, OMT_MAX_ALLOC_BYTES is %llu",
 		                bytes, (unsigned long long)exec->most_bytes);
 	if (exec->recorder) {
-		*buffer = calloc(1, sizeof **buffer);
-		if (!*buffer)
-			return OMT_FAIL(err, NO_MEMORY, "a recorded buffer");
+		OMT_TRY(record_alloc(exec, bytes, usage, buffer, err));
 	} else {
 		OMT_TRY(first(exec)->class->alloc(first(exec), bytes, usage, borrowed, buffer,
 		                                  err));
@@ -281,10 +315,12 @@ void omt_exec_free(omt_exec *exec, omt_buffer *buffer)
 	if (!buffer)
 		return;
 	exec->bytes -= buffer->bytes;
-	if (exec->recorder)
+	if (exec->recorder) {
+		free(((recorded *)buffer)->content);
 		free(buffer);
-	else
+	} else {
 		first(exec)->class->free(first(exec), buffer);
+	}
 }
 
 static omt_status check_range(const omt_buffer *buffer, size_t offset, size_t bytes, omt_error *err)
@@ -300,7 +336,7 @@ omt_status omt_exec_write(omt_exec *exec, omt_buffer *buffer, size_t offset, con
 {
 	OMT_TRY(check_range(buffer, offset, bytes, err));
 	if (exec->recorder)
-		return OMT_OK;
+		return record_write(buffer, offset, data, bytes, err);
 	return first(exec)->class->write(first(exec), buffer, offset, data, bytes, mark, err);
 }
 

@@ -72,14 +72,20 @@ const char *omt_class_of_row(int row); /* NULL: none; static */
 void omt_exec_time_ops(omt_exec *exec, omt_op_times *times);
 
 /* A recorder gets every op instead of a device: the planner walks the real forward code with it.
- * Buffers of a recorder have sizes but no content: what is written need not be there. */
+ * Buffers of a recorder have sizes but no content: what is written need not be there. Where
+ * `content` is set, small ones have: cu_seqlens and others that say how much work an op is. */
 typedef struct omt_recorder {
 	void (*op)(void *user, omt_op op, const void *args);
 	void *user;
+	bool content; /* of buffers of at most OMT_RECORDED_BYTES, weights aside */
 } omt_recorder;
+#define OMT_RECORDED_BYTES ((size_t)1 << 20)
 omt_status omt_exec_open_recorder(const omt_recorder *recorder, const omt_backend_info *info,
                                   omt_exec **exec, omt_error *err);
 bool omt_exec_is_recorder(const omt_exec *exec);
+/* What was written to a buffer of a recorder with content; NULL: nothing, or it is larger. The
+ * buffer's. */
+const void *omt_exec_recorded(const omt_buffer *buffer);
 
 /* OMT_RUN(exec, gemm, err, .a = x, .m = 3, ..., err): an op by name. */
 #define OMT_RUN(exec, op, err, ...) \

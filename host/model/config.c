@@ -366,6 +366,31 @@ omt_status omt_config_load_model(const char *dir, omt_config *config, omt_error 
 	return read_file(dir, "config.json", true, read_config, config, err);
 }
 
+/* Prefixes that no file has given are empty. */
+static omt_status fill_prefixes(omt_config *config, omt_error *err)
+{
+	for (size_t i = 0; i < sizeof config->prefix / sizeof *config->prefix; i++)
+		if (!config->prefix[i] && !(config->prefix[i] = strdup("")))
+			return OMT_FAIL(err, NO_MEMORY, "prefixes");
+	return OMT_OK;
+}
+
+omt_status omt_config_parse(const char *place, const char *text, omt_config *config, omt_error *err)
+{
+	json_t *root = NULL;
+	*config = (omt_config){.pooling = OMT_POOL_MEAN, .normalize = true};
+	OMT_TRY(omt_json_parse(place, text, strlen(text), &root, err));
+	omt_status status = json_is_object(root)
+	                            ? read_config((omt_json){place, root}, config, err)
+	                            : OMT_FAIL(err, BAD_FORMAT, "%s: not an object", place);
+	json_decref(root);
+	if (status == OMT_OK)
+		status = fill_prefixes(config, err);
+	if (status != OMT_OK)
+		omt_config_free(config);
+	return status;
+}
+
 omt_status omt_config_load(const char *dir, omt_config *config, omt_error *err)
 {
 	omt_status status = OMT_OK;
@@ -374,9 +399,7 @@ omt_status omt_config_load(const char *dir, omt_config *config, omt_error *err)
 	OMT_GOTO(read_file(dir, "config_sentence_transformers.json", false, read_prefixes, config,
 	                   err));
 	OMT_GOTO(read_file(dir, "modules.json", false, read_modules, config, err));
-	for (size_t i = 0; i < sizeof config->prefix / sizeof *config->prefix; i++)
-		if (!config->prefix[i] && !(config->prefix[i] = strdup("")))
-			status = OMT_FAIL(err, NO_MEMORY, "%s", dir);
+	OMT_GOTO(fill_prefixes(config, err));
 done:
 	if (status != OMT_OK)
 		omt_config_free(config);

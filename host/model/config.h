@@ -52,6 +52,9 @@ typedef struct omt_config {
 omt_status omt_config_load(const char *dir, omt_config *config, omt_error *err);
 /* config.json alone, without the Sentence-Transformers files. */
 omt_status omt_config_load_model(const char *dir, omt_config *config, omt_error *err);
+/* The text of a config.json alone: mean pooling, no prefixes. `place` is for messages. */
+omt_status omt_config_parse(const char *place, const char *text, omt_config *config,
+                            omt_error *err);
 void omt_config_free(omt_config *config);
 
 #endif

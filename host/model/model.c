@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/numeric.h"
 #include "device/contract.h"
+#include "model/synth.h"
 #include "token/prompt.h"
 
 /* The parts of a checkpoint that must agree with each other. */
@@ -54,7 +55,25 @@ static omt_status check(const omt_model *model, omt_error *err)
 	return OMT_OK;
 }
 
-omt_status omt_model_open(const char *dir, omt_model **given, omt_error *err)
+/* Of another model's shapes, or of this one's without its weights. */
+static omt_status open_shapes(omt_model *model, const char *like, omt_error *err)
+{
+	char *text = NULL;
+	omt_status status = OMT_OK;
+	if (like) {
+		OMT_TRY(omt_synth_config(like, model->tokenizer, &text, err));
+		status = omt_config_parse(like, text, &model->config, err);
+		free(text);
+	} else {
+		status = omt_config_load(model->dir, &model->config, err);
+	}
+	return status == OMT_OK ? omt_weights_zeros(like ? like : model->dir, &model->config,
+	                                            &model->weights, err)
+	                        : status;
+}
+
+static omt_status open_model(const char *dir, bool shapes, const char *like, omt_model **given,
+                             omt_error *err)
 {
 	omt_status status = OMT_OK;
 	char *path = NULL;
@@ -66,11 +85,15 @@ omt_status omt_model_open(const char *dir, omt_model **given, omt_error *err)
 		goto done;
 	}
 	OMT_GOTO(omt_cpu_init(err));
-	OMT_GOTO(omt_config_load(dir, &model->config, err));
+	if (!shapes)
+		OMT_GOTO(omt_config_load(dir, &model->config, err));
 	OMT_GOTO(omt_prep_config_load(dir, &model->prep, err));
 	OMT_GOTO(omt_prompt_check(dir, err));
 	OMT_GOTO(omt_tokenizer_open(path, &model->tokenizer, err));
-	OMT_GOTO(omt_weights_open(dir, &model->weights, err));
+	if (shapes)
+		OMT_GOTO(open_shapes(model, like, err));
+	else
+		OMT_GOTO(omt_weights_open(dir, &model->weights, err));
 	OMT_GOTO(check(model, err));
 	*given = model;
 	model = NULL;
@@ -78,6 +101,16 @@ done:
 	free(path);
 	omt_model_close(model);
 	return status;
+}
+
+omt_status omt_model_open(const char *dir, omt_model **given, omt_error *err)
+{
+	return open_model(dir, false, NULL, given, err);
+}
+
+omt_status omt_model_open_like(const char *dir, const char *like, omt_model **given, omt_error *err)
+{
+	return open_model(dir, like || !omt_weights_exist(dir), like, given, err);
 }
 
 void omt_model_close(omt_model *model)

@@ -8,32 +8,31 @@
 
 #include "exec/device_entry.h"
 #include "model/memory.h"
+#include "model/plan.h"
 #include "token/prompt.h"
 
-/* Launches of one op with the same scalars are one line of the plan. */
-typedef struct omt_plan_line {
-	omt_op op;
-	omt_scalar_i32 scalars[OMT_OP_MAX_SCALARS]; /* bits */
-	uint64_t launches;
-	omt_op_cost cost; /* of one launch */
-} omt_plan_line;
-
-typedef struct omt_planner {
-	bool recording; /* off while weights are packed */
-	omt_plan_line *lines;
-	size_t count, capacity;
-	bool failed;
-} omt_planner;
+/* What the op's buffers of integers hold. */
+static void content_of(omt_op op, const void *args, const int32_t *content[OMT_OP_MAX_BUFFERS])
+{
+	omt_buffer *const *buffers = args;
+	for (int32_t i = 0; i < omt_op_infos[op].buffers; i++)
+		content[i] = omt_op_infos[op].buffer[i].element == OMT_ELEMENT_i32
+		                     ? omt_exec_recorded(buffers[i])
+		                     : NULL;
+}
 
 static void record(void *user, omt_op op, const void *args)
 {
 	omt_planner *plan = user;
+	const int32_t *content[OMT_OP_MAX_BUFFERS] = {0};
 	if (!plan->recording)
 		return;
 	const void *scalars = omt_op_scalars(op, args);
 	size_t bytes = (size_t)omt_op_infos[op].scalars * sizeof(omt_scalar_i32);
+	content_of(op, args, content);
 	for (size_t i = 0; i < plan->count; i++)
-		if (plan->lines[i].op == op && !memcmp(plan->lines[i].scalars, scalars, bytes)) {
+		if (plan->lines[i].op == op && !memcmp(plan->lines[i].scalars, scalars, bytes) &&
+		    !memcmp(plan->lines[i].content, content, sizeof content)) {
 			plan->lines[i].launches++;
 			return;
 		}
@@ -50,29 +49,36 @@ static void record(void *user, omt_op op, const void *args)
 	omt_plan_line *line = &plan->lines[plan->count++];
 	*line = (omt_plan_line){.op = op, .launches = 1, .cost = omt_op_cost_of(op, args)};
 	memcpy(line->scalars, scalars, bytes);
+	memcpy(line->content, content, sizeof content);
+}
+
+const void *omt_plan_args(const omt_plan_line *line, omt_plan_any_args *args)
+{
+	const omt_op_info *info = &omt_op_infos[line->op];
+	*args = (omt_plan_any_args){0};
+	memcpy((omt_buffer **)args + info->buffers, line->scalars,
+	       (size_t)info->scalars * sizeof(omt_scalar_i32));
+	return args;
 }
 
 /* ---- the device ---------------------------------------------------------------------------- */
 
-static omt_status find_device(const omt_engine_options *options, omt_backend_info *info,
-                              omt_device_speed *speed, omt_error *err)
+/* Its info and, if it is a file's, its speed and its card. */
+static omt_status find_device(const omt_engine_options *options, omt_device_file *file,
+                              omt_error *err)
 {
 	omt_exec *exec;
-	omt_device_file file;
 	bool there;
-	*speed = (omt_device_speed){0};
-	OMT_TRY(omt_device_named(options->device, &file, &there, err));
-	if (there) {
-		*info = file.info;
-		*speed = file.speed;
+	OMT_TRY(omt_device_named(options->device, file, &there, err));
+	if (there)
 		return OMT_OK;
-	}
+	*file = (omt_device_file){0};
 	OMT_TRY(omt_exec_open(options->backend,
 	                      &(omt_backend_options){.device = options->device,
 	                                             .tiles = options->tiles,
 	                                             .bitstream = options->bitstream},
 	                      &exec, err));
-	omt_exec_info(exec, info);
+	omt_exec_info(exec, &file->info);
 	omt_exec_close(exec);
 	return OMT_OK;
 }
@@ -187,15 +193,16 @@ static json_t *line_json(const omt_plan_line *line, const omt_backend_info *info
 	return json;
 }
 
-static char *plan_json(const omt_planner *plan, const omt_engine *engine, const omt_batch *batch,
-                       const omt_backend_info *info, const omt_device_speed *speed)
+static json_t *plan_json(const omt_planner *plan, const omt_engine *engine, const omt_batch *batch,
+                         const omt_device_file *file)
 {
+	const omt_backend_info *info = &file->info;
 	json_t *ops = json_array();
 	double flops = 0, bytes = 0, roofline_ms = 0;
 	json_int_t launches = 0;
 	for (size_t i = 0; i < plan->count; i++) {
 		const omt_plan_line *line = &plan->lines[i];
-		json_t *json = line_json(line, info, speed);
+		json_t *json = line_json(line, info, &file->speed);
 		flops += line->cost.flops * (double)line->launches;
 		bytes += line->cost.bytes * (double)line->launches;
 		launches += (json_int_t)line->launches;
@@ -215,31 +222,50 @@ static char *plan_json(const omt_planner *plan, const omt_engine *engine, const 
 		omt_memory_fits(&memory, info), "ops", ops);
 	if (roofline_ms > 0)
 		json_object_set_new(all, "roofline_ms", json_real(roofline_ms));
-	char *text = all ? json_dumps(all, JSON_INDENT(1)) : NULL;
+	return all;
+}
+
+/* The plan as text, with what the kernels of hls/ do of it where they are the device's. */
+static omt_status write_plan(const omt_planner *plan, const omt_engine *engine,
+                             const omt_plan_options *options, const omt_device_file *file,
+                             char **json, omt_error *err)
+{
+	json_t *all = plan->failed ? NULL : plan_json(plan, engine, &engine->batches[0], file);
+	omt_status status = all ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "the plan");
+	if (status == OMT_OK && file->is_card)
+		status = omt_plan_on_card(plan, &options->card, &file->card, all, err);
+	else if (status == OMT_OK && !strcmp(file->info.backend, "hls"))
+		status = omt_plan_simulated(plan, all, err);
+	if (status == OMT_OK && !(*json = json_dumps(all, JSON_INDENT(1))))
+		status = OMT_FAIL(err, NO_MEMORY, "the plan");
 	json_decref(all);
-	return text;
+	return status;
 }
 
 omt_status omt_plan(const omt_model *model, const omt_plan_options *options, char **json,
                     omt_error *err)
 {
 	omt_planner plan = {0};
-	omt_backend_info info;
-	omt_device_speed speed;
+	omt_device_file *file = calloc(1, sizeof *file);
 	omt_exec *exec;
 	omt_engine *engine = NULL;
 	omt_sample sample = {0};
 	omt_engine_options engine_options = options->engine;
 	omt_status status = OMT_OK;
 	*json = NULL;
+	if (!file)
+		return OMT_FAIL(err, NO_MEMORY, "a device");
 	if (options->items < 1 || options->text_tokens < 0 || options->image_pixels < 0 ||
-	    options->video_frames < 0 || !(options->audio_seconds >= 0))
-		return OMT_FAIL(err, BAD_ARGUMENT, "a plan needs items > 0 and sizes >= 0");
+	    options->video_frames < 0 || !(options->audio_seconds >= 0)) {
+		status = OMT_FAIL(err, BAD_ARGUMENT, "a plan needs items > 0 and sizes >= 0");
+		goto done;
+	}
 	if (engine_options.batch_items < options->items)
 		engine_options.batch_items = options->items;
-	OMT_TRY(omt_engine_options_check(&engine_options, err));
-	OMT_TRY(find_device(&options->engine, &info, &speed, err));
-	OMT_TRY(omt_exec_open_recorder(&(omt_recorder){record, &plan}, &info, &exec, err));
+	OMT_GOTO(omt_engine_options_check(&engine_options, err));
+	OMT_GOTO(find_device(&options->engine, file, err));
+	OMT_GOTO(omt_exec_open_recorder(&(omt_recorder){record, &plan, true}, &file->info, &exec,
+	                                err));
 	OMT_GOTO(omt_engine_open_on(model, &engine_options, &exec, 1, &engine, err));
 	OMT_GOTO(blank_sample(model, options, &sample, err));
 	omt_unit *unit = &engine->units[0];
@@ -255,12 +281,11 @@ omt_status omt_plan(const omt_model *model, const omt_plan_options *options, cha
 	}
 	plan.recording = true;
 	OMT_GOTO(omt_unit_enqueue(unit, &unit->slots[0], batch, NULL, engine->vectors, err));
-	*json = plan.failed ? NULL : plan_json(&plan, engine, batch, &info, &speed);
-	if (!*json)
-		status = OMT_FAIL(err, NO_MEMORY, "the plan");
+	status = write_plan(&plan, engine, options, file, json, err);
 done:
 	omt_sample_free(&sample);
 	omt_engine_close(engine);
 	free(plan.lines);
+	free(file);
 	return status;
 }

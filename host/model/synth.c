@@ -265,35 +265,41 @@ static omt_status write_pooling(const char *dir, int32_t hidden, omt_error *err)
 	return status;
 }
 
-/* config.json of a named shape, with the ids that the tokenizer gives to the markers. */
-static omt_status write_config(const char *dir, const omt_synth_shape *shape,
-                               const omt_tokenizer *tokenizer, omt_error *err)
+static omt_status format_config(const omt_synth_shape *shape, const omt_tokenizer *tokenizer,
+                                char **text, omt_error *err)
 {
 	int32_t ids[7];
-	char text[4096];
 	for (int i = 0; i < 7; i++) {
 		ids[i] = omt_tokenizer_token(tokenizer, id_tokens[i]);
 		if (ids[i] < 0)
 			return OMT_FAIL(err, BAD_MODEL, "the tokenizer has no token %s",
 			                id_tokens[i]);
 	}
-	snprintf(text, sizeof text, config_format, shape->audio, shape->vision, shape->text, ids[0],
-	         ids[1], ids[2], ids[3], ids[4], ids[5], ids[6]);
-	return write_text(dir, "config.json", text, err);
+	if (asprintf(text, config_format, shape->audio, shape->vision, shape->text, ids[0], ids[1],
+	             ids[2], ids[3], ids[4], ids[5], ids[6]) < 0)
+		return OMT_FAIL(err, NO_MEMORY, "config.json");
+	return OMT_OK;
 }
 
-static omt_status prepare_config(omt_synthesis *run, const omt_tokenizer *tokenizer, omt_error *err)
+omt_status omt_synth_config(const char *like, const omt_tokenizer *tokenizer, char **text,
+                            omt_error *err)
 {
-	const char *like = run->options->like ? run->options->like : "tiny";
-	char *text;
+	*text = NULL;
 	for (size_t i = 0; i < omt_synth_shape_count; i++)
 		if (!strcmp(omt_synth_shapes[i].name, like))
-			return write_config(run->dir, &omt_synth_shapes[i], tokenizer, err);
+			return format_config(&omt_synth_shapes[i], tokenizer, text, err);
 	if (!omt_file_exists(like))
 		return OMT_FAIL(err, BAD_ARGUMENT,
 		                "\"%s\" is neither tiny, omni-embed-nemotron-3b nor a config.json",
 		                like);
-	OMT_TRY(omt_file_read(like, (size_t)16 << 20, &text, NULL, err));
+	return omt_file_read(like, (size_t)16 << 20, text, NULL, err);
+}
+
+static omt_status prepare_config(omt_synthesis *run, const omt_tokenizer *tokenizer, omt_error *err)
+{
+	char *text;
+	OMT_TRY(omt_synth_config(run->options->like ? run->options->like : "tiny", tokenizer, &text,
+	                         err));
 	omt_status status = write_text(run->dir, "config.json", text, err);
 	free(text);
 	return status;

@@ -3,6 +3,7 @@
 #define OMT_MODEL_SYNTH_H
 
 #include "model/config.h"
+#include "token/tokenizer.h"
 
 /* The three parts of a config.json, as JSON text. */
 typedef struct omt_synth_shape {
@@ -20,6 +21,11 @@ typedef struct omt_synth_tensor {
 	int64_t shape[5];
 	omt_fill fill; /* what it is filled with */
 } omt_synth_tensor;
+
+/* The text of config.json of a shape by name, with the ids that the tokenizer gives to the markers,
+ * or of a file of that name; given, free(). */
+omt_status omt_synth_config(const char *like, const omt_tokenizer *tokenizer, char **text,
+                            omt_error *err);
 
 /* Visits every tensor of the layout, lm_head and the unused audio markers included: with the real
  * shapes they add up to the published 4,703,464,448 parameters. */

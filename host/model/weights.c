@@ -11,10 +11,12 @@
 #include "base/json.h"
 #include "base/number.h"
 #include "device/contract.h"
+#include "model/synth.h"
 
 #define MAX_HEADER  ((size_t)100 << 20) /* safetensors' own limit */
 #define INDEX_NAME  "model.safetensors.index.json"
 #define SINGLE_NAME "model.safetensors"
+#define MAX_ZEROS   ((size_t)1 << 44) /* of weights that are not there */
 
 typedef struct omt_shard {
 	char *path;
@@ -315,6 +317,101 @@ done:
 	json_decref(index);
 	free(path);
 	omt_weights_close(weights);
+	return status;
+}
+
+bool omt_weights_exist(const char *dir)
+{
+	static const char *const names[] = {INDEX_NAME, SINGLE_NAME};
+	bool found = false;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		char *path = omt_path_join(dir, names[i]);
+		found = found || (path && omt_file_exists(path));
+		free(path);
+	}
+	return found;
+}
+
+/* ---- shapes alone -------------------------------------------------------------------------- */
+
+typedef struct zeros {
+	omt_weights *weights;
+	size_t bytes; /* of all tensors so far */
+} zeros;
+
+/* The tensor as one of bf16 behind those before it; without its name and data. */
+static omt_status next_zeros(zeros *to, const omt_synth_tensor *one, omt_tensor *tensor,
+                             omt_error *err)
+{
+	*tensor = (omt_tensor){.dtype = OMT_BF16, .dims = one->dims, .bytes = 2};
+	bool sound = true;
+	for (int32_t i = 0; i < one->dims; i++) {
+		tensor->shape[i] = one->shape[i];
+		sound = sound && omt_mul_size(tensor->bytes, (size_t)one->shape[i], &tensor->bytes);
+	}
+	if (!sound || tensor->bytes > MAX_ZEROS - to->bytes)
+		return OMT_FAIL(err, BAD_MODEL, "%s: tensor %s is too large", to->weights->dir,
+		                one->name);
+	to->bytes += (tensor->bytes + 63) / 64 * 64;
+	return OMT_OK;
+}
+
+static omt_status count_zeros(void *user, const omt_synth_tensor *one, omt_error *err)
+{
+	omt_tensor tensor;
+	return next_zeros(user, one, &tensor, err);
+}
+
+static omt_status add_zeros(void *user, const omt_synth_tensor *one, omt_error *err)
+{
+	zeros *to = user;
+	omt_shard *shard = &to->weights->shards[0];
+	omt_tensor tensor;
+	const size_t at = to->bytes;
+	OMT_TRY(next_zeros(to, one, &tensor, err));
+	tensor.data = shard->map.data + at;
+	tensor.file = shard->path;
+	/* The shard's header keeps the name. */
+	json_object_set_new(shard->header, one->name, json_null());
+	tensor.name = json_object_iter_key(json_object_iter_at(shard->header, one->name));
+	if (!tensor.name)
+		return OMT_FAIL(err, NO_MEMORY, "%s", one->name);
+	return keep(to->weights, &tensor, 1, err);
+}
+
+static omt_status fill_zeros(omt_weights *weights, const omt_config *config, omt_error *err)
+{
+	zeros to = {weights, 0};
+	omt_shard *shard = calloc(1, sizeof *shard);
+	if (!shard)
+		return OMT_FAIL(err, NO_MEMORY, "%s", weights->dir);
+	weights->shards = shard;
+	weights->shard_count = 1;
+	shard->path = omt_path_join(weights->dir, "config.json");
+	shard->header = json_object();
+	if (!shard->path || !shard->header)
+		return OMT_FAIL(err, NO_MEMORY, "%s", weights->dir);
+	OMT_TRY(omt_synth_walk(config, count_zeros, &to, err));
+	OMT_TRY(omt_map_zeros(to.bytes, &shard->map, err));
+	to.bytes = 0;
+	OMT_TRY(omt_synth_walk(config, add_zeros, &to, err));
+	return check_names(weights, err);
+}
+
+omt_status omt_weights_zeros(const char *dir, const omt_config *config, omt_weights **given,
+                             omt_error *err)
+{
+	omt_weights *weights = calloc(1, sizeof *weights);
+	*given = NULL;
+	if (!weights || !(weights->dir = strdup(dir))) {
+		free(weights);
+		return OMT_FAIL(err, NO_MEMORY, "%s", dir);
+	}
+	omt_status status = fill_zeros(weights, config, err);
+	if (status == OMT_OK)
+		*given = weights;
+	else
+		omt_weights_close(weights);
 	return status;
 }
 

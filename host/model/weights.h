@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/status.h"
+#include "model/config.h"
 
 #define OMT_TENSOR_DIMS 8
 
@@ -27,6 +28,12 @@ typedef struct omt_weights omt_weights;
 /* dir/model.safetensors.index.json and its shards, or dir/model.safetensors. Tensors of the talker,
  * token2wav and lm_head are skipped. */
 omt_status omt_weights_open(const char *dir, omt_weights **weights, omt_error *err);
+/* Whether the folder has any: an index or a single file. */
+bool omt_weights_exist(const char *dir);
+/* Tensors of the configuration's shapes in bf16 that are all zeros and take no memory: for a plan
+ * of a model whose weights are not there. `dir` is for messages. */
+omt_status omt_weights_zeros(const char *dir, const omt_config *config, omt_weights **weights,
+                             omt_error *err);
 void omt_weights_close(omt_weights *weights);
 
 /* The tensor of this name and shape (dims sizes, -1: any); OMT_BAD_MODEL says what is wrong. */

@@ -1,0 +1,28 @@
+# plan: on cards that are not there, of models whose weights are not there.
+for card in vcu1525 u250 u280 u55c vck190 stratix10mx agilex7; do
+	check "plan on $card" 0 '^energy +[0-9.]+ J an item' "$omnitile" plan --model "$data/tiny" \
+		--device $card --tokens 40 --image 112 --seconds 2
+done
+check "plan of the real model's shapes" 0 '"items_per_s": [0-9]' "$omnitile" plan \
+	--model "$data/tiny" --like omni-embed-nemotron-3b --device u55c --json
+check "plan on a card with int8" 0 '^quantize ' "$omnitile" plan --model "$data/tiny" \
+	--device u250 --dtype int8
+check "plan, a clock that is not the card's" 2 'a clock of 900 MHz, expected 100 to 300' \
+	"$omnitile" plan --model "$data/tiny" --device u55c --clock 900
+check "plan, two kinds of numbers" 2 'dtype and --weights are one choice' "$omnitile" plan \
+	--model "$data/tiny" --dtype int8 --weights int8
+check "plan, numbers of no kind" 2 'dtype.*int4' "$omnitile" plan --model "$data/tiny" --dtype int4
+check "plan, shapes of no kind" 2 '"x" is neither tiny' "$omnitile" plan --model "$data/tiny" \
+	--like x
+# A folder of one's own: a card by name, and a configuration without weights.
+mkdir "$tmp/cards" "$tmp/bare"
+sed 's/usual: 200/usual: 123/' configs/devices/u55c.yaml >"$tmp/cards/u55c.yaml"
+check "plan, the user's card goes before the shipped one" 0 'at 123 MHz' env \
+	OMT_DEVICES_DIR="$tmp/cards" "$omnitile" plan --model "$data/tiny" --device u55c
+echo 'speed: 3' >"$tmp/cards/bad.yaml"
+check "plan, a card's bad file" 2 'bad.yaml:1: unknown key "speed"' env \
+	OMT_DEVICES_DIR="$tmp/cards" "$omnitile" plan --model "$data/tiny" --device bad
+for file in "$data"/tiny/*.json; do
+	[[ $file == *index.json ]] || cp "$file" "$tmp/bare"
+done
+check "plan without weights" 0 'fits$' "$omnitile" plan --model "$tmp/bare" --backend ref

@@ -1,0 +1,280 @@
+/* Kernels on a card: what they take, what is chosen, what is predicted. */
+#include <math.h>
+
+#include "base/json.h"
+#include "exec/card_choice.h"
+#include "exec/device_entry.h"
+#include "tests/unit/tiny.h"
+
+TestSuite(card_plan, .init = tiny_open, .fini = tiny_close);
+
+static const char *const cards[] = {"vcu1525", "u250",        "u280",   "u55c",
+                                    "vck190",  "stratix10mx", "agilex7"};
+#define CARDS (sizeof cards / sizeof *cards)
+
+static omt_card card_named(const char *name)
+{
+	omt_device_file file;
+	bool there;
+	cr_assert_eq(omt_device_named(name, &file, &there, &err), OMT_OK, "%s", err.text);
+	cr_assert(there && file.is_card);
+	return file.card;
+}
+
+/* The launches of a layer and its ends, of a size. */
+typedef struct layer {
+	omt_rmsnorm_args norm;
+	omt_gemm_args gemm;
+	omt_rotary_args rotary;
+	omt_l2norm_args l2norm;
+	omt_card_launch launches[4];
+} layer;
+
+static void make_layer(layer *l, int32_t rows, int32_t hidden)
+{
+	*l = (layer){
+		.norm = {.rows = rows, .cols = hidden, .ldx = hidden, .ldo = hidden, .eps = 1e-6f},
+		.gemm = {.m = rows,
+	                 .n = 4 * hidden,
+	                 .k = hidden,
+	                 .lda = hidden,
+	                 .ldw = hidden,
+	                 .ldc = 4 * hidden,
+	                 .w_dtype = OMT_BF16,
+	                 .w_panel = 32},
+		.rotary = {.rows = rows, .heads = 16, .head_dim = 128, .ldx = 2048},
+		.l2norm = {.rows = 1, .cols = hidden, .ldx = hidden, .ldo = hidden},
+	};
+	const omt_card_launch launches[] = {{OMT_OP_rmsnorm, &l->norm, NULL, 2},
+	                                    {OMT_OP_gemm, &l->gemm, NULL, 7},
+	                                    {OMT_OP_rotary, &l->rotary, NULL, 1},
+	                                    {OMT_OP_l2norm, &l->l2norm, NULL, 1}};
+	memcpy(l->launches, launches, sizeof launches);
+}
+
+static omt_card_use usual(const omt_card *card)
+{
+	return (omt_card_use){.clock_mhz = card->usual_mhz, .memory = omt_card_memory_for(card, 1)};
+}
+
+static void choose(const omt_card *card, const layer *l, const omt_hls_params *fixed,
+                   omt_card_kernel kernels[OMT_OP_COUNT])
+{
+	const omt_card_use use = usual(card);
+	cr_assert_eq(omt_card_choose(card, &use, l->launches, 4, fixed, kernels, &err), OMT_OK,
+	             "%s: %s", card->part, err.text);
+}
+
+Test(card_plan, kernels_together_fit_every_card)
+{
+	for (size_t i = 0; i < CARDS; i++) {
+		const omt_card card = card_named(cards[i]);
+		const omt_card_amount usable = omt_card_usable(&card);
+		for (int32_t hidden = 64; hidden <= 4096; hidden *= 8) {
+			layer l;
+			omt_card_kernel kernels[OMT_OP_COUNT];
+			make_layer(&l, 300, hidden);
+			choose(&card, &l, &(omt_hls_params){0}, kernels);
+			const omt_card_amount sum = omt_card_sum(kernels);
+			for (int r = 0; r < OMT_CARD_RESOURCES; r++)
+				cr_expect_leq(sum.of[r], usable.of[r], "%s: %s", cards[i],
+				              omt_card_resource_names[r]);
+			cr_expect(kernels[OMT_OP_rmsnorm].used && kernels[OMT_OP_l2norm].used);
+			cr_expect_geq(kernels[OMT_OP_rmsnorm].params.cols, hidden);
+		}
+	}
+}
+
+/* No kernel multiplies faster than all DSP slices, nor moves more than the memory gives. */
+Test(card_plan, the_roofline_is_never_beaten)
+{
+	for (size_t i = 0; i < CARDS; i++) {
+		const omt_card card = card_named(cards[i]);
+		const omt_card_use use = usual(&card);
+		const double peak = omt_card_peak_gops(&card, OMT_CARD_f32, use.clock_mhz);
+		const double gbs = omt_card_memory_gbs(&card, use.memory) * card.memory_efficiency;
+		for (int32_t rows = 1; rows <= 4096; rows *= 8) {
+			layer l;
+			omt_card_kernel kernels[OMT_OP_COUNT];
+			make_layer(&l, rows, 2048);
+			choose(&card, &l, &(omt_hls_params){0}, kernels);
+			for (size_t j = 0; j < 4; j++) {
+				const omt_card_launch *launch = &l.launches[j];
+				const omt_card_kernel *kernel = &kernels[launch->op];
+				if (!kernel->used)
+					continue;
+				const omt_op_cost work = omt_op_cost_of(launch->op, launch->args);
+				const omt_card_cost cost =
+					omt_card_cost_of(&card, &use, launch->op, launch->args,
+				                         NULL, &kernel->params, &kernel->amount);
+				const double bytes = (double)cost.hls.read_bytes +
+				                     (double)cost.hls.written_bytes;
+				cr_expect_gt(cost.seconds, bytes / gbs * 1e-9, "%s: %s", cards[i],
+				             omt_op_infos[launch->op].name);
+				cr_expect_gt(cost.joules, card.idle_w * cost.seconds);
+				if (launch->op == OMT_OP_gemm)
+					cr_expect_gt(cost.seconds, work.flops / peak * 1e-9,
+					             "%s: %g GOp/s of %g", cards[i],
+					             work.flops / cost.seconds * 1e-9, peak);
+			}
+		}
+	}
+}
+
+/* More of a card is never slower; a higher clock neither; more rows take longer. */
+Test(card_plan, predictions_are_monotone)
+{
+	const omt_card whole = card_named("u55c");
+	double before = 0;
+	for (int share = 1; share <= 8; share++) {
+		omt_card part = whole;
+		omt_card_kernel kernels[OMT_OP_COUNT];
+		double seconds = 0;
+		layer l;
+		for (int r = 0; r < OMT_CARD_RESOURCES; r++)
+			part.fill.of[r] = whole.fill.of[r] * share / 8;
+		make_layer(&l, 512, 2048);
+		choose(&part, &l, &(omt_hls_params){0}, kernels);
+		for (omt_op op = 0; op < OMT_OP_COUNT; op++)
+			seconds += kernels[op].seconds;
+		if (before > 0)
+			cr_expect_leq(seconds, before, "%d eighths", share);
+		before = seconds;
+	}
+	omt_card_use use = usual(&whole);
+	const omt_hls_params params = {1, 8, 1, 4096, 1};
+	const omt_card_amount amount =
+		omt_card_kernel_amount(&whole, OMT_OP_rmsnorm, &params, OMT_CARD_f32);
+	before = 0;
+	for (int32_t rows = 1; rows < 5000; rows += 7 * rows) {
+		layer l;
+		make_layer(&l, rows, 2048);
+		use.clock_mhz = whole.usual_mhz;
+		const double slow = omt_card_cost_of(&whole, &use, OMT_OP_rmsnorm, &l.norm, NULL,
+		                                     &params, &amount)
+		                            .seconds;
+		use.clock_mhz = whole.high_mhz;
+		const double fast = omt_card_cost_of(&whole, &use, OMT_OP_rmsnorm, &l.norm, NULL,
+		                                     &params, &amount)
+		                            .seconds;
+		cr_expect_gt(slow, fast);
+		cr_expect_gt(slow, before);
+		before = slow;
+	}
+}
+
+/* A wider vector takes more multipliers and as much memory in more banks. */
+Test(card_plan, resources_follow_the_parameters)
+{
+	const omt_card card = card_named("u250");
+	omt_card_amount before = {0};
+	for (int32_t width = 1; width <= 32; width *= 2) {
+		const omt_hls_params params = {1, width, 1, 8192, 1};
+		const omt_card_amount amount =
+			omt_card_kernel_amount(&card, OMT_OP_l2norm, &params, OMT_CARD_f32);
+		cr_expect_eq(amount.of[OMT_CARD_dsp],
+		             card.multiply_add[OMT_CARD_f32].of[OMT_CARD_dsp] *
+		                     omt_hls_multipliers_of(OMT_OP_l2norm, &params));
+		cr_expect_gt(amount.of[OMT_CARD_dsp], before.of[OMT_CARD_dsp]);
+		before = amount;
+	}
+	/* 8,192 words of 32 bits in one bank: 16 halves of a block of 512 x 36, or two of URAM. */
+	const omt_hls_params narrow = {1, 1, 1, 8192, 1};
+	omt_hls_array arrays[OMT_HLS_ARRAYS];
+	cr_assert_geq(omt_hls_arrays_of(OMT_OP_l2norm, &narrow, arrays), 1);
+	cr_assert_eq(arrays[0].words * (uint64_t)arrays[0].banks, 8192u);
+	omt_card plain = card;
+	plain.total.of[OMT_CARD_uram] = plain.shell.of[OMT_CARD_uram] = 0;
+	plain.port = plain.control = (omt_card_amount){0};
+	const omt_card_amount blocks =
+		omt_card_kernel_amount(&plain, OMT_OP_l2norm, &narrow, OMT_CARD_f32);
+	cr_expect_eq(blocks.of[OMT_CARD_uram], 0);
+	cr_expect_geq(blocks.of[OMT_CARD_bram], 8);
+}
+
+Test(card_plan, what_does_not_fit_is_told)
+{
+	omt_card card = card_named("vck190");
+	omt_card_kernel kernels[OMT_OP_COUNT];
+	const omt_card_use use = usual(&card);
+	layer l;
+	make_layer(&l, 16, 2048);
+	card.fill.of[OMT_CARD_lut] = 0.01;
+	cr_expect_eq(
+		omt_card_choose(&card, &use, l.launches, 4, &(omt_hls_params){0}, kernels, &err),
+		OMT_UNSUPPORTED);
+	cr_expect_not_null(strstr(err.text, card.part), "%s", err.text);
+}
+
+/* ---- whole plans ---- */
+
+static json_t *plan_of(omt_model *of, const char *backend, const char *device,
+                       const omt_plan_options *sizes)
+{
+	omt_plan_options options = *sizes;
+	char *text;
+	json_t *plan;
+	omt_engine_options_init(&options.engine);
+	options.engine.backend = backend;
+	options.engine.device = device;
+	options.engine.cache = "none";
+	cr_assert_eq(omt_plan(of, &options, &text, &err), OMT_OK, "%s", err.text);
+	cr_assert_eq(omt_json_parse("plan", text, strlen(text), &plan, &err), OMT_OK);
+	omt_free(text);
+	return plan;
+}
+
+static double number(const json_t *at, const char *key)
+{
+	return json_number_value(json_object_get(at, key));
+}
+
+/* A configuration alone gives the plan that the checkpoint gives. */
+Test(card_plan, a_plan_needs_no_weights)
+{
+	const omt_plan_options sizes = {.text_tokens = 20, .image_pixels = 112, .items = 2};
+	omt_model *shapes;
+	cr_assert_eq(omt_model_open_like(DATA "tiny", DATA "tiny/config.json", &shapes, &err),
+	             OMT_OK, "%s", err.text);
+	json_t *with = plan_of(model, "ref", NULL, &sizes);
+	json_t *without = plan_of(shapes, "ref", NULL, &sizes);
+	cr_expect(json_equal(with, without));
+	json_decref(with);
+	json_decref(without);
+	omt_model_close(shapes);
+	cr_expect_eq(omt_model_open_like(DATA "tiny", "no-such-shape", &shapes, &err),
+	             OMT_BAD_ARGUMENT);
+}
+
+/* 4.7 billion parameters on a card, from their shapes: sums are sums, kernels fit. */
+Test(card_plan, the_real_model_is_planned_for_a_card)
+{
+	const omt_plan_options sizes = {.text_tokens = 512, .items = 1};
+	omt_model *real;
+	size_t i;
+	json_t *op;
+	cr_assert_eq(omt_model_open_like(DATA "tiny", "omni-embed-nemotron-3b", &real, &err),
+	             OMT_OK, "%s", err.text);
+	json_t *plan = plan_of(real, NULL, "u55c", &sizes);
+	const json_t *card = json_object_get(plan, "card");
+	const json_t *resources = json_object_get(card, "resources");
+	double seconds = 0, joules = 0, cycles = 0;
+	cr_assert(json_is_object(card));
+	json_array_foreach(json_object_get(plan, "ops"), i, op)
+	{
+		seconds += number(op, "seconds");
+		joules += number(op, "joules");
+		cycles += number(op, "cycles");
+	}
+	cr_expect_gt(seconds, 0);
+	cr_expect_float_eq(number(card, "seconds"), seconds, 1e-9 * seconds);
+	cr_expect_float_eq(number(card, "joules"), joules, 1e-9 * joules);
+	cr_expect_eq(number(card, "cycles"), cycles);
+	cr_expect_float_eq(number(card, "items_per_s"), 1 / seconds, 1e-9 / seconds);
+	for (int r = 0; r < OMT_CARD_RESOURCES; r++)
+		cr_expect_leq(
+			number(json_object_get(resources, "used"), omt_card_resource_names[r]),
+			number(json_object_get(resources, "usable"), omt_card_resource_names[r]));
+	json_decref(plan);
+	omt_model_close(real);
+}

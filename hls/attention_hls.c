@@ -70,7 +70,6 @@ static inline void take_queries(block b, HLS_GLOBAL const float *q, hls_at at, i
                                 each_int most, each_float total, all_queries sums)
 {
 	int token = b.first / b.heads, head = b.first % b.heads, slot = 0, d = 0;
-	HLS_NO_CONFLICT
 	for (int step = 0; step < b.groups * HLS_PE * b.vectors; step++) {
 		HLS_PIPELINE
 		HLS_TRIP(HLS_LOAD);
@@ -105,7 +104,6 @@ static inline void take_keys(block b, HLS_GLOBAL const float *k, hls_at k_at,
                              all_keys values)
 {
 	int key = 0, d = 0;
-	HLS_NO_CONFLICT
 	for (int step = 0; step < b.keys * b.vectors; step++) {
 		HLS_PIPELINE
 		HLS_TRIP(HLS_LOAD);
@@ -127,7 +125,7 @@ static inline void add_scores(block b, all_queries queries, all_keys keys, each_
 	const int period = HLS_MAX(b.keys * b.groups, HLS_PARTIALS);
 	for (int d = 0; d < b.vectors; d++) {
 		int key = 0, g = 0;
-		HLS_NO_CONFLICT
+		HLS_NO_CONFLICT_IN(scores, HLS_PARTIALS)
 		for (int step = 0; step < period; step++) {
 			HLS_PIPELINE
 			HLS_INDEPENDENT(scores)
@@ -166,7 +164,7 @@ static inline void weigh(block b, all_scores scores, each_int most, each_int bef
                          each_float shrink)
 {
 	int key = -1, g = 0;
-	HLS_NO_CONFLICT
+	HLS_NO_CONFLICT_IN(scores, HLS_PARTIALS)
 	for (int step = 0; step < (b.keys + 1) * b.groups; step++) {
 		HLS_PIPELINE
 		HLS_INDEPENDENT(scores)
@@ -195,7 +193,8 @@ static inline void add_values(block b, all_scores scores, each_float shrink, all
 	const int period = HLS_MAX(b.groups * b.vectors, HLS_PARTIALS);
 	for (int key = -1; key < b.keys; key++) {
 		int g = 0, d = 0;
-		HLS_NO_CONFLICT
+		HLS_NO_CONFLICT_IN(sums, HLS_PARTIALS)
+		HLS_NO_CONFLICT_IN(total, HLS_PARTIALS)
 		for (int step = 0; step < period; step++) {
 			HLS_PIPELINE
 			HLS_INDEPENDENT(sums)
@@ -233,7 +232,6 @@ static inline void put_sums(block b, all_queries sums, each_float total, HLS_GLO
                             hls_at at, int ldo)
 {
 	int token = b.first / b.heads, head = b.first % b.heads, slot = 0, d = 0;
-	HLS_NO_CONFLICT
 	for (int step = 0; step < b.count * b.vectors; step++) {
 		HLS_PIPELINE
 		HLS_TRIP(HLS_STORE);
@@ -274,7 +272,7 @@ HLS_KERNEL(attention, OMT_ATTENTION)
 	HLS_PARTITION(values, 3)
 	HLS_PARTITION(scores, 2)
 	HLS_PARTITION(seen, 2)
-	HLS_PARTITION(most, 2)
+	HLS_PARTITION(most, 0)
 	HLS_PARTITION(before, 2)
 	HLS_PARTITION(total, 2)
 	HLS_PARTITION(shrink, 2)

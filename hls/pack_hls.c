@@ -27,10 +27,8 @@
 static inline void take_row(HLS_GLOBAL const hls_u8 *src, hls_at at, int size, int count, int left,
                             int place, int bits, int stride, hls_u32 tile[HLS_WIDTH][WORDS])
 {
-	HLS_NO_CONFLICT
 	for (int i = 0; i < count; i += HLS_WIDTH) {
 		HLS_PIPELINE
-		HLS_INDEPENDENT(tile)
 		HLS_TRIP(HLS_LOAD);
 		HLS_READ(size * HLS_MIN(HLS_WIDTH, HLS_MAX(left - i, 0)));
 		hls_u32 vector[HLS_WIDTH];
@@ -52,7 +50,6 @@ static inline void put_groups(hls_u32 tile[HLS_WIDTH][WORDS], int groups, int bi
                               int width, hls_u32 turn, HLS_GLOBAL hls_u8 *dst, hls_at at, int size)
 {
 	int group = 0, v = 0;
-	HLS_NO_CONFLICT
 	for (int step = 0; step < groups * stride; step++) {
 		HLS_PIPELINE
 		HLS_TRIP(HLS_STORE);

@@ -37,7 +37,6 @@ HLS_KERNEL(patches, OMT_PATCHES)
 		for (int t = 0; t < frames; t++) {
 			const int at = places[place + t];
 			int x = 0, y = 0; /* counted, not divided */
-			HLS_NO_CONFLICT
 			for (int i = 0; i < side * side; i++) {
 				HLS_PIPELINE
 				HLS_TRIP(HLS_LOAD);

@@ -37,7 +37,6 @@ static inline void put_window(float ring[HLS_ROWS][STEPS][HLS_WIDTH], int first,
 		tap[w] = w % taps;
 		channel[w] = w / taps;
 	}
-	HLS_NO_CONFLICT
 	for (int step = 0; step < vectors; step++) {
 		HLS_PIPELINE
 		HLS_TRIP(HLS_STORE);

@@ -56,9 +56,12 @@ Test(verify, opencl, .timeout = 600)
 {
 	verify("opencl");
 }
+Test(verify, hls, .timeout = 600)
+{
+	verify("hls");
+}
 
-/* ---- the seven items of batch.json
- * -------------------------------------------------------------------- */
+/* ---- the seven items of batch.json ---- */
 
 #define ITEMS 7
 #define PARTS 4
@@ -189,6 +192,10 @@ Test(same_bits, opencl, .timeout = 300)
 {
 	same_bits("opencl", NULL, 0.999999);
 }
+Test(same_bits, hls, .timeout = 300)
+{
+	same_bits("hls", NULL, 0.999999);
+}
 Test(same_bits_int8, openblas, .timeout = 300)
 {
 	same_bits("openblas", "int8", 0.999); /* W8A32; measured: 0.9995 */
@@ -198,6 +205,15 @@ Test(same_bits_int8, opencl, .timeout = 300)
 	same_bits("opencl", "int8", 0.995); /* W8A8; measured: 0.9987 */
 }
 
+Test(same_bits_int8, hls, .timeout = 300)
+{
+	same_bits("hls", "int8", 0.995); /* W8A8 */
+}
+
+Test(same_bits_bf16, hls, .timeout = 300)
+{
+	same_bits("hls", "bf16", 0.9999);
+}
 Test(same_bits_bf16, opencl, .timeout = 300)
 {
 	same_bits("opencl", "bf16", 0.9999);

@@ -41,7 +41,7 @@ LIB_SRC  := $(filter-out $(CLI_SRC),$(wildcard host/*/*.c)) \
 	$(wildcard bench/*.c bench/scenario/*.c bench/probes/*.c bench/report/*.c)
 .DEFAULT_GOAL := all
 include hls/hls.mk
-LIB_OBJ  := $(filter-out $(HLS_COST),$(LIB_SRC:%.c=$B/%.o)) $B/hls/all.o \
+LIB_OBJ  := $(LIB_SRC:%.c=$B/%.o) $(HLS_OPS:%=$B/hls/%.o) \
 	$B/embedded/kernels.o $B/embedded/devices.o
 CLI_OBJ  := $(CLI_SRC:%.c=$B/%.o)
 # contract.h first; these kernels' files hold functions that others use.

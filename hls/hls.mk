@@ -6,9 +6,8 @@ HLS_SOURCE_gemm_i8      := hls/gemm_hls.c
 HLS_SOURCE_gemm_bf16    := hls/gemm_hls.c
 HLS_SOURCE_rmsnorm_i8   := hls/rmsnorm_hls.c
 HLS_SOURCE_layernorm_i8 := hls/layernorm_hls.c
-HLS_SHARED := gemm_i8 gemm_bf16 rmsnorm_i8 layernorm_i8
 HLS_OPS := $(patsubst hls/%_hls.c,%,$(wildcard hls/*_hls.c)) \
-	$(foreach op,$(HLS_SHARED),$(if $(wildcard $(HLS_SOURCE_$(op))),$(op)))
+	gemm_i8 gemm_bf16 rmsnorm_i8 layernorm_i8
 
 # -DHLS_OP_<op> chooses the op of a source that makes several.
 define HLS_OBJECT
@@ -19,12 +18,7 @@ $B/hls/$(1).o: $(or $(HLS_SOURCE_$(1)),hls/$(1)_hls.c)
 endef
 $(foreach op,$(HLS_OPS),$(eval $(call HLS_OBJECT,$(op))))
 
-# One object, because ops without a kernel yet are weak.
-HLS_COST := $(patsubst %.c,$B/%.o,$(wildcard host/exec/hls_cost*.c) host/exec/backend_hls.c)
-$B/hls/all.o: $(HLS_OPS:%=$B/hls/%.o) $(HLS_COST)
-	@$(LD) -r -o $@ $^
-
-# Each kernel alone: C99, no warning but of pragmas that only others know; as OpenCL C where clang is.
+# Each kernel alone: C99 without a warning but of pragmas; as OpenCL C where clang is.
 .PHONY: hls-alone
 hls-alone:
 	@hls/alone.sh

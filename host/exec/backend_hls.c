@@ -11,10 +11,9 @@
 
 __thread hls_counts hls_count;
 
-/* Weak: NULL where an op has no kernel in hls/ yet. */
-#define PROTOTYPE(LIST, op)                                  \
-	void hls_##op(HLS_ARGS(LIST)) __attribute__((weak)); \
-	extern const int32_t hls_params_##op[] __attribute__((weak));
+#define PROTOTYPE(LIST, op)            \
+	void hls_##op(HLS_ARGS(LIST)); \
+	extern const int32_t hls_params_##op[];
 OMT_OP_LIST(PROTOTYPE)
 
 /* hls_<op>(a, w, ..., m, n, ...) from an argument struct. */
@@ -33,10 +32,9 @@ omt_hls_params omt_hls_simulated(omt_op op)
 #define PARAMS(LIST, name) hls_params_##name,
 	static const int32_t *const params[OMT_OP_COUNT] = {OMT_OP_LIST(PARAMS)};
 #undef PARAMS
-	omt_hls_params taken = {0};
+	omt_hls_params taken;
 	_Static_assert(sizeof taken == HLS_PARAMS * sizeof(int32_t), "hls_params.h");
-	if (params[op])
-		memcpy(&taken, params[op], sizeof taken);
+	memcpy(&taken, params[op], sizeof taken);
 	return taken;
 }
 

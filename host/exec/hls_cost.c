@@ -14,27 +14,24 @@ omt_hls_cost omt_hls_cost_of(omt_op op, const void *args, const omt_hls_params *
                              const int32_t *const *content)
 {
 	omt_hls_cost cost = {0};
-	const omt_hls_formulas *formulas = omt_hls_formulas_of(op);
-	if (formulas)
-		formulas->cost(args, params, content, &cost);
+	omt_hls_formulas_of(op)->cost(args, params, content, &cost);
 	return cost;
 }
 
 bool omt_hls_fits(omt_op op, const void *args, const omt_hls_params *params)
 {
 	const omt_hls_formulas *formulas = omt_hls_formulas_of(op);
-	return formulas && (!formulas->fits || formulas->fits(args, params));
+	return !formulas->fits || formulas->fits(args, params);
 }
 
 int32_t omt_hls_arrays_of(omt_op op, const omt_hls_params *params,
                           omt_hls_array arrays[OMT_HLS_ARRAYS])
 {
-	const omt_hls_formulas *formulas = omt_hls_formulas_of(op);
-	return formulas ? formulas->arrays(params, arrays) : 0;
+	return omt_hls_formulas_of(op)->arrays(params, arrays);
 }
 
 int32_t omt_hls_multipliers_of(omt_op op, const omt_hls_params *params)
 {
 	const omt_hls_formulas *formulas = omt_hls_formulas_of(op);
-	return formulas && formulas->multipliers ? formulas->multipliers(params) : 0;
+	return formulas->multipliers ? formulas->multipliers(params) : 0;
 }

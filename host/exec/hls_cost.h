@@ -56,12 +56,17 @@ typedef struct omt_hls_formulas {
 	int32_t (*multipliers)(const omt_hls_params *params); /* NULL: none */
 } omt_hls_formulas;
 
+/* Rounded up. */
+static inline uint64_t omt_hls_divided(int32_t count, int32_t each)
+{
+	return (uint64_t)(count / each + (count % each > 0));
+}
+
 /* What buffer `name` of the op holds; NULL: not known. */
 #define OMT_HLS_CONTENT(content, op, name) \
 	((content) ? (content)[offsetof(omt_##op##_args, name) / sizeof(omt_buffer *)] : NULL)
 
-/* Weak: NULL where an op has no kernel in hls/ yet. */
-#define OMT_HLS_FORMULAS(LIST, op) extern const omt_hls_formulas omt_hls_##op __attribute__((weak));
+#define OMT_HLS_FORMULAS(LIST, op) extern const omt_hls_formulas omt_hls_##op;
 OMT_OP_LIST(OMT_HLS_FORMULAS)
 #undef OMT_HLS_FORMULAS
 const omt_hls_formulas *omt_hls_formulas_of(omt_op op);

@@ -1,11 +1,6 @@
 /* Formulas of attention: hls/attention_hls.c has them in words. */
 #include "exec/hls_cost.h"
 
-static uint64_t divided(int32_t count, int32_t each)
-{
-	return (uint64_t)((count + each - 1) / each);
-}
-
 static uint64_t larger(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
@@ -28,11 +23,11 @@ static void add_sequence(const omt_attention_args *args, const omt_hls_params *p
                          int32_t length, omt_hls_cost *cost)
 {
 	const int32_t heads = args->heads / args->kv_heads, all = length * heads;
-	const uint64_t vectors = divided(args->head_dim, params->width);
+	const uint64_t vectors = omt_hls_divided(args->head_dim, params->width);
 	for (int32_t first = 0; first < all; first += params->rows) {
 		const int32_t left = all - first, count = left < params->rows ? left : params->rows;
 		const int32_t last = args->causal ? (first + count - 1) / heads + 1 : length;
-		const uint64_t groups = divided(count, params->pe);
+		const uint64_t groups = omt_hls_divided(count, params->pe);
 		cost->trips[HLS_LOAD] += groups * (uint64_t)params->pe * vectors;
 		cost->trips[HLS_STORE] += (uint64_t)count * vectors;
 		add_keys((uint64_t)params->depth, groups, vectors, (uint64_t)(last / params->depth),

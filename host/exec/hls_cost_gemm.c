@@ -16,11 +16,6 @@ typedef struct gemm_stage {
 	uint64_t load_trips, trips, read_bytes, written_bytes;
 } gemm_stage;
 
-static uint64_t divided(int32_t count, int32_t each)
-{
-	return (uint64_t)(count / each + (count % each > 0));
-}
-
 static uint64_t greater(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
@@ -42,7 +37,7 @@ static int32_t lanes_of(const omt_hls_params *params)
 static gemm_stage feed_a(const gemm_shape *shape, const omt_hls_params *params, int32_t rows,
                          int32_t d)
 {
-	return (gemm_stage){.load_trips = (uint64_t)rows * divided(d, params->width),
+	return (gemm_stage){.load_trips = (uint64_t)rows * omt_hls_divided(d, params->width),
 	                    .read_bytes = (uint64_t)rows * (uint64_t)smaller(d, shape->k) *
 	                                  (uint64_t)shape->a_bytes};
 }
@@ -57,10 +52,10 @@ static gemm_stage feed_w(const gemm_shape *shape, const omt_hls_params *params, 
 	gemm_stage feed = {.load_trips = (uint64_t)cols * (uint64_t)d,
 	                   .read_bytes = elements * omt_dtype_bytes(dtype)};
 	if (panel <= 1 && group == 1) {
-		feed.load_trips = (uint64_t)cols * divided(d, params->width);
+		feed.load_trips = (uint64_t)cols * omt_hls_divided(d, params->width);
 	} else if (shape->k > 0 && params->cols % panel == 0 && words % params->width == 0) {
-		const uint64_t lines = divided(cols, panel) * divided(d, group);
-		feed.load_trips = lines * divided(words, params->width);
+		const uint64_t lines = omt_hls_divided(cols, panel) * omt_hls_divided(d, group);
+		feed.load_trips = lines * omt_hls_divided(words, params->width);
 		feed.read_bytes = lines * (uint64_t)words * (dtype == OMT_I8 ? 1 : 4);
 	}
 	return feed;
@@ -72,13 +67,14 @@ static uint64_t steps_of(const gemm_shape *shape, const omt_hls_params *params, 
                          int32_t cols)
 {
 	const uint64_t latency = shape->w_dtype == OMT_I8X4 ? HLS_LATENCY_I32 : HLS_PARTIALS;
-	return greater(divided(rows, params->pe) * divided(cols, params->width), latency);
+	return greater(omt_hls_divided(rows, params->pe) * omt_hls_divided(cols, params->width),
+	               latency);
 }
 
 static gemm_stage drain_of(const gemm_shape *shape, const omt_hls_params *params, int32_t rows,
                            int32_t cols)
 {
-	const uint64_t steps = divided(cols, lanes_of(params)),
+	const uint64_t steps = omt_hls_divided(cols, lanes_of(params)),
 		       elements = (uint64_t)rows * (uint64_t)cols;
 	const uint64_t line = 4 * (uint64_t)cols;
 	gemm_stage drain = {.load_trips = steps,
@@ -103,7 +99,7 @@ static void add_tiles(const gemm_shape *shape, const omt_hls_params *params, uin
 {
 	/* Blocks of depth, and the last one. A k of 0 is computed as one of a zero. */
 	const int32_t k = shape->k > 0 ? shape->k : 1;
-	const uint64_t blocks = divided(k, params->depth);
+	const uint64_t blocks = omt_hls_divided(k, params->depth);
 	const int32_t depth[2] = {params->depth, k - (int32_t)(blocks - 1) * params->depth};
 	const uint64_t times[2] = {blocks - 1, 1};
 	const gemm_stage drain = drain_of(shape, params, rows, cols);
@@ -137,14 +133,15 @@ static void cost_of(const gemm_shape *shape, const omt_hls_params *params, omt_h
 {
 	const int32_t parts = OMT_GEMM_PARTS(shape->flags) > 1 ? OMT_GEMM_PARTS(shape->flags) : 1;
 	const int32_t part = parts > 1 ? OMT_GEMM_PART(shape->flags) : 0;
-	const int32_t down = (int32_t)divided(shape->m, params->rows);
-	const uint64_t across = divided(shape->n, params->cols);
+	const int32_t down = (int32_t)omt_hls_divided(shape->m, params->rows);
+	const uint64_t across = omt_hls_divided(shape->n, params->cols);
 	if (shape->n <= 0 || part >= down)
 		return;
 	/* The last row tile and the last column of tiles are what is left. */
 	const int32_t rows[2] = {params->rows, shape->m - (down - 1) * params->rows};
 	const int32_t cols[2] = {params->cols, shape->n - (int32_t)(across - 1) * params->cols};
-	const uint64_t mine = divided(down - part, parts), last = (down - 1) % parts == part;
+	const uint64_t mine = omt_hls_divided(down - part, parts),
+		       last = (down - 1) % parts == part;
 	const uint64_t tall[2] = {mine - last, last}, wide[2] = {across - 1, 1};
 	for (int i = 0; i < 2; i++)
 		for (int j = 0; j < 2; j++)

@@ -1,11 +1,6 @@
 /* Formulas of the ops that move rows and elements. */
 #include "exec/hls_cost.h"
 
-static uint64_t divided(int32_t count, int32_t each)
-{
-	return (uint64_t)((count + each - 1) / each);
-}
-
 static int32_t arrays_none(const omt_hls_params *params, omt_hls_array *arrays)
 {
 	(void)params;
@@ -26,7 +21,7 @@ static void cost_rows(const void *any, const omt_hls_params *params, const int32
 		                   index[i] - args->src_first < args->src_rows);
 	const uint64_t elements = here * (uint64_t)args->cols;
 	cost->trips[HLS_LOAD] = (uint64_t)args->count;
-	cost->trips[HLS_STORE] = here * divided(args->cols, params->width);
+	cost->trips[HLS_STORE] = here * omt_hls_divided(args->cols, params->width);
 	cost->read_bytes =
 		8 * (uint64_t)args->count + (uint64_t)HLS_BYTES_OF(args->src_dtype) * elements;
 	cost->written_bytes = 4 * elements;
@@ -42,7 +37,7 @@ static void cost_pool(const void *any, const omt_hls_params *params, const int32
 {
 	const omt_pool_args *args = any;
 	const int32_t *cu = OMT_HLS_CONTENT(content, pool, cu_seqlens);
-	const uint64_t steps = divided(args->cols, params->width);
+	const uint64_t steps = omt_hls_divided(args->cols, params->width);
 	const uint64_t sequences = (uint64_t)args->sequences, cols = (uint64_t)args->cols;
 	uint64_t rows = sequences;
 	if (cu && args->mode == OMT_POOL_MEAN)
@@ -61,8 +56,8 @@ static bool fits_pool(const void *any, const omt_hls_params *params)
 
 static int32_t arrays_pool(const omt_hls_params *params, omt_hls_array *arrays)
 {
-	arrays[0] =
-		(omt_hls_array){"sums", divided(params->cols, params->width), 32, params->width};
+	arrays[0] = (omt_hls_array){"sums", omt_hls_divided(params->cols, params->width), 32,
+	                            params->width};
 	return 1;
 }
 
@@ -82,7 +77,7 @@ static void cost_pairs(const void *any, const omt_hls_params *params, const int3
 	const int32_t *cu = OMT_HLS_CONTENT(content, pairs, cu_out);
 	const uint64_t rows = (uint64_t)(cu ? cu[args->sequences] - cu[0] : args->out_rows);
 	const uint64_t elements = rows * (uint64_t)args->cols;
-	cost->trips[HLS_STORE] = rows * divided(args->cols, params->width);
+	cost->trips[HLS_STORE] = rows * omt_hls_divided(args->cols, params->width);
 	cost->read_bytes = 8 * elements + 12 * (uint64_t)args->sequences;
 	cost->written_bytes = 4 * elements;
 	cost->cycles = cost->trips[HLS_STORE];
@@ -104,7 +99,7 @@ static void cost_patches(const void *any, const omt_hls_params *params,
 	for (int32_t i = 0; order && places && i < args->rows; i++)
 		floats += places[(order[i] + 1) * (args->frames + 2) - 1] != OMT_U8;
 	cost->trips[HLS_LOAD] = 256 + pixels;
-	cost->trips[HLS_STORE] = rows * 3 * divided(count, params->width);
+	cost->trips[HLS_STORE] = rows * 3 * omt_hls_divided(count, params->width);
 	cost->read_bytes = 256 * 12 + rows * 4 * (uint64_t)(args->frames + 3) + 3 * pixels +
 	                   9 * floats * (uint64_t)count;
 	cost->written_bytes = 12 * pixels;
@@ -120,7 +115,7 @@ static bool fits_patches(const void *any, const omt_hls_params *params)
 static int32_t arrays_patches(const omt_hls_params *params, omt_hls_array *arrays)
 {
 	arrays[0] = (omt_hls_array){"shade", 256, 32, 3};
-	arrays[1] = (omt_hls_array){"plane", divided(params->cols, params->width), 32,
+	arrays[1] = (omt_hls_array){"plane", omt_hls_divided(params->cols, params->width), 32,
 	                            3 * params->width};
 	return 2;
 }
@@ -158,8 +153,9 @@ static void cost_unfold(const void *any, const omt_hls_params *params,
 		for (int32_t s = 0; s < args->sequences; s++)
 			rows += seen_rows(args, in[s + 1] - in[s], out[s + 1] - out[s]);
 	}
-	cost->trips[HLS_LOAD] = rows * divided(args->channels, params->width);
-	cost->trips[HLS_STORE] = windows * divided(args->channels * args->taps, params->width);
+	cost->trips[HLS_LOAD] = rows * omt_hls_divided(args->channels, params->width);
+	cost->trips[HLS_STORE] =
+		windows * omt_hls_divided(args->channels * args->taps, params->width);
 	cost->read_bytes = 4 * channels * rows + 16 * sequences;
 	cost->written_bytes = 4 * channels * (uint64_t)args->taps * windows;
 	cost->cycles = cost->trips[HLS_LOAD] + cost->trips[HLS_STORE];
@@ -173,7 +169,7 @@ static bool fits_unfold(const void *any, const omt_hls_params *params)
 
 static int32_t arrays_unfold(const omt_hls_params *params, omt_hls_array *arrays)
 {
-	arrays[0] = (omt_hls_array){"ring", divided(params->cols, params->width), 32,
+	arrays[0] = (omt_hls_array){"ring", omt_hls_divided(params->cols, params->width), 32,
 	                            params->rows * params->width};
 	return 1;
 }
@@ -188,16 +184,16 @@ static void cost_pack(const void *any, const omt_hls_params *params, const int32
 	const omt_pack_args *args = any;
 	const int32_t group = OMT_WORD_GROUP(args->dtype);
 	const int32_t depth = (args->k + group - 1) / group * group;
-	const uint64_t panels = divided(args->n, args->panel), rows = (uint64_t)args->panel;
+	const uint64_t panels = omt_hls_divided(args->n, args->panel), rows = (uint64_t)args->panel;
 	const uint64_t size = (uint64_t)HLS_BYTES_OF(args->dtype);
 	/* Vectors of a row, block by block. */
 	const uint64_t steps =
-		(uint64_t)(depth / params->depth) * divided(params->depth, params->width) +
-		divided(depth % params->depth, params->width);
+		(uint64_t)(depth / params->depth) * omt_hls_divided(params->depth, params->width) +
+		omt_hls_divided(depth % params->depth, params->width);
 	(void)content;
 	cost->trips[HLS_LOAD] = panels * rows * steps;
-	cost->trips[HLS_STORE] =
-		panels * (uint64_t)(depth / group) * divided(args->panel * group, params->width);
+	cost->trips[HLS_STORE] = panels * (uint64_t)(depth / group) *
+	                         omt_hls_divided(args->panel * group, params->width);
 	cost->read_bytes = (uint64_t)args->n * (uint64_t)args->k * size;
 	cost->written_bytes = panels * rows * (uint64_t)depth * size;
 	cost->cycles = cost->trips[HLS_LOAD] + cost->trips[HLS_STORE];
@@ -210,9 +206,9 @@ static bool fits_pack(const void *any, const omt_hls_params *params)
 
 static int32_t arrays_pack(const omt_hls_params *params, omt_hls_array *arrays)
 {
-	arrays[0] = (omt_hls_array){"tile",
-	                            (uint64_t)params->depth * divided(params->rows, params->width),
-	                            32, params->width};
+	arrays[0] = (omt_hls_array){
+		"tile", (uint64_t)params->depth * omt_hls_divided(params->rows, params->width), 32,
+		params->width};
 	return 1;
 }
 

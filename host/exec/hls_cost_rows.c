@@ -1,11 +1,6 @@
 /* Formulas of the ops that work row by row: norms, quantize, rotary. */
 #include "exec/hls_cost.h"
 
-static uint64_t divided(int32_t count, int32_t each)
-{
-	return (uint64_t)((count + each - 1) / each);
-}
-
 static int32_t array(omt_hls_array *to, const char *name, const omt_hls_params *params)
 {
 	*to = (omt_hls_array){name, (uint64_t)(params->cols / params->width), 32, params->width};
@@ -30,8 +25,8 @@ static void cost_row(const row_op *op, const row_args *args, const omt_hls_param
                      omt_hls_cost *cost)
 {
 	const uint64_t rows = (uint64_t)args->rows, cols = (uint64_t)args->cols;
-	const uint64_t steps = divided(args->cols, params->width);
-	const uint64_t out_steps = op->i8 ? divided(args->ldo, params->width) : steps;
+	const uint64_t steps = omt_hls_divided(args->cols, params->width);
+	const uint64_t out_steps = op->i8 ? omt_hls_divided(args->ldo, params->width) : steps;
 	const uint64_t table_steps = op->tables ? steps : 0;
 	cost->trips[HLS_LOAD] = table_steps + rows * steps;
 	cost->trips[HLS_COMPUTE] =
@@ -93,7 +88,7 @@ static void cost_rotary(const void *any, const omt_hls_params *params,
 	const omt_rotary_args *args = any;
 	const uint64_t rows = (uint64_t)args->rows, heads = (uint64_t)args->heads;
 	const uint64_t pairs = (uint64_t)args->head_dim / 2;
-	const uint64_t steps = divided(args->head_dim / 2, params->width);
+	const uint64_t steps = omt_hls_divided(args->head_dim / 2, params->width);
 	(void)content;
 	cost->trips[HLS_LOAD] = rows * steps;
 	cost->trips[HLS_COMPUTE] = rows * heads * steps;
@@ -128,9 +123,9 @@ static void cost_topk(const void *any, const omt_hls_params *params, const int32
 	const omt_topk_args *args = any;
 	const bool abreast = args->ldx == 1, packed = !abreast && args->stride == 1;
 	const uint64_t rows = (uint64_t)args->rows, cols = (uint64_t)args->cols;
-	const uint64_t k = (uint64_t)args->k, passes = divided(args->k, params->depth);
-	const uint64_t groups = abreast ? divided(args->rows, params->width) : rows;
-	const uint64_t steps = packed ? divided(args->cols, params->width) : cols;
+	const uint64_t k = (uint64_t)args->k, passes = omt_hls_divided(args->k, params->depth);
+	const uint64_t groups = abreast ? omt_hls_divided(args->rows, params->width) : rows;
+	const uint64_t steps = packed ? omt_hls_divided(args->cols, params->width) : cols;
 	const uint64_t settle = passes * (uint64_t)params->depth;
 	(void)content;
 	cost->trips[HLS_LOAD] = rows + groups * passes * steps;

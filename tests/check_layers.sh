@@ -42,7 +42,7 @@ awk '
 		may["bench/kernels"]  = "bench/kernels model exec prep base" # they time ops
 		may["device"] = "device"
 		may["hls"]    = "hls device"
-		may["hls/device_model"] = "hls/device_model hls device base"
+		may["hls/device_model"] = "hls/device_model hls device base exec"
 		public = "^omnitile(_tools)?\\.h$"
 	}
 	function fail(line, text) {

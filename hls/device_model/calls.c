@@ -54,8 +54,8 @@ static void drop(char **path, int (*remove_it)(const char *), bool keep)
 
 void omt_session_clear(omt_session *session, bool all)
 {
-	const bool keep = session->card.settings.keep > 0;
-	omt_card_unload(&session->card);
+	const bool keep = session->board.settings.keep > 0;
+	omt_board_unload(&session->board);
 	drop(&session->files[0], unlink, keep);
 	drop(&session->files[1], unlink, keep);
 	drop(&session->binary_folder, rmdir, keep);
@@ -71,16 +71,16 @@ void omt_session_clear(omt_session *session, bool all)
 	session->device_folder = NULL;
 }
 
-static omt_status load_memory(omt_card *card, const Omt__LoadBitstream *load, omt_error *err)
+static omt_status load_memory(omt_board *board, const Omt__LoadBitstream *load, omt_error *err)
 {
-	uint64_t banks[OMT_CARD_BANKS], sum = 0;
-	for (size_t i = 0; i < load->n_banks && i < OMT_CARD_BANKS; i++)
+	uint64_t banks[OMT_BOARD_BANKS], sum = 0;
+	for (size_t i = 0; i < load->n_banks && i < OMT_BOARD_BANKS; i++)
 		sum += banks[i] = load->banks[i]->bytes;
-	if (card->memory.data && card->memory.bank_count == load->n_banks &&
-	    card->memory.bytes == sum)
+	if (board->memory.data && board->memory.bank_count == load->n_banks &&
+	    board->memory.bytes == sum)
 		return OMT_OK; /* buffers outlive containers */
-	omt_card_memory_close(&card->memory);
-	return omt_card_memory_open(&card->memory, banks, load->n_banks, err);
+	omt_board_memory_close(&board->memory);
+	return omt_board_memory_open(&board->memory, banks, load->n_banks, err);
 }
 
 /* An empty path of the XML: a card without a container, the host wants its memory. */
@@ -99,7 +99,7 @@ static omt_status load_container(omt_session *session, omt_error *err)
 		goto done;
 	}
 	OMT_GOTO(omt_design_read(session->files[0], text, bytes, design, err));
-	status = omt_card_load(&session->card, design, session->files[1], err);
+	status = omt_board_load(&session->board, design, session->files[1], err);
 	design = NULL;
 done:
 	free(design);
@@ -126,7 +126,7 @@ static omt_status load_bitstream(omt_session *session, const omt_frame_buffer *c
 	else if (session->refusal)
 		status = OMT_FAIL(err, BAD_ARGUMENT, "%s", session->refusal);
 	if (!status)
-		status = load_memory(&session->card, load, err);
+		status = load_memory(&session->board, load, err);
 	if (!status)
 		status = load_container(session, err);
 	FREE(load_bitstream, load);
@@ -139,7 +139,7 @@ static omt_status alloc_buffer(omt_session *session, const omt_frame_buffer *cal
 	Omt__AllocBuffer *alloc = UNPACK(alloc_buffer, call);
 	if (!alloc)
 		return malformed(err);
-	bool given = omt_card_alloc(&session->card, alloc->address, alloc->bytes);
+	bool given = omt_board_alloc(&session->board, alloc->address, alloc->bytes);
 	FREE(alloc_buffer, alloc);
 	return put_number(given, reply, err);
 }
@@ -151,10 +151,10 @@ static omt_status free_buffer(omt_session *session, const omt_frame_buffer *call
 	if (!message)
 		return malformed(err);
 	/* What is left of a failed allocation. */
-	bool nothing = session->card.void_at_0 && !message->address;
+	bool nothing = session->board.void_at_0 && !message->address;
 	omt_status status =
 		nothing ? OMT_OK
-			: omt_card_memory_free(&session->card.memory, message->address, err);
+			: omt_board_memory_free(&session->board.memory, message->address, err);
 	FREE(free_buffer, message);
 	return status ? status : put_number(1, reply, err);
 }
@@ -166,8 +166,8 @@ static omt_status write_buffer(omt_session *session, const omt_frame_buffer *cal
 	if (!message)
 		return malformed(err);
 	const uint64_t bytes = message->data.len;
-	omt_status status = omt_card_copy(&session->card, true, message->address,
-	                                  message->data.data, bytes, err);
+	omt_status status = omt_board_copy(&session->board, true, message->address,
+	                                   message->data.data, bytes, err);
 	FREE(write_buffer, message);
 	return status ? status : put_number(bytes, reply, err);
 }
@@ -183,9 +183,9 @@ static omt_status read_buffer(omt_session *session, const omt_frame_buffer *call
 	/* The host sent as many bytes as it wants: room for them. */
 	data.data = message->unused;
 	data.bytes = data.data.len;
-	if (omt_card_copy(&session->card, false, message->address, data.data.data, data.bytes,
-	                  &why))
-		omt_card_say("a copy from the card: %s", why.text);
+	if (omt_board_copy(&session->board, false, message->address, data.data.data, data.bytes,
+	                   &why))
+		omt_board_say("a copy from the card: %s", why.text);
 	omt_status status = put(&data.base, reply, err);
 	FREE(read_buffer, message);
 	return status;
@@ -195,11 +195,11 @@ static omt_status write_words(omt_session *session, uint64_t address, ProtobufCB
                               omt_error *err)
 {
 	uint32_t offset = 0;
-	omt_unit *unit = omt_card_unit(&session->card, address, &offset);
+	omt_unit *unit = omt_board_unit(&session->board, address, &offset);
 	if (!unit)
 		return OMT_FAIL(err, BAD_ARGUMENT, "no compute unit at 0x%llx",
 		                (unsigned long long)address);
-	return omt_card_write(&session->card, unit, offset, data.data, data.len, err);
+	return omt_board_write(&session->board, unit, offset, data.data, data.len, err);
 }
 
 static omt_status read_word(omt_session *session, uint64_t address, omt_frame_buffer *reply,
@@ -207,11 +207,11 @@ static omt_status read_word(omt_session *session, uint64_t address, omt_frame_bu
 {
 	Omt__ReadControlReply word = OMT__READ_CONTROL_REPLY__INIT;
 	uint32_t offset = 0, value;
-	omt_unit *unit = omt_card_unit(&session->card, address, &offset);
+	omt_unit *unit = omt_board_unit(&session->board, address, &offset);
 	if (!unit || offset % 4)
 		return OMT_FAIL(err, BAD_ARGUMENT, "no register at 0x%llx",
 		                (unsigned long long)address);
-	value = omt_card_read(&session->card, unit, offset);
+	value = omt_board_read(&session->board, unit, offset);
 	word.valid = true;
 	word.has_data = true;
 	word.data = (ProtobufCBinaryData){sizeof value, (uint8_t *)&value};
@@ -359,8 +359,8 @@ omt_status omt_call_answer(omt_session *session, uint32_t api, const omt_frame_b
 			found = &calls[i];
 	if (found->answer && found->answer(session, call, reply, &why) == OMT_OK)
 		return OMT_OK;
-	omt_card_say("call %u (%s) is refused: %s", api, found->name,
-	             found->answer ? why.text : "a device process of this kind has no such thing");
+	omt_board_say("call %u (%s) is refused: %s", api, found->name,
+	              found->answer ? why.text : "a device process of this kind has no such thing");
 	if (found->refusal == ZERO)
 		return put_number(0, reply, err);
 	return omt_frame_resize(reply, 0, err);

@@ -2,11 +2,11 @@
 #ifndef OMT_HLS_DEVICE_MODEL_CALLS_H
 #define OMT_HLS_DEVICE_MODEL_CALLS_H
 
-#include "hls/device_model/card.h"
+#include "hls/device_model/board.h"
 #include "hls/device_model/frame.h"
 
 typedef struct omt_session {
-	omt_card card;
+	omt_board board;
 	const char *refusal; /* settings are wrong: no container is loaded; NULL: they are fine */
 	char *files[2], *binary_folder, *device_folder; /* of the shim's run directory; given */
 	bool closing;                                   /* the host has closed the card */

@@ -1,8 +1,8 @@
-/* design.h - what a container holds: kernels, their registers, their compute units.
+/* design.h - what a container holds, for the card: kernels, their registers, their compute units.
  *
- * Read from the XML of EMBEDDED_METADATA (project / platform / device / core), as the shim dumps it
- * into a file: kernel(name, hwControlProtocol) / port(mode slave: range), arg(id, offset, size,
- * addressQualifier 0 scalar or 1 buffer), instance(name) / addrRemap(base), kernelClocks/clock. */
+ * From the XML of EMBEDDED_METADATA, which the shim dumps into a file; exec/xclbin.h reads it and
+ * says what is in it. Used are: kernel name and hwControlProtocol, port mode slave (range), arg
+ * id, offset, size and addressQualifier (0 scalar, 1 buffer), instance base, clock_mhz. */
 #ifndef OMT_HLS_DEVICE_MODEL_DESIGN_H
 #define OMT_HLS_DEVICE_MODEL_DESIGN_H
 

@@ -74,17 +74,14 @@ omt_status omt_frame_read(int fd, uint32_t *api, omt_frame_buffer *call, bool *o
 	uint64_t bytes = 0;
 	size_t got;
 	OMT_TRY(receive(fd, header, sizeof header, &got, err));
-	*open = got > 0;
-	if (!got)
+	*open = got == sizeof header;
+	if (!*open)
 		return OMT_OK;
-	if (got == sizeof header) {
-		OMT_TRY(omt_frame_parse(header, &bytes, api, err));
-		OMT_TRY(omt_frame_resize(call, (size_t)bytes, err));
-		OMT_TRY(receive(fd, call->data, call->bytes, &got, err));
-		if (got == call->bytes)
-			return OMT_OK;
-	}
-	return OMT_FAIL(err, IO, "the host closed the connection within a call");
+	OMT_TRY(omt_frame_parse(header, &bytes, api, err));
+	OMT_TRY(omt_frame_resize(call, (size_t)bytes, err));
+	OMT_TRY(receive(fd, call->data, call->bytes, &got, err));
+	*open = got == call->bytes;
+	return OMT_OK;
 }
 
 static omt_status transmit(int fd, const uint8_t *data, size_t bytes, omt_error *err)

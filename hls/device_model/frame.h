@@ -28,8 +28,8 @@ omt_status omt_frame_parse(const uint8_t header[OMT_FRAME_CALL], uint64_t *bytes
                            omt_error *err);
 void omt_frame_header(uint8_t header[OMT_FRAME_REPLY], uint64_t bytes);
 
-/* The next call. *open is false when the host closed its end between calls; within one that is
- * OMT_IO. */
+/* The next call. *open is false when the host closed its end, also within a call: a thread of XRT
+ * goes on calling while its process ends. */
 omt_status omt_frame_read(int fd, uint32_t *api, omt_frame_buffer *call, bool *open,
                           omt_error *err);
 omt_status omt_frame_write(int fd, const uint8_t *data, size_t bytes, omt_error *err);

@@ -51,16 +51,16 @@ static omt_status connect_host(pid_t host, int *fd, omt_error *err)
 /* Faults that the settings ask for at this call; false: the connection is gone. */
 static bool survive(omt_session *session, uint64_t number)
 {
-	const omt_model_settings *settings = &session->card.settings;
+	const omt_model_settings *settings = &session->board.settings;
 	if (number == settings->die) {
-		omt_card_say("dies at call %llu, as settings ask", (unsigned long long)number);
+		omt_board_say("dies at call %llu, as settings ask", (unsigned long long)number);
 		raise(SIGKILL);
 	}
 	if (number == settings->lost)
-		omt_card_lose(&session->card);
+		omt_board_lose(&session->board);
 	if (number == settings->disconnect)
-		omt_card_say("closes the connection at call %llu, as settings ask",
-		             (unsigned long long)number);
+		omt_board_say("closes the connection at call %llu, as settings ask",
+		              (unsigned long long)number);
 	return number != settings->disconnect;
 }
 
@@ -69,14 +69,14 @@ static bool wait_for_call(omt_session *session, pid_t host)
 {
 	struct pollfd fds[1 + OMT_DESIGN_UNITS];
 	omt_unit *units[1 + OMT_DESIGN_UNITS];
-	omt_card *card = &session->card;
+	omt_board *board = &session->board;
 	for (;;) {
 		nfds_t count = 0;
-		fds[count++] = (struct pollfd){.fd = card->host, .events = POLLIN};
-		for (size_t i = 0; i < card->unit_count; i++)
-			if (card->units[i].child > 0) {
-				units[count] = &card->units[i];
-				fds[count++] = (struct pollfd){.fd = card->units[i].orders,
+		fds[count++] = (struct pollfd){.fd = board->host, .events = POLLIN};
+		for (size_t i = 0; i < board->unit_count; i++)
+			if (board->units[i].child > 0) {
+				units[count] = &board->units[i];
+				fds[count++] = (struct pollfd){.fd = board->units[i].orders,
 				                               .events = POLLIN};
 			}
 		/* A host that was killed may leave its socket to children of its own. */
@@ -86,7 +86,7 @@ static bool wait_for_call(omt_session *session, pid_t host)
 			return false;
 		for (nfds_t i = 1; i < count; i++)
 			if (fds[i].revents)
-				omt_card_land(card, units[i]);
+				omt_board_land(board, units[i]);
 		if (fds[0].revents)
 			return true;
 	}
@@ -101,11 +101,11 @@ static omt_status serve(omt_session *session, pid_t host, omt_error *err)
 	for (uint64_t number = 1; !session->closing; number++) {
 		if (!wait_for_call(session, host))
 			break;
-		OMT_GOTO(omt_frame_read(session->card.host, &api, &call, &open, err));
+		OMT_GOTO(omt_frame_read(session->board.host, &api, &call, &open, err));
 		if (!open || !survive(session, number))
 			break;
 		OMT_GOTO(omt_call_answer(session, api, &call, &reply, err));
-		OMT_GOTO(omt_frame_write(session->card.host, reply.data, reply.bytes, err));
+		OMT_GOTO(omt_frame_write(session->board.host, reply.data, reply.bytes, err));
 	}
 done:
 	free(call.data);
@@ -120,17 +120,17 @@ int main(void)
 	omt_error err, wrong;
 	/* Settings that are wrong must not leave the host waiting for a connection: the container
 	 * is refused. */
-	if (omt_model_settings_load(&session.card.settings, &wrong))
+	if (omt_model_settings_load(&session.board.settings, &wrong))
 		session.refusal = wrong.text;
-	session.card.memory.fd = -1;
-	omt_status status = connect_host(host, &session.card.host, &err);
+	session.board.memory.fd = -1;
+	omt_status status = connect_host(host, &session.board.host, &err);
 	if (!status) {
 		status = serve(&session, host, &err);
-		omt_card_log_link(&session.card);
+		omt_board_log_link(&session.board);
 	}
 	omt_session_clear(&session, true);
-	omt_card_memory_close(&session.card.memory);
+	omt_board_memory_close(&session.board.memory);
 	if (status)
-		omt_card_say("%s", err.text);
+		omt_board_say("%s", err.text);
 	return status ? 1 : 0;
 }

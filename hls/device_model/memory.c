@@ -9,11 +9,11 @@
 
 enum { PAGE = 4096 };
 
-omt_status omt_card_memory_open(omt_card_memory *memory, const uint64_t *banks, size_t count,
-                                omt_error *err)
+omt_status omt_board_memory_open(omt_board_memory *memory, const uint64_t *banks, size_t count,
+                                 omt_error *err)
 {
-	*memory = (omt_card_memory){.fd = -1};
-	if (!count || count > OMT_CARD_BANKS)
+	*memory = (omt_board_memory){.fd = -1};
+	if (!count || count > OMT_BOARD_BANKS)
 		return OMT_FAIL(err, BAD_ARGUMENT, "a card with %zu banks of memory", count);
 	for (size_t i = 0; i < count; i++) {
 		if (!banks[i] || banks[i] % PAGE || banks[i] > (uint64_t)1 << 42)
@@ -30,24 +30,24 @@ omt_status omt_card_memory_open(omt_card_memory *memory, const uint64_t *banks, 
 	if (!memory->data || memory->data == MAP_FAILED) {
 		int why = errno;
 		memory->data = NULL;
-		omt_card_memory_close(memory);
+		omt_board_memory_close(memory);
 		return OMT_FAIL(err, NO_MEMORY, "no room for a card's memory: %s", strerror(why));
 	}
 	return OMT_OK;
 }
 
-void omt_card_memory_close(omt_card_memory *memory)
+void omt_board_memory_close(omt_board_memory *memory)
 {
 	if (memory->data)
 		munmap(memory->data, memory->bytes);
 	if (memory->fd >= 0)
 		close(memory->fd);
 	free(memory->buffers);
-	*memory = (omt_card_memory){.fd = -1};
+	*memory = (omt_board_memory){.fd = -1};
 }
 
 /* The number of buffers at or below `address`. */
-static size_t place_of(const omt_card_memory *memory, uint64_t address)
+static size_t place_of(const omt_board_memory *memory, uint64_t address)
 {
 	size_t low = 0, high = memory->count;
 	while (low < high) {
@@ -60,7 +60,7 @@ static size_t place_of(const omt_card_memory *memory, uint64_t address)
 	return low;
 }
 
-size_t omt_card_memory_bank(const omt_card_memory *memory, uint64_t address)
+size_t omt_board_memory_bank(const omt_board_memory *memory, uint64_t address)
 {
 	size_t bank = 0;
 	while (bank < memory->bank_count && address >= memory->bank_end[bank])
@@ -68,11 +68,11 @@ size_t omt_card_memory_bank(const omt_card_memory *memory, uint64_t address)
 	return bank;
 }
 
-omt_status omt_card_memory_alloc(omt_card_memory *memory, uint64_t address, uint64_t bytes,
-                                 omt_error *err)
+omt_status omt_board_memory_alloc(omt_board_memory *memory, uint64_t address, uint64_t bytes,
+                                  omt_error *err)
 {
-	size_t bank = omt_card_memory_bank(memory, address), place = place_of(memory, address);
-	const omt_card_buffer *below = place ? &memory->buffers[place - 1] : NULL;
+	size_t bank = omt_board_memory_bank(memory, address), place = place_of(memory, address);
+	const omt_board_buffer *below = place ? &memory->buffers[place - 1] : NULL;
 	const char *what = NULL;
 	if (bank == memory->bank_count || bytes > memory->bank_end[bank] - address)
 		what = "does not lie in one bank";
@@ -86,7 +86,7 @@ omt_status omt_card_memory_alloc(omt_card_memory *memory, uint64_t address, uint
 		                (unsigned long long)bytes, (unsigned long long)address, what);
 	if (memory->count == memory->capacity) {
 		size_t capacity = memory->capacity ? 2 * memory->capacity : 64;
-		omt_card_buffer *more = realloc(memory->buffers, capacity * sizeof *more);
+		omt_board_buffer *more = realloc(memory->buffers, capacity * sizeof *more);
 		if (!more)
 			return OMT_FAIL(err, NO_MEMORY, "no memory for %zu buffers", capacity);
 		memory->buffers = more;
@@ -94,15 +94,15 @@ omt_status omt_card_memory_alloc(omt_card_memory *memory, uint64_t address, uint
 	}
 	memmove(memory->buffers + place + 1, memory->buffers + place,
 	        (memory->count - place) * sizeof *memory->buffers);
-	memory->buffers[place] = (omt_card_buffer){address, bytes};
+	memory->buffers[place] = (omt_board_buffer){address, bytes};
 	memory->count++;
 	return OMT_OK;
 }
 
-omt_status omt_card_memory_free(omt_card_memory *memory, uint64_t address, omt_error *err)
+omt_status omt_board_memory_free(omt_board_memory *memory, uint64_t address, omt_error *err)
 {
 	size_t place = place_of(memory, address);
-	omt_card_buffer *buffer = place ? &memory->buffers[place - 1] : NULL;
+	omt_board_buffer *buffer = place ? &memory->buffers[place - 1] : NULL;
 	if (!buffer || buffer->address != address)
 		return OMT_FAIL(err, BAD_ARGUMENT, "no buffer at 0x%llx to be freed",
 		                (unsigned long long)address);
@@ -113,17 +113,17 @@ omt_status omt_card_memory_free(omt_card_memory *memory, uint64_t address, omt_e
 	return OMT_OK;
 }
 
-const omt_card_buffer *omt_card_memory_find(const omt_card_memory *memory, uint64_t address)
+const omt_board_buffer *omt_board_memory_find(const omt_board_memory *memory, uint64_t address)
 {
 	size_t place = place_of(memory, address);
-	const omt_card_buffer *buffer = place ? &memory->buffers[place - 1] : NULL;
+	const omt_board_buffer *buffer = place ? &memory->buffers[place - 1] : NULL;
 	return buffer && address - buffer->address < buffer->bytes ? buffer : NULL;
 }
 
-omt_status omt_card_memory_span(const omt_card_memory *memory, uint64_t address, uint64_t bytes,
-                                uint8_t **data, omt_error *err)
+omt_status omt_board_memory_span(const omt_board_memory *memory, uint64_t address, uint64_t bytes,
+                                 uint8_t **data, omt_error *err)
 {
-	const omt_card_buffer *buffer = omt_card_memory_find(memory, address);
+	const omt_board_buffer *buffer = omt_board_memory_find(memory, address);
 	if (!buffer || bytes > buffer->bytes - (address - buffer->address))
 		return OMT_FAIL(err, BAD_ARGUMENT, "[0x%llx, + %llu bytes) %s",
 		                (unsigned long long)address, (unsigned long long)bytes,

@@ -25,3 +25,20 @@ $B/genericpciemodel: $(MODEL_SRC:%.c=$B/%.o) $(MODEL)/messages.pb-c.o $B/libomni
 .PHONY: fpga
 fpga: $B/genericpciemodel
 	@hls/device_model/setup.sh build/fpga $<
+
+# ---- tests: what needs no XRT with the rest, tests/fpga/model.sh through the packaged one ----
+
+MODEL_TESTS   := $(addprefix $B/fpga/,drive container kernels.so registers)
+FPGA_PROGRAMS += $B/genericpciemodel $(MODEL_TESTS)
+
+$B/test_unit $B/fpga/registers $B/replay/fuzz_device_model $B/bin/fuzz_device_model: $(MODEL_PARTS)
+# Where a pattern makes it, the library stands before these parts.
+$B/fpga/registers $B/%/fuzz_device_model: ALL_LIBS = $B/libomnitile.a $(PKG_LIBS) -lm -pthread
+
+$B/fpga/kernels.so: tests/fpga/kernels.c
+	@mkdir -p $(@D)
+	@$(CC) $(ALL_CFLAGS) -fPIC -shared -o $@ $<
+
+.PHONY: test-model
+test-model: $B/genericpciemodel $(MODEL_TESTS)
+	@tests/fpga/model.sh $B

@@ -6,7 +6,7 @@
  *
  * A design is EMBEDDED_METADATA (XML) as a JSON object, whose keys are the XML's attributes:
  *     {"name", "platform", "board", "fpgaDevice", "target", "clock_mhz",
- *      "kernels": [{"name", "language", "type", "workGroupSize",
+ *      "kernels": [{"name", "language", "type", "workGroupSize", "hwControlProtocol",
  *        "ports": [{"name", "mode", "range", "dataWidth", "portType", "base"}],
  *        "args": [{"name", "addressQualifier", "id", "port", "size", "offset", "hostOffset",
  *                  "hostSize", "type"}],

@@ -46,6 +46,7 @@ static const attribute kernel_attributes[] = {
 	{"language", TEXT, false},
 	{"type", TEXT, false},
 	{"workGroupSize", DECIMAL, false},
+	{"hwControlProtocol", TEXT, false},
 	{0},
 };
 

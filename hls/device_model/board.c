@@ -269,6 +269,7 @@ static void command(omt_board *board, omt_unit *unit, uint32_t word)
 		omt_board_say("%s: launch of %s is not run: %s", unit->design->name,
 		              unit->kernel->name, err.text);
 		unit->dead = unit->running = true;
+		unit->landed = false;
 		return;
 	}
 	unit->waiting = unit->running;

@@ -21,6 +21,8 @@ _Static_assert(sizeof(omt_recipe) == sizeof(int) && sizeof(omt_fusion) == sizeof
 #define AT(member) offsetof(omt_bench_settings, member)
 #define SERVER     (1u << OMT_BENCH_SERVER)
 #define MULTI      (1u << OMT_BENCH_MULTI_STREAM)
+#define MODELLED   (1u << OMT_BENCH_MODELLED)
+#define TIMED      (~MODELLED)
 
 /* The schema: bench/README.md explains each key. */
 const omt_bench_key omt_bench_keys[] = {
@@ -37,6 +39,14 @@ const omt_bench_key omt_bench_keys[] = {
 	{"engine.max_tokens", KEY_INT, true, AT(engine.max_tokens), 16, 1 << 20, NULL, 0},
 	{"engine.slots", KEY_INT, true, AT(engine.slots), 1, 16, NULL, 0},
 	{"engine.threads", KEY_INT, true, AT(engine.threads), 1, 256, NULL, 0},
+	{"card", KEY_SECTION, false, 0, 0, 0, NULL, 0},
+	{"card.name", KEY_TEXT, true, AT(card_name), 0, 0, NULL, MODELLED},
+	{"card.clock_mhz", KEY_REAL, true, AT(card.clock_mhz), 0, 2000, NULL, MODELLED},
+	{"card.pe", KEY_INT, true, AT(card.pe), 0, 4096, NULL, MODELLED},
+	{"card.width", KEY_INT, true, AT(card.width), 0, 64, NULL, MODELLED},
+	{"card.rows", KEY_INT, true, AT(card.rows), 0, 65536, NULL, MODELLED},
+	{"card.cols", KEY_INT, true, AT(card.cols), 0, 65536, NULL, MODELLED},
+	{"card.depth", KEY_INT, true, AT(card.depth), 0, 65536, NULL, MODELLED},
 	{"limits", KEY_SECTION, false, 0, 0, 0, NULL, 0},
 	{"limits.recipe", KEY_WORD, true, AT(limits.recipe), 0, 0, recipes, 0},
 	{"limits.fps", KEY_REAL, true, AT(limits.fps), 0.001, 1000, NULL, 0},
@@ -56,10 +66,10 @@ const omt_bench_key omt_bench_keys[] = {
 	{"scenario", KEY_SECTION, false, 0, 0, 0, NULL, 0},
 	{"scenario.mode", KEY_WORD, true, AT(scenario.mode), 0, 0, omt_bench_mode_names, 0},
 	{"scenario.min_duration_s", KEY_REAL, false, AT(scenario.min_duration_s), 0, 86400, NULL,
-         0},
-	{"scenario.min_queries", KEY_INT, false, AT(scenario.min_queries), 1, 1e9, NULL, 0},
-	{"scenario.warmup", KEY_INT, false, AT(scenario.warmup), 0, 1e6, NULL, 0},
-	{"scenario.repetitions", KEY_INT, false, AT(scenario.repetitions), 1, 1000, NULL, 0},
+         TIMED},
+	{"scenario.min_queries", KEY_INT, false, AT(scenario.min_queries), 1, 1e9, NULL, TIMED},
+	{"scenario.warmup", KEY_INT, false, AT(scenario.warmup), 0, 1e6, NULL, TIMED},
+	{"scenario.repetitions", KEY_INT, false, AT(scenario.repetitions), 1, 1000, NULL, TIMED},
 	{"scenario.seed", KEY_LONG, false, AT(scenario.seed), 0, 9007199254740991.0, NULL, 0},
 	{"scenario.samples_per_query", KEY_INT, false, AT(scenario.samples_per_query), 1, 65536,
          NULL, MULTI},
@@ -67,8 +77,8 @@ const omt_bench_key omt_bench_keys[] = {
          NULL, SERVER},
 	{"scenario.percentile", KEY_REAL, false, AT(scenario.percentile), 1, 99.99, NULL, SERVER},
 	{"scenario.rate", KEY_REAL, false, AT(scenario.rate), 0, 1e6, NULL, SERVER},
-	{"scenario.requests", KEY_PATH, false, AT(scenario.requests), 0, 0, NULL, 0},
-	{"scenario.overlap", KEY_FLAG, false, AT(scenario.overlap), 0, 0, NULL, 0},
+	{"scenario.requests", KEY_PATH, false, AT(scenario.requests), 0, 0, NULL, TIMED},
+	{"scenario.overlap", KEY_FLAG, false, AT(scenario.overlap), 0, 0, NULL, TIMED},
 	{"retrieval", KEY_SECTION, false, 0, 0, 0, NULL, 0},
 	{"retrieval.convention", KEY_NAME, false, AT(convention), 0, 0, conventions, 0},
 	{"retrieval.k", KEY_CUTS, false, AT(cuts), 1, 100000, NULL, 0},

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "bench/modelled.h"
 #include "bench/probes/host.h"
 #include "bench/retrieval.h"
 #include "bench/probes/roofline.h"
@@ -19,9 +20,18 @@ static void close_engine(omt_bench_session *session)
 	session->opened = NULL;
 }
 
+static void free_vectors(omt_bench_vectors vectors[2])
+{
+	omt_bench_vectors_free(&vectors[0]);
+	omt_bench_vectors_free(&vectors[1]);
+}
+
 omt_status omt_bench_session_close(omt_bench_session *session, bool commit, omt_error *err)
 {
 	close_engine(session);
+	free_vectors(session->vectors);
+	json_decref(session->embedded);
+	session->embedded = NULL;
 	omt_model_close(session->model);
 	json_decref(session->rooflines);
 	session->model = NULL;
@@ -31,12 +41,18 @@ omt_status omt_bench_session_close(omt_bench_session *session, bool commit, omt_
 	return status;
 }
 
+/* Whether items come over time. */
+static bool come_over_time(const omt_bench_settings *s)
+{
+	return s->scenario.mode != OMT_BENCH_OFFLINE && s->scenario.mode != OMT_BENCH_MODELLED;
+}
+
 /* An engine to which items come over time sends a batch as soon as a device is free. */
 static omt_engine_options engine_options(const omt_bench_session *session,
                                          const omt_bench_settings *s)
 {
 	omt_engine_options options = s->engine;
-	options.eager = s->scenario.mode != OMT_BENCH_OFFLINE;
+	options.eager = come_over_time(s);
 	options.progress = session->options->progress;
 	options.trace = session->trace;
 	return options;
@@ -80,8 +96,7 @@ static json_t *opened_by(const omt_bench_point *point)
 {
 	static const char *const keys[] = {"backend", "device",    "weights",
 	                                   "tiles",   "bitstream", "engine"};
-	const bool eager = point->s.scenario.mode != OMT_BENCH_OFFLINE;
-	json_t *settings = json_pack("{sb}", "eager", eager);
+	json_t *settings = json_pack("{sb}", "eager", come_over_time(&point->s));
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		json_object_set(settings, keys[i], json_object_get(point->settings, keys[i]));
 	return settings;
@@ -160,12 +175,6 @@ static void describe_engine(const omt_bench_session *session, json_t *record)
 }
 
 /* ---- measuring ----------------------------------------------------------------------------- */
-
-static void free_vectors(omt_bench_vectors vectors[2])
-{
-	omt_bench_vectors_free(&vectors[0]);
-	omt_bench_vectors_free(&vectors[1]);
-}
 
 /* The point's files, gone through as `scenario` says; most: items of a part at most, 0: all. */
 static omt_status run_scenario(const omt_bench_session *session, const omt_bench_settings *s,
@@ -287,6 +296,55 @@ static omt_status check_point(const omt_bench_session *session, const omt_bench_
 	return omt_bench_point_refuse(session->grid, "dimension", why, err);
 }
 
+/* What vectors depend on; given. */
+static json_t *embedded_by(const omt_bench_point *point)
+{
+	json_t *settings = opened_by(point);
+	json_object_set(settings, "limits", json_object_get(point->settings, "limits"));
+	json_object_set(settings, "fusion", json_object_get(point->settings, "fusion"));
+	return settings;
+}
+
+/* Vectors of all items, kept for the points that would have the same ones. */
+static omt_status embed_all(omt_bench_session *session, const omt_bench_point *point,
+                            json_t *record, omt_error *err)
+{
+	json_t *wanted = embedded_by(point);
+	const bool there = session->vectors[0].data && json_equal(wanted, session->embedded);
+	omt_status status = OMT_OK;
+	if (there) {
+		json_decref(wanted);
+	} else {
+		free_vectors(session->vectors);
+		json_decref(session->embedded);
+		session->embedded = wanted;
+		OMT_TRY(open_engine(session, point, err));
+		status = run_once(session, &point->s, 0, session->vectors, err);
+		if (status != OMT_OK)
+			free_vectors(session->vectors);
+	}
+	describe_engine(session, record);
+	return status;
+}
+
+/* Nothing is timed: the card by its model, quality by the kernels' arithmetic. */
+static omt_status measure_modelled(omt_bench_session *session, const omt_bench_point *point,
+                                   json_t *record, omt_error *err)
+{
+	const omt_bench_settings *s = &point->s;
+	json_t *parts, *card, *measures;
+	OMT_TRY(omt_bench_modelled(session->model, s, session->options, &parts, &card, err));
+	json_object_set_new(record, "parts", parts);
+	json_object_set_new(record, "card", card);
+	if (!s->qrels)
+		return OMT_OK;
+	OMT_TRY(embed_all(session, point, record, err));
+	OMT_TRY(omt_bench_retrieval(s, &session->vectors[0], &session->vectors[1],
+	                            &session->options->progress, &measures, err));
+	json_object_set_new(record, "retrieval", measures);
+	return OMT_OK;
+}
+
 omt_status omt_bench_session_measure(omt_bench_session *session, const omt_bench_point *point,
                                      json_t *record, omt_error *err)
 {
@@ -298,6 +356,8 @@ omt_status omt_bench_session_measure(omt_bench_session *session, const omt_bench
 	omt_status status;
 	OMT_GOTO(omt_bench_session_model(session, point, err));
 	OMT_GOTO(check_point(session, s, err));
+	if (s->scenario.mode == OMT_BENCH_MODELLED)
+		return measure_modelled(session, point, record, err);
 	if (trace && !session->trace)
 		OMT_GOTO(omt_trace_open(trace, &session->trace, err));
 	OMT_GOTO(open_engine(session, point, err));

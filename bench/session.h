@@ -16,6 +16,8 @@ typedef struct omt_bench_session {
 	json_t *rooflines;               /* "BACKEND on DEVICE": omt_roofline()'s object */
 	double model_s, open_s, first_s; /* checkpoint, engine, its first vector */
 	bool reused;                     /* the engine, from the point before */
+	omt_bench_vectors vectors[2];    /* mode modelled: of passages and queries, */
+	json_t *embedded;                /* by these settings; NULL: none */
 } omt_bench_session;
 
 /* Opens the model, if it is not open: then session->identity tells which it is. */

@@ -248,6 +248,8 @@ omt_status omt_bench_point_open(const omt_bench_grid *grid, size_t number, omt_b
 	for (size_t i = 0; i < omt_bench_key_count; i++)
 		if (omt_bench_keys[i].kind != KEY_SECTION)
 			OMT_GOTO(read_key(grid, &omt_bench_keys[i], point, err));
+	if (point->s.scenario.mode != OMT_BENCH_MODELLED)
+		json_object_del(point->settings, "card");
 	OMT_GOTO(read_beir(point));
 	if (grid->points > 1) {
 		OMT_GOTO(number_path(point, number, &point->s.run));
@@ -369,6 +371,26 @@ static bool overlap_of_one(const omt_bench_case *c)
 	return c->s->scenario.overlap && c->s->engine.slots == 1;
 }
 
+static bool is_modelled(const omt_bench_case *c)
+{
+	return c->s->scenario.mode == OMT_BENCH_MODELLED;
+}
+
+static bool no_card(const omt_bench_case *c)
+{
+	return is_modelled(c) && !c->s->card_name;
+}
+
+static bool modelled_twice(const omt_bench_case *c)
+{
+	return is_modelled(c) && omt_bench_is_modelled(c->s);
+}
+
+static bool trace_of_nothing(const omt_bench_case *c)
+{
+	return is_modelled(c) && c->s->trace;
+}
+
 static bool many_traces(const omt_bench_case *c)
 {
 	return c->s->trace && c->grid->points > 1;
@@ -448,6 +470,10 @@ static const struct {
 	{"limits.max_frames", odd_frames, "is odd, expected an even number"},
 	{"scenario.target_latency_ms", no_target, "is missing: mode server needs it"},
 	{"scenario.overlap", overlap_of_one, "compares with engine.slots: 1, which is this point"},
+	{"card.name", no_card, "is missing: scenario.mode modelled needs it"},
+	{"backend", modelled_twice,
+         "makes no vectors: scenario.mode modelled measures them on hls"},
+	{"trace", trace_of_nothing, "says nothing where nothing is timed"},
 	{"trace", many_traces, "would be written by each point of the grid: no lists beside it"},
 	{"output", output_twice, "is also read here"},
 	{"trace", trace_twice, "is also written or read elsewhere here"},

@@ -17,6 +17,8 @@
 typedef struct omt_bench_settings {
 	const char *name, *model, *output, *trace;
 	omt_engine_options engine;
+	const char *card_name; /* mode modelled; as omt_plan()'s device */
+	omt_plan_card card;
 	omt_limits limits;
 	int32_t dimension; /* 0: the model's */
 	const char *beir, *split;

@@ -54,6 +54,25 @@ typedef struct omt_plan_options {
 omt_status omt_plan(const omt_model *model, const omt_plan_options *options, char **json,
                     omt_error *err);
 
+/* The plan of a data set on an FPGA card (engine.device): one set of kernels is chosen for all
+ * items together, then each group's batches, filled in order, and each item alone are gone through.
+ */
+typedef struct omt_plan_list {
+	const omt_item *const *items; /* [count], borrowed */
+	const int32_t *groups;        /* [count], each from 0 to group_count - 1 */
+	size_t count;
+	int32_t group_count;
+	omt_progress progress;
+	bool (*stop)(void *user); /* true: OMT_STOPPED; may be NULL */
+	void *user;
+} omt_plan_list;
+/* `json`, given: {"card": as omt_plan()'s, over all batches, "groups": [{"items", "failed",
+ * "reasons", "tokens", "batches", "seconds", "joules", "alone_s": [of each item]}]}. Items that
+ * cannot be read are counted as failed, with the first reason. options' sizes of items are not
+ * looked at. */
+omt_status omt_plan_items(const omt_model *model, const omt_plan_options *options,
+                          const omt_plan_list *list, char **json, omt_error *err);
+
 /* Checks an engine against a folder of expected values (tests/golden/data/expected is one). `line`
  * gets one sentence a check. */
 typedef struct omt_verify_counts {

@@ -8,8 +8,8 @@
 #include "bench/scenario/part.h"
 #include "bench/scenario/server.h"
 
-const char *const omt_bench_mode_names[OMT_BENCH_MODE_COUNT + 1] = {"offline", "single-stream",
-                                                                    "multi-stream", "server", NULL};
+const char *const omt_bench_mode_names[OMT_BENCH_MODE_COUNT + 1] = {
+	"offline", "single-stream", "multi-stream", "server", "modelled", NULL};
 
 void omt_bench_scenario_init(omt_bench_scenario *scenario)
 {

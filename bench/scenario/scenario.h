@@ -8,6 +8,7 @@
  *   multi-stream   a query of samples_per_query items when the one before is answered; the 99th
  *   server         queries of one item arrive as a Poisson process, all modalities mixed; the
  *                  highest rate whose latency percentile stays within the target
+ *   modelled       nothing is timed: what a card that need not be here would take (modelled.h)
  *
  * A part is one file and one modality, in server mode everything mixed. Its items are gone through
  * again in an order of the seed's until it lasted min_duration_s and had min_queries queries:
@@ -29,6 +30,7 @@ typedef enum omt_bench_mode {
 	OMT_BENCH_SINGLE_STREAM,
 	OMT_BENCH_MULTI_STREAM,
 	OMT_BENCH_SERVER,
+	OMT_BENCH_MODELLED,
 	OMT_BENCH_MODE_COUNT
 } omt_bench_mode;
 

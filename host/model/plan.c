@@ -11,8 +11,7 @@
 #include "model/plan.h"
 #include "token/prompt.h"
 
-/* What the op's buffers of integers hold. */
-static void content_of(omt_op op, const void *args, const int32_t *content[OMT_OP_MAX_BUFFERS])
+void omt_plan_content(omt_op op, const void *args, const int32_t *content[OMT_OP_MAX_BUFFERS])
 {
 	omt_buffer *const *buffers = args;
 	for (int32_t i = 0; i < omt_op_infos[op].buffers; i++)
@@ -21,18 +20,15 @@ static void content_of(omt_op op, const void *args, const int32_t *content[OMT_O
 		                     : NULL;
 }
 
-static void record(void *user, omt_op op, const void *args)
+void omt_plan_record(omt_planner *plan, omt_op op, const void *args,
+                     const int32_t *const content[OMT_OP_MAX_BUFFERS])
 {
-	omt_planner *plan = user;
-	const int32_t *content[OMT_OP_MAX_BUFFERS] = {0};
-	if (!plan->recording)
-		return;
 	const void *scalars = omt_op_scalars(op, args);
-	size_t bytes = (size_t)omt_op_infos[op].scalars * sizeof(omt_scalar_i32);
-	content_of(op, args, content);
+	const size_t bytes = (size_t)omt_op_infos[op].scalars * sizeof(omt_scalar_i32);
+	const size_t content_bytes = OMT_OP_MAX_BUFFERS * sizeof *content;
 	for (size_t i = 0; i < plan->count; i++)
 		if (plan->lines[i].op == op && !memcmp(plan->lines[i].scalars, scalars, bytes) &&
-		    !memcmp(plan->lines[i].content, content, sizeof content)) {
+		    !memcmp(plan->lines[i].content, content, content_bytes)) {
 			plan->lines[i].launches++;
 			return;
 		}
@@ -49,7 +45,17 @@ static void record(void *user, omt_op op, const void *args)
 	omt_plan_line *line = &plan->lines[plan->count++];
 	*line = (omt_plan_line){.op = op, .launches = 1, .cost = omt_op_cost_of(op, args)};
 	memcpy(line->scalars, scalars, bytes);
-	memcpy(line->content, content, sizeof content);
+	memcpy(line->content, content, content_bytes);
+}
+
+static void record(void *user, omt_op op, const void *args)
+{
+	omt_planner *plan = user;
+	const int32_t *content[OMT_OP_MAX_BUFFERS] = {0};
+	if (!plan->recording)
+		return;
+	omt_plan_content(op, args, content);
+	omt_plan_record(plan, op, args, content);
 }
 
 const void *omt_plan_args(const omt_plan_line *line, omt_plan_any_args *args)
@@ -63,9 +69,7 @@ const void *omt_plan_args(const omt_plan_line *line, omt_plan_any_args *args)
 
 /* ---- the device ---------------------------------------------------------------------------- */
 
-/* Its info and, if it is a file's, its speed and its card. */
-static omt_status find_device(const omt_engine_options *options, omt_device_file *file,
-                              omt_error *err)
+omt_status omt_plan_device(const omt_engine_options *options, omt_device_file *file, omt_error *err)
 {
 	omt_exec *exec;
 	bool there;
@@ -263,7 +267,7 @@ omt_status omt_plan(const omt_model *model, const omt_plan_options *options, cha
 	if (engine_options.batch_items < options->items)
 		engine_options.batch_items = options->items;
 	OMT_GOTO(omt_engine_options_check(&engine_options, err));
-	OMT_GOTO(find_device(&options->engine, file, err));
+	OMT_GOTO(omt_plan_device(&options->engine, file, err));
 	OMT_GOTO(omt_exec_open_recorder(&(omt_recorder){record, &plan, true}, &file->info, &exec,
 	                                err));
 	OMT_GOTO(omt_engine_open_on(model, &engine_options, &exec, 1, &engine, err));

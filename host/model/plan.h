@@ -5,7 +5,8 @@
 
 #include <jansson.h>
 
-#include "exec/card.h"
+#include "exec/card_choice.h"
+#include "exec/device_file.h"
 #include "exec/op.h"
 #include "omnitile.h"
 
@@ -38,6 +39,35 @@ const void *omt_plan_args(const omt_plan_line *line, omt_plan_any_args *args);
  * "gops", "joules", "bound". */
 omt_status omt_plan_on_card(const omt_planner *plan, const omt_plan_card *options,
                             const omt_card *card, json_t *all, omt_error *err);
+
+/* Kernels of a card for all lines of a plan, and how the card is used; memory_bytes: of the model
+ * with its activations. */
+omt_status omt_plan_choose(const omt_planner *plan, const omt_plan_card *options,
+                           const omt_card *card, uint64_t memory_bytes, omt_card_use *use,
+                           omt_card_kernel kernels[OMT_OP_COUNT], omt_error *err);
+
+/* What launches took on the card. */
+typedef struct omt_plan_sum {
+	double seconds, joules, flops;
+	uint64_t cycles, read_bytes, written_bytes;
+	uint64_t elsewhere; /* launches of ops that have no kernel */
+} omt_plan_sum;
+/* Adds `launches` of a cost to the sum. */
+void omt_plan_sum_add(omt_plan_sum *sum, const omt_card_cost *cost, double flops,
+                      uint64_t launches);
+/* Object "card" of a plan of `items`; given. */
+json_t *omt_plan_card_json(const omt_card *card, const omt_card_use *use,
+                           const omt_card_kernel kernels[OMT_OP_COUNT], const omt_plan_sum *sum,
+                           double items);
+
+/* Adds a launch to the plan's lines; content: as of omt_hls_cost_of(), or all NULL. */
+void omt_plan_record(omt_planner *plan, omt_op op, const void *args,
+                     const int32_t *const content[OMT_OP_MAX_BUFFERS]);
+/* What the op's buffers of integers hold, of a recorder. */
+void omt_plan_content(omt_op op, const void *args, const int32_t *content[OMT_OP_MAX_BUFFERS]);
+/* The file that engine.device names, or a device that is there. */
+omt_status omt_plan_device(const omt_engine_options *options, omt_device_file *file,
+                           omt_error *err);
 
 /* Object "simulated": "trips" by stage, "read_bytes" and "written_bytes" of all launches by the
  * kernels that backend hls has. */

@@ -43,14 +43,19 @@ omt_status omt_plan_simulated(const omt_planner *plan, json_t *all, omt_error *e
 
 /* ---- on a card ---- */
 
-typedef struct totals {
-	double seconds, joules, flops;
-	uint64_t cycles, read_bytes, written_bytes;
-	uint64_t elsewhere; /* launches of ops that have no kernel */
-} totals;
+void omt_plan_sum_add(omt_plan_sum *sum, const omt_card_cost *cost, double flops, uint64_t launches)
+{
+	const double times = (double)launches;
+	sum->seconds += times * cost->seconds;
+	sum->joules += times * cost->joules;
+	sum->flops += times * flops;
+	sum->cycles += launches * cost->hls.cycles;
+	sum->read_bytes += launches * cost->hls.read_bytes;
+	sum->written_bytes += launches * cost->hls.written_bytes;
+}
 
 static void add_line(const omt_card *card, const omt_card_use *use, const omt_plan_line *line,
-                     const omt_card_kernel *kernel, json_t *json, totals *sum)
+                     const omt_card_kernel *kernel, json_t *json, omt_plan_sum *sum)
 {
 	const double launches = (double)line->launches;
 	omt_plan_any_args room;
@@ -61,12 +66,7 @@ static void add_line(const omt_card *card, const omt_card_use *use, const omt_pl
 	const omt_card_cost cost =
 		omt_card_cost_of(card, use, line->op, omt_plan_args(line, &room), line->content,
 	                         &kernel->params, &kernel->amount);
-	sum->seconds += launches * cost.seconds;
-	sum->joules += launches * cost.joules;
-	sum->flops += launches * line->cost.flops;
-	sum->cycles += line->launches * cost.hls.cycles;
-	sum->read_bytes += line->launches * cost.hls.read_bytes;
-	sum->written_bytes += line->launches * cost.hls.written_bytes;
+	omt_plan_sum_add(sum, &cost, line->cost.flops, line->launches);
 	json_object_set_new(json, "kernel", params_json(&kernel->params));
 	json_object_set_new(json, "cycles",
 	                    json_integer((json_int_t)(line->launches * cost.hls.cycles)));
@@ -109,9 +109,9 @@ static json_t *kernels_json(const omt_card_kernel kernels[OMT_OP_COUNT],
 	return all;
 }
 
-static json_t *card_json(const omt_card *card, const omt_card_use *use,
-                         const omt_card_kernel kernels[OMT_OP_COUNT], const totals *sum,
-                         double items)
+json_t *omt_plan_card_json(const omt_card *card, const omt_card_use *use,
+                           const omt_card_kernel kernels[OMT_OP_COUNT], const omt_plan_sum *sum,
+                           double items)
 {
 	const omt_card_amount used = omt_card_sum(kernels), usable = omt_card_usable(card);
 	const omt_card_memory_kind memory = use->memory;
@@ -130,13 +130,12 @@ static json_t *card_json(const omt_card *card, const omt_card_use *use,
 	                 "launches_elsewhere", (json_int_t)sum->elsewhere);
 }
 
-static omt_status use_of(const omt_card *card, const omt_plan_card *options, const json_t *all,
+static omt_status use_of(const omt_card *card, const omt_plan_card *options, uint64_t bytes,
                          omt_card_use *use, omt_error *err)
 {
-	const json_int_t bytes = json_integer_value(json_object_get(all, "memory_bytes"));
 	*use = (omt_card_use){
 		.clock_mhz = options->clock_mhz > 0 ? options->clock_mhz : card->usual_mhz,
-		.memory = omt_card_memory_for(card, (uint64_t)bytes),
+		.memory = omt_card_memory_for(card, bytes),
 	};
 	if (use->clock_mhz < card->low_mhz || use->clock_mhz > card->high_mhz)
 		return OMT_FAIL(err, BAD_ARGUMENT, "%s: a clock of %g MHz, expected %g to %g",
@@ -144,15 +143,12 @@ static omt_status use_of(const omt_card *card, const omt_plan_card *options, con
 	return OMT_OK;
 }
 
-omt_status omt_plan_on_card(const omt_planner *plan, const omt_plan_card *options,
-                            const omt_card *card, json_t *all, omt_error *err)
+omt_status omt_plan_choose(const omt_planner *plan, const omt_plan_card *options,
+                           const omt_card *card, uint64_t memory_bytes, omt_card_use *use,
+                           omt_card_kernel kernels[OMT_OP_COUNT], omt_error *err)
 {
 	const omt_hls_params fixed = {options->pe, options->width, options->rows, options->cols,
 	                              options->depth};
-	const double items = (double)json_integer_value(json_object_get(all, "items"));
-	omt_card_kernel kernels[OMT_OP_COUNT];
-	omt_card_use use;
-	totals sum = {0};
 	omt_status status = OMT_OK;
 	omt_card_launch *launches = calloc(plan->count + 1, sizeof *launches);
 	omt_plan_any_args *args = calloc(plan->count + 1, sizeof *args);
@@ -165,15 +161,27 @@ omt_status omt_plan_on_card(const omt_planner *plan, const omt_plan_card *option
 		                                .args = omt_plan_args(&plan->lines[i], &args[i]),
 		                                .content = plan->lines[i].content,
 		                                .count = plan->lines[i].launches};
-	OMT_GOTO(use_of(card, options, all, &use, err));
-	OMT_GOTO(omt_card_choose(card, &use, launches, plan->count, &fixed, kernels, err));
-	for (size_t i = 0; i < plan->count; i++)
-		add_line(card, &use, &plan->lines[i], &kernels[plan->lines[i].op],
-		         json_array_get(json_object_get(all, "ops"), i), &sum);
-	if (json_object_set_new(all, "card", card_json(card, &use, kernels, &sum, items)) != 0)
-		status = OMT_FAIL(err, NO_MEMORY, "the plan");
+	OMT_GOTO(use_of(card, options, memory_bytes, use, err));
+	status = omt_card_choose(card, use, launches, plan->count, &fixed, kernels, err);
 done:
 	free(launches);
 	free(args);
 	return status;
+}
+
+omt_status omt_plan_on_card(const omt_planner *plan, const omt_plan_card *options,
+                            const omt_card *card, json_t *all, omt_error *err)
+{
+	const double items = (double)json_integer_value(json_object_get(all, "items"));
+	const json_int_t bytes = json_integer_value(json_object_get(all, "memory_bytes"));
+	omt_card_kernel kernels[OMT_OP_COUNT];
+	omt_card_use use;
+	omt_plan_sum sum = {0};
+	OMT_TRY(omt_plan_choose(plan, options, card, (uint64_t)bytes, &use, kernels, err));
+	for (size_t i = 0; i < plan->count; i++)
+		add_line(card, &use, &plan->lines[i], &kernels[plan->lines[i].op],
+		         json_array_get(json_object_get(all, "ops"), i), &sum);
+	json_t *json = omt_plan_card_json(card, &use, kernels, &sum, items);
+	return json_object_set_new(all, "card", json) == 0 ? OMT_OK
+	                                                   : OMT_FAIL(err, NO_MEMORY, "the plan");
 }

@@ -103,13 +103,13 @@ static void print_kernel(const json_t *kernel)
 	size_t i;
 	char a[32], b[32];
 	printf("\nkernel %s\n", cli_string(kernel, "name"));
-	printf("  %-4s %-16s %-10s %-8s %8s %6s\n", "id", "argument", "type", "kind", "offset",
+	printf("  %-4s %-16s %-14s %-8s %8s %6s\n", "id", "argument", "type", "kind", "offset",
 	       "bytes");
 	json_array_foreach(args, i, object)
 	{
 		const json_int_t kind =
 			json_integer_value(json_object_get(object, "addressQualifier"));
-		printf("  %-4s %-16s %-10s %-8s %8s %6.0f\n", word(object, "id", a),
+		printf("  %-4s %-16s %-14s %-8s %8s %6.0f\n", word(object, "id", a),
 		       cli_string(object, "name"), cli_string(object, "type"),
 		       kind >= 0 && kind < 5 ? qualifiers[kind] : "?", hex(object, "offset", b),
 		       cli_number(object, "size"));

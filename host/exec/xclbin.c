@@ -5,35 +5,17 @@
 
 /* ---- names ---- */
 
-const char *omt_xclbin_kind_name(uint32_t kind)
-{
-	static const char *const names[] = {
+/* A function that names the numbers of a list; NULL: not known. */
 #define NAME(name, number) [number] = #name,
-		OMT_AXLF_KIND_LIST(NAME)
-#undef NAME
-	};
-	return kind < sizeof names / sizeof *names ? names[kind] : NULL;
-}
-
-const char *omt_xclbin_mode_name(uint32_t mode)
-{
-	static const char *const names[] = {
-#define NAME(name, number) [number] = #name,
-		OMT_AXLF_MODE_LIST(NAME)
-#undef NAME
-	};
-	return mode < sizeof names / sizeof *names ? names[mode] : NULL;
-}
-
-const char *omt_xclbin_memory_name(uint32_t type)
-{
-	static const char *const names[] = {
-#define NAME(name, number) [number] = #name,
-		OMT_AXLF_MEMORY_LIST(NAME)
-#undef NAME
-	};
-	return type < sizeof names / sizeof *names ? names[type] : NULL;
-}
+#define NAMES(function, LIST)                                                        \
+	const char *function(uint32_t number)                                        \
+	{                                                                            \
+		static const char *const names[] = {LIST(NAME)};                     \
+		return number < sizeof names / sizeof *names ? names[number] : NULL; \
+	}
+NAMES(omt_xclbin_kind_name, OMT_AXLF_KIND_LIST)
+NAMES(omt_xclbin_mode_name, OMT_AXLF_MODE_LIST)
+NAMES(omt_xclbin_memory_name, OMT_AXLF_MEMORY_LIST)
 
 /* ---- places ---- */
 

@@ -69,9 +69,9 @@ static json_t *kernel_design(const omt_op_info *info, const char *name, int32_t 
 		json_object_set_new(instance, "name", json_sprintf("%s_%d", name, i));
 		json_array_append_new(instances, instance);
 	}
-	return json_pack("{ss ss ss si so so so}", "name", name, "language", "c", "type", "pl",
-	                 "workGroupSize", 1, "ports", ports(info), "args", arguments(info),
-	                 "instances", instances);
+	return json_pack("{ss ss ss si ss so so so}", "name", name, "language", "c", "type", "pl",
+	                 "workGroupSize", 1, "hwControlProtocol", "ap_ctrl_hs", "ports",
+	                 ports(info), "args", arguments(info), "instances", instances);
 }
 
 omt_status omt_xclbin_plan(const omt_bitstream *entry, json_t **design, omt_error *err)

@@ -238,7 +238,8 @@ static bool unit_agrees(omt_xclbin_verifier *in, const json_t *kernel, const jso
 	return true;
 }
 
-/* Units of kernels in IP_LAYOUT; *sorted: whether it is, by base. */
+/* Units of kernels in IP_LAYOUT; *sorted: whether it is, by bases of their own. A kernel that runs
+ * by itself has none: all ones. */
 static size_t units_laid_out(const omt_xclbin_verifier *in, bool *sorted)
 {
 	size_t count = 0, units = 0;
@@ -249,7 +250,7 @@ static size_t units_laid_out(const omt_xclbin_verifier *in, bool *sorted)
 		omt_axlf_ip ip;
 		omt_xclbin_entry(in->file, OMT_AXLF_IP_LAYOUT, i, &ip);
 		units += ip.type == OMT_AXLF_IP_KERNEL;
-		*sorted = *sorted && ip.base >= before;
+		*sorted = *sorted && (ip.base > before || !i || ip.base == UINT64_MAX);
 		before = ip.base;
 	}
 	return units;
@@ -273,6 +274,39 @@ static void check_units(omt_xclbin_verifier *in)
 	omt_xclbin_say(in, units == there && units && sorted,
 	               "%zu units of kernels, %zu in IP_LAYOUT%s", units, there,
 	               sorted ? "" : ", which is not sorted by base");
+}
+
+static bool is_memory(const omt_axlf_bank *bank)
+{
+	return bank->used && bank->type != OMT_AXLF_MEM_STREAMING &&
+	       bank->type != OMT_AXLF_MEM_STREAMING_CONNECTION;
+}
+
+static int by_base(const void *a, const void *b)
+{
+	const omt_axlf_bank *x = a, *y = b;
+	return x->base < y->base ? -1 : x->base > y->base;
+}
+
+/* Memory that is used: each bank has some, no two the same. */
+static void check_banks(omt_xclbin_verifier *in)
+{
+	size_t count = 0, used = 0;
+	(void)omt_xclbin_entries(in->file, OMT_AXLF_MEM_TOPOLOGY, &count, NULL);
+	omt_axlf_bank *banks = malloc(count * sizeof *banks + 1);
+	for (size_t i = 0; banks && i < count; i++) {
+		omt_xclbin_entry(in->file, OMT_AXLF_MEM_TOPOLOGY, i, &banks[used]);
+		used += is_memory(&banks[used]);
+	}
+	bool good = banks && used;
+	if (good)
+		qsort(banks, used, sizeof *banks, by_base);
+	for (size_t i = 0; good && i < used; i++)
+		good = banks[i].kbytes && banks[i].kbytes <= UINT64_MAX / 1024 &&
+		       (!i || banks[i].base - banks[i - 1].base >= banks[i - 1].kbytes * 1024);
+	omt_xclbin_say(in, good, "%zu banks of memory in use%s", used,
+	               good ? ", side by side" : ": empty, or one over another");
+	free(banks);
 }
 
 static bool bank_is(const omt_xclbin_verifier *in, omt_axlf_kind kind, int32_t place)
@@ -327,6 +361,7 @@ static void check_clock(omt_xclbin_verifier *in)
 void omt_xclbin_check_units(omt_xclbin_verifier *in)
 {
 	check_units(in);
+	check_banks(in);
 	check_connections(in, OMT_AXLF_CONNECTIVITY, OMT_AXLF_MEM_TOPOLOGY);
 	check_connections(in, OMT_AXLF_ASK_GROUP_CONNECTIVITY,
 	                  omt_xclbin_section(in->file, OMT_AXLF_ASK_GROUP_TOPOLOGY)

@@ -283,7 +283,7 @@ static void write_kernel(FILE *to, const json_t *kernel)
 {
 	fputs("        <kernel", to);
 	write_attributes(to, kernel_attributes, kernel);
-	fputs(" hwControlProtocol=\"ap_ctrl_hs\" interrupt=\"false\">\n", to);
+	fputs(" interrupt=\"false\">\n", to);
 	for (const element *e = kernel_elements; e->tag; e++) {
 		size_t i;
 		json_t *object;

@@ -283,7 +283,7 @@ Test(xclbin, what_breaks_the_format_is_told_with_its_place)
 	const size_t first = sizeof(omt_axlf_head), second = first + sizeof(omt_axlf_section);
 	const size_t offset = offsetof(omt_axlf_section, offset);
 	const size_t size = offsetof(omt_axlf_section, bytes);
-	const uint64_t far = bytes, huge = UINT64_MAX, table = first;
+	const uint64_t far = bytes, huge = UINT64_MAX, table = first, none = 0;
 	const uint32_t many = 0x10001, more = 4000, kind = OMT_AXLF_MEM_TOPOLOGY;
 	const int32_t count = 1 << 30, negative = -1, high = 77, small = 12;
 	const int16_t clocks = 77;
@@ -308,6 +308,11 @@ Test(xclbin, what_breaks_the_format_is_told_with_its_place)
 	     "CONNECTIVITY: entry 0 joins argument 0 of unit 0 to bank 77");
 	told(content_of(OMT_AXLF_CONNECTIVITY) + 4 + 4, &negative, 4, "of unit -1 to bank 0");
 	told(content_of(OMT_AXLF_IP_LAYOUT) + 8 + 8, &far, 8, "unit gemm_feed:gemm_feed_1 is not");
+	told(content_of(OMT_AXLF_IP_LAYOUT) + 8 + 80 + 8,
+	     data + content_of(OMT_AXLF_IP_LAYOUT) + 8 + 8, 8, "not in IP_LAYOUT at 0x1810000");
+	told(content_of(OMT_AXLF_MEM_TOPOLOGY) + 8 + 80 + 16, &table, 8,
+	     "2 banks of memory in use: empty, or one over another");
+	told(content_of(OMT_AXLF_MEM_TOPOLOGY) + 8 + 8, &none, 8, "one over another");
 	told(content_of(OMT_AXLF_CLOCK_FREQ_TOPOLOGY) + 2 + 136, &clocks, 2,
 	     "77 MHz in CLOCK_FREQ_TOPOLOGY, 300 in the XML");
 }

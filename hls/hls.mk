@@ -47,3 +47,10 @@ setup-fpga:
 	@.ci/setup.sh $(PACKAGES) $(FPGA_PACKAGES)
 
 build-fpga: all fpga $(FPGA_PROGRAMS)
+
+# make bitstreams CARD=intel-emulation [BITSTREAMS=build/bitstreams]: an entry's binary and digest.
+BITSTREAMS ?= bitstreams
+.PHONY: bitstreams
+bitstreams: $B/omnitile
+	@$(if $(CARD),,$(error CARD=NAME of an entry of $(BITSTREAMS)/manifest.yaml))
+	@hls/bitstreams.sh $B/omnitile $(CARD) $(BITSTREAMS)

@@ -92,6 +92,12 @@ typedef struct omt_bitstream_pack_options {
 /* Packs an xclbin, the container that Xilinx's runtime loads, for an entry of flow xrt, and writes
  * its digest and our contract into the manifest. The same parts give the same bytes. */
 omt_status omt_bitstream_pack(const omt_bitstream_pack_options *options, omt_error *err);
+/* Makes the binary of an entry out of the kernels in folder `sources`. What OpenCL compiles (flow
+ * opencl; flow intel, target emulation) is compiled and its digest written into the manifest. For
+ * v++ and aoc folder `recipe` gets what they take and build.sh, which calls them; once their file
+ * lies beside the manifest it wants omt_bitstream_digest(). */
+omt_status omt_bitstream_build(const char *manifest, const char *name, const char *sources,
+                               const char *recipe, omt_error *err);
 /* Writes the digest of an entry's file, however it was made, into the manifest. */
 omt_status omt_bitstream_digest(const char *manifest, const char *name, omt_error *err);
 /* What is in an xclbin, whoever made it. `json`, given: {"file", "bytes", "digest", "uuid", "mode",

@@ -1,9 +1,10 @@
-/* `omnitile bitstream pack | digest | info | verify`. */
+/* `omnitile bitstream build | pack | digest | info | verify`. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 
+int cli_bitstream_build(int argc, char **argv);
 int cli_bitstream_pack(int argc, char **argv);
 int cli_bitstream_digest(int argc, char **argv);
 int cli_bitstream_info(int argc, char **argv);
@@ -17,9 +18,8 @@ int cli_bitstream(int argc, char **argv)
 		const char *name;
 		int (*run)(int argc, char **argv);
 	} actions[] = {
-		{"pack", cli_bitstream_pack},
-		{"digest", cli_bitstream_digest},
-		{"info", cli_bitstream_info},
+		{"build", cli_bitstream_build},   {"pack", cli_bitstream_pack},
+		{"digest", cli_bitstream_digest}, {"info", cli_bitstream_info},
 		{"verify", cli_bitstream_verify},
 	};
 	static const cli_option *const none[] = {NULL};
@@ -27,7 +27,31 @@ int cli_bitstream(int argc, char **argv)
 		if (!strcmp(argv[1], actions[i].name))
 			return actions[i].run(argc - 1, argv + 1);
 	cli_parse("bitstream", argc, argv, none, NULL);
-	return cli_usage("bitstream", "expected pack, digest, info or verify");
+	return cli_usage("bitstream", "expected build, pack, digest, info or verify");
+}
+
+int cli_bitstream_build(int argc, char **argv)
+{
+	static const char verb[] = "bitstream build";
+	const char *manifest = "bitstreams/manifest.yaml", *name = NULL, *sources = "hls";
+	const char *recipe = NULL;
+	const cli_option own[] = {
+		{"manifest", "FILE", "bitstreams/manifest.yaml; gets the digest", CLI_TEXT,
+	         &manifest, 0, 0, NULL},
+		{"name", "NAME", "the manifest's entry", CLI_TEXT, &name, 0, 0, NULL},
+		{"sources", "DIR", "of the kernels (default hls)", CLI_TEXT, &sources, 0, 0, NULL},
+		{"recipe", "DIR", "what v++ or aoc take, and build.sh, which calls them", CLI_TEXT,
+	         &recipe, 0, 0, NULL},
+		{0},
+	};
+	const cli_option *tables[] = {own, NULL};
+	omt_error err;
+	cli_parse(verb, argc, argv, tables, NULL);
+	if (!name)
+		return cli_usage(verb, "expected --name NAME");
+	if (omt_bitstream_build(manifest, name, sources, recipe, &err) != OMT_OK)
+		return cli_fail(verb, &err);
+	return CLI_OK;
 }
 
 int cli_bitstream_pack(int argc, char **argv)

@@ -16,6 +16,7 @@ int cli_report(int argc, char **argv);
 int cli_verify(int argc, char **argv);
 int cli_synth(int argc, char **argv);
 int cli_bitstream(int argc, char **argv);
+int cli_bitstream_build(int argc, char **argv);
 int cli_bitstream_pack(int argc, char **argv);
 int cli_bitstream_digest(int argc, char **argv);
 int cli_bitstream_info(int argc, char **argv);
@@ -46,7 +47,11 @@ const cli_verb cli_verbs[] = {
          "Checks a checkpoint against a folder of expected values.", cli_verify},
 	{"synth", "--like SHAPE --tokenizer DIR --output DIR [options]",
          "Writes a checkpoint with random weights in the published layout.", cli_synth},
-	{"bitstream", "pack | digest | info | verify", "Binaries for FPGA cards:", cli_bitstream},
+	{"bitstream", "build | pack | digest | info | verify",
+         "Binaries for FPGA cards:", cli_bitstream},
+	{"bitstream build", "--name NAME [options]",
+         "Makes the binary of an entry of a manifest out of the kernels in hls/.",
+         cli_bitstream_build},
 	{"bitstream pack", "--name NAME --binary kernels.so --output FILE.xclbin [options]",
          "Packs an xclbin for an entry of a manifest, which gets its digest.", cli_bitstream_pack},
 	{"bitstream digest", "--name NAME [options]",

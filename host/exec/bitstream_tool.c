@@ -10,9 +10,8 @@
 
 /* ---- packing ---- */
 
-/* The banks of a card, numbered as the manifest does. */
-static omt_status banks_of(const char *card, omt_xclbin_bank banks[OMT_BITSTREAM_BANKS],
-                           size_t *count, omt_error *err)
+omt_status omt_xclbin_card_banks(const char *card, omt_xclbin_bank banks[OMT_BITSTREAM_BANKS],
+                                 size_t *count, omt_error *err)
 {
 	static const struct {
 		omt_axlf_memory type;
@@ -58,7 +57,7 @@ static omt_status pack_entry(const omt_bitstreams *all, const omt_bitstream *ent
 	omt_map binary = {0};
 	omt_status status;
 	OMT_GOTO(omt_map_open(options->binary, &binary, err));
-	status = banks_of(entry->card, banks, &count, err);
+	status = omt_xclbin_card_banks(entry->card, banks, &count, err);
 	if (status == OMT_OK)
 		status = omt_xclbin_pack(entry, banks, count, binary.data, binary.bytes, &data,
 		                         &bytes, err);

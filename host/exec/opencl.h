@@ -68,6 +68,11 @@ void omt_cl_device_info(const omt_cl_device *device, omt_backend_info *info);
 bool omt_cl_launch_size(omt_op op, const void *args, const omt_cl_tiles *tiles, int32_t units,
                         size_t global[3], size_t local[3]);
 
+/* "OpenCL: what: CL_... : ..." as OMT_DEVICE with the build log from its first error on: the rest
+ * does not fit a line. */
+omt_status omt_cl_build_failed(cl_program program, cl_device_id device, cl_int code,
+                               const char *what, omt_error *err);
+
 /* A program before it is built. */
 typedef struct omt_cl_source {
 	const char *const *texts;

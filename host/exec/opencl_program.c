@@ -114,8 +114,8 @@ omt_status omt_cl_kernel_check(cl_kernel kernel, omt_op op, bool names_only, omt
 
 /* ---- building ---- */
 
-/* The build log from its first error on: the rest does not fit a line. */
-static omt_status build_failed(cl_program program, cl_device_id device, cl_int code, omt_error *err)
+omt_status omt_cl_build_failed(cl_program program, cl_device_id device, cl_int code,
+                               const char *what, omt_error *err)
 {
 	size_t bytes = 0;
 	clGetProgramBuildInfo(program, device, CL_PROGRAM_BUILD_LOG, 0, NULL, &bytes);
@@ -123,7 +123,7 @@ static omt_status build_failed(cl_program program, cl_device_id device, cl_int c
 	if (log)
 		clGetProgramBuildInfo(program, device, CL_PROGRAM_BUILD_LOG, bytes, log, NULL);
 	const char *from = log ? strstr(log, "error") : NULL;
-	OMT_FAIL(err, DEVICE, "OpenCL: clBuildProgram: %s: %.300s", omt_cl_error(code),
+	OMT_FAIL(err, DEVICE, "OpenCL: %s: %s: %.300s", what, omt_cl_error(code),
 	         from  ? from
 	         : log ? log
 	               : "no build log");
@@ -180,7 +180,9 @@ static omt_status build_source(cl_context context, cl_device_id device, const om
 	*program = clCreateProgramWithSource(context, (cl_uint)source->count, texts, NULL, &code);
 	OMT_TRY(omt_cl_check(code, "clCreateProgramWithSource", err));
 	code = clBuildProgram(*program, 1, &device, source->options, NULL, NULL);
-	return code == CL_SUCCESS ? OMT_OK : build_failed(*program, device, code, err);
+	if (code == CL_SUCCESS)
+		return OMT_OK;
+	return omt_cl_build_failed(*program, device, code, "clBuildProgram", err);
 }
 
 static bool load_cached(cl_context context, cl_device_id device, const omt_cl_source *source,

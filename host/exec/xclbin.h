@@ -79,6 +79,10 @@ typedef struct omt_xclbin_bank {
 	char tag[16]; /* "DDR[0]" */
 } omt_xclbin_bank;
 
+/* The banks of a card of configs/devices/, numbered as the manifest does. */
+omt_status omt_xclbin_card_banks(const char *card, omt_xclbin_bank banks[OMT_BITSTREAM_BANKS],
+                                 size_t *count, omt_error *err);
+
 /* What the entry's kernels are, by the contract: units lie 64 KiB apart in the order of the ops,
  * registers of arguments from 0x10 on, as Vitis lays them: a buffer takes 12 bytes, a scalar 8. */
 omt_status omt_xclbin_plan(const omt_bitstream *entry, json_t **design, omt_error *err);

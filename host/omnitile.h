@@ -241,9 +241,10 @@ void omt_engine_options_init(omt_engine_options *options);
 omt_status omt_engine_open(const omt_model *model, const omt_engine_options *options,
                            omt_engine **engine, omt_error *err);
 void omt_engine_close(omt_engine *engine);
-/* JSON: backends, memory, and each device with its items, batches and seconds so far; what opening
- * took: "start": {"build_s" (kernels built or loaded), "load_s" (weights onto the devices),
- * "open_s" (all of it)}; and "ops" if they were timed; given. */
+/* JSON: backends, memory, and each device with its items, batches, seconds and "fallbacks" (ops
+ * that it left to the next backend) so far; what opening took: "start": {"build_s" (kernels built
+ * or loaded), "load_s" (weights onto the devices), "open_s" (all of it)}; and "ops" if they were
+ * timed; given. */
 char *omt_engine_describe(const omt_engine *engine);
 /* On: forgets times of ops so far and times every op from now on, each waited for, so that nothing
  * runs beside it: runs take longer, and their batches' times are the host's. Off: the times stay in

@@ -22,13 +22,14 @@ static json_t *describe_unit(const omt_engine *engine, int32_t number)
 	char part[32] = "";
 	if (unit->info.parts)
 		snprintf(part, sizeof part, "%d/%d", unit->info.part, unit->info.parts);
-	return json_pack("{ss ss* ss* sb sI sI sI sI sI sf sf ss*}", "device", unit->info.device,
+	return json_pack("{ss ss* ss* sb sI sI sI sI sI sI sf sf ss*}", "device", unit->info.device,
 	                 "bitstream", *unit->info.bitstream ? unit->info.bitstream : NULL, "part",
 	                 unit->info.parts ? part : NULL, "own_weights", unit->params == &unit->own,
 	                 "memory_bytes", (json_int_t)bytes, "weights_bytes", (json_int_t)weights,
 	                 "work_bytes", (json_int_t)(bytes - weights), "items",
-	                 (json_int_t)unit->items, "batches", (json_int_t)unit->batches, "compute_s",
-	                 unit->compute_s, "gflops", 1e-9 * engine->shares[number].speed, "error",
+	                 (json_int_t)unit->items, "batches", (json_int_t)unit->batches, "fallbacks",
+	                 (json_int_t)omt_exec_fallbacks(unit->exec), "compute_s", unit->compute_s,
+	                 "gflops", 1e-9 * engine->shares[number].speed, "error",
 	                 unit->failed.status == OMT_OK ? NULL : unit->failed.text);
 }
 

@@ -29,6 +29,21 @@ static void print_failed(void *user, bool passed, const char *text)
 	cr_expect(passed, "%s", text);
 }
 
+/* What the first backend did not do would be right, but not its. */
+static void expect_no_fallbacks(const omt_engine *engine)
+{
+	char *text = omt_engine_describe(engine);
+	json_t *all = text ? json_loads(text, 0, NULL) : NULL, *device;
+	size_t i;
+	cr_assert_not_null(all);
+	json_array_foreach(json_object_get(all, "devices"), i, device)
+	{
+		cr_expect_eq(json_integer_value(json_object_get(device, "fallbacks")), 0);
+	}
+	json_decref(all);
+	omt_free(text);
+}
+
 static void verify(const char *backend)
 {
 	omt_error err;
@@ -40,6 +55,7 @@ static void verify(const char *backend)
 	             "%s", err.text);
 	cr_expect_eq(counts.failed, 0);
 	cr_expect_geq(counts.passed, 440);
+	expect_no_fallbacks(engine);
 	omt_engine_close(engine);
 	omt_model_close(model);
 }

@@ -23,7 +23,8 @@ try() {
 }
 
 c99=(-std=c99 -O1 -Wall -Wextra -Wvla -Wno-unknown-pragmas -c -o "$folder/object")
-opencl=(-x cl -cl-std=CL1.2 -Xclang -finclude-default-header -Wall -c -emit-llvm
+# `channel` is a word of Intel's.
+opencl=(-x cl -cl-std=CL1.2 -Dchannel= -Xclang -finclude-default-header -Wall -c -emit-llvm
 	-o "$folder/object")
 clang=0
 ! command -v clang >/dev/null || clang=1

@@ -434,7 +434,7 @@ static float gemm_activate(float x, int act)
 }
 
 /* Finishes a tile's sums and writes them. */
-static void gemm_drain(GEMM_SCALE_ARGS HLS_GLOBAL const float *bias,
+static void gemm_store(GEMM_SCALE_ARGS HLS_GLOBAL const float *bias,
                        HLS_GLOBAL const float *residual, HLS_GLOBAL float *c, int tile, int m,
                        int n, int ldr, int ldc, int act, int flags, int n_first, gemm_tile sums)
 {
@@ -523,7 +523,7 @@ GEMM_KERNEL(GEMM_OP, GEMM_LIST)
 		gemm_tile sums;
 		GEMM_BANKS(sums)
 		gemm_product(a, w, tile, m, n, k, lda, GEMM_W w_panel, flags, sums);
-		gemm_drain(GEMM_SCALES bias, residual, c, tile, m, n, ldr, ldc, act, flags, n_first,
+		gemm_store(GEMM_SCALES bias, residual, c, tile, m, n, ldr, ldc, act, flags, n_first,
 		           sums);
 	}
 }
@@ -593,7 +593,7 @@ GEMM_KERNEL(GEMM_NAME(drain), GEMM_LIST)
 					sums[slot][p][l] = done.lane[p][l];
 			}
 		}
-		gemm_drain(GEMM_SCALES bias, residual, c, tile, m, n, ldr, ldc, act, flags, n_first,
+		gemm_store(GEMM_SCALES bias, residual, c, tile, m, n, ldr, ldc, act, flags, n_first,
 		           sums);
 	}
 }

@@ -29,7 +29,7 @@ include hls/device_model/model.mk
 
 # tests/fpga/NAME.sh BUILD is a part; $B/fpga/NAME is a program that parts run, tests/fpga/NAME.c.
 FPGA_PROGRAMS += $B/fpga/xclbin
-FPGA_PACKAGES += ocl-icd-opencl-dev uuid-dev
+FPGA_PACKAGES += ocl-icd-opencl-dev uuid-dev python3-venv
 
 $B/fpga/%: $B/tests/fpga/%.o $B/libomnitile.a
 	@mkdir -p $(@D)
@@ -46,7 +46,7 @@ test-fpga: setup-fpga
 setup-fpga:
 	@.ci/setup.sh $(PACKAGES) $(FPGA_PACKAGES)
 
-build-fpga: all fpga $(FPGA_PROGRAMS)
+build-fpga: all fpga $(FPGA_PROGRAMS) $B/test_op $B/test_golden
 
 # make bitstreams CARD=intel-emulation [BITSTREAMS=build/bitstreams]: an entry's binary and digest.
 BITSTREAMS ?= bitstreams

@@ -24,10 +24,10 @@ static inline void put_window(float ring[HLS_ROWS][STEPS][HLS_WIDTH], int first,
                               int channels, int taps, HLS_GLOBAL float *out, hls_at at)
 {
 	float window[HLS_ROWS][HLS_WIDTH]; /* of a group of channels */
-	int tap[HLS_WIDTH], channel[HLS_WIDTH];
+	int tap[HLS_WIDTH], feature[HLS_WIDTH];
 	HLS_PARTITION(window, 0)
 	HLS_PARTITION(tap, 0)
-	HLS_PARTITION(channel, 0)
+	HLS_PARTITION(feature, 0)
 	const int more_taps = HLS_WIDTH % taps, more_channels = HLS_WIDTH / taps;
 	const int vectors = HLS_DIVIDED(channels * taps, HLS_WIDTH);
 	int group = 0, i = 0;
@@ -35,7 +35,7 @@ static inline void put_window(float ring[HLS_ROWS][STEPS][HLS_WIDTH], int first,
 	HLS_UNROLL
 	for (int w = 0; w < HLS_WIDTH; w++) {
 		tap[w] = w % taps;
-		channel[w] = w / taps;
+		feature[w] = w / taps;
 	}
 	for (int step = 0; step < vectors; step++) {
 		HLS_PIPELINE
@@ -53,10 +53,10 @@ static inline void put_window(float ring[HLS_ROWS][STEPS][HLS_WIDTH], int first,
 		}
 		HLS_UNROLL
 		for (int w = 0; w < HLS_WIDTH; w++) {
-			const int t = tap[w] + more_taps, c = channel[w] + more_channels;
-			vector[w] = window[tap[w]][channel[w]];
+			const int t = tap[w] + more_taps, c = feature[w] + more_channels;
+			vector[w] = window[tap[w]][feature[w]];
 			tap[w] = t >= taps ? t - taps : t;
-			channel[w] = (t >= taps ? c + 1 : c) % HLS_WIDTH; /* the next group */
+			feature[w] = (t >= taps ? c + 1 : c) % HLS_WIDTH; /* the next group */
 		}
 		hls_store(vector, out, at + step * HLS_WIDTH, channels * taps - step * HLS_WIDTH);
 		i++;

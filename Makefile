@@ -97,6 +97,7 @@ $(foreach suite,$(SUITES),$(eval $(call SUITE,$(suite))))
 test: setup-test
 	@$(MAKE) --no-print-directory -j$$(nproc) build-tests
 	@$(MAKE) --no-print-directory run-tests
+	@$(MAKE) --no-print-directory test-fpga
 
 .PHONY: build-tests run-tests
 build-tests: $B/omnitile $(SUITES:%=$B/test_%) $(FUZZERS:%=$B/replay/%) $B/avx2_only.so

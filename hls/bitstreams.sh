@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # bitstreams.sh OMNITILE NAME FOLDER - makes the binary of entry NAME of FOLDER/manifest.yaml
-# (bitstreams/README.md) and writes its digest there. What OpenCL compiles is made at once; for v++
-# and aoc, what they take is left in FOLDER/NAME, and they are called when they are installed:
+# (bitstreams/README.md) and writes its digest there. What OpenCL compiles is made at once, and what
+# XRT's software emulation runs, which the C compiler makes; for v++ and aoc, what they take is left
+# in FOLDER/NAME, and they are called when they are installed:
 #   PLATFORM  v++'s name of the card's platform
 #   BOARD     aoc's name of the board
 set -eu
@@ -18,6 +19,19 @@ fi
 "$omnitile" bitstream build --manifest "$manifest" --name "$name" --sources "$sources" \
 	--recipe "$recipe" 2> >(grep -v 'Unknown host CPU' >&2)
 [ -f "$recipe/build.sh" ] || exit 0
+
+# For XRT's software emulation: a shared library in a container of our own.
+if grep -q '^v++ -l -t sw_emu' "$recipe/build.sh"; then
+	kernels=()
+	for source in "$recipe"/*.c; do
+		kernels+=("$(basename "$source" .c)=$source")
+	done
+	"$sources/library.sh" "$recipe/kernels.so" "${kernels[@]}"
+	file=$(sed -nE 's/^v\+\+ -l .* -o ([^ ]*) .*/\1/p' "$recipe/build.sh")
+	"$omnitile" bitstream pack --manifest "$manifest" --name "$name" \
+		--binary "$recipe/kernels.so" --output "$folder/$file"
+	exit
+fi
 tool=$(grep -oE '^(v\+\+|aoc)' "$recipe/build.sh" | head -1)
 if ! command -v "$tool" >/dev/null; then
 	echo "$name: $tool is not installed here: $recipe has all that it takes" >&2

@@ -20,7 +20,7 @@ pack=("$omnitile" bitstream pack --manifest "$bits/manifest.yaml" --name emu)
 container=$bits/emu.xclbin
 check "bitstream --help" 0 "usage: omnitile bitstream pack | digest | info | verify" "$omnitile" \
 	bitstream --help
-check "bitstream, no action" 2 "expected pack, digest, info or verify" "$omnitile" bitstream
+check "bitstream, no action" 2 "expected build, pack, digest, info or verify" "$omnitile" bitstream
 check "bitstream pack" 0 "" "${pack[@]}" --binary "$bits/kernels.so" --output "$container"
 digest=$(sha256sum "$container" | cut -d' ' -f1)
 check "bitstream pack writes the digest" 0 "^    digest: \"$digest\"" cat "$bits/manifest.yaml"

@@ -1,6 +1,6 @@
 # bitstream build and make bitstreams: what OpenCL compiles, what vendors' tools are given (played
 # here by scripts that join what they take), and what is wrong with an entry.
-mkdir -p "$tmp/cards" "$tmp/tools"
+mkdir -p "$tmp/built" "$tmp/tools"
 contract=$(grep -oE 'CONTRACT_VERSION [0-9]+' device/contract.h | grep -oE '[0-9]+')
 # card NAME FLOW TARGET FILE KERNELS [CONTRACT]
 card() {
@@ -19,19 +19,19 @@ rows='{l2norm: {params: {width: 4}}, rotary: {units: 2, bank: [0, 1]}}'
 	card broken opencl any broken.bin '{l2norm: {params: {width: 7}}}'
 	card gap xrt hw gap.xclbin '{l2norm: {bank: [0, 2]}}'
 	card old xrt hw old.xclbin '{l2norm: {}}' 3
-} >"$tmp/cards/manifest.yaml"
+} >"$tmp/built/manifest.yaml"
 bitstream() {
 	local name=$1
 	shift
-	"$omnitile" bitstream build --manifest "$tmp/cards/manifest.yaml" --name "$name" "$@"
+	"$omnitile" bitstream build --manifest "$tmp/built/manifest.yaml" --name "$name" "$@"
 }
 # signed NAME FILE: the digest in the manifest is the file's.
 signed() {
-	grep -q "digest: \"$(sha256sum <"$tmp/cards/$2" | cut -d' ' -f1)\" # of $1" \
-		"$tmp/cards/manifest.yaml" && echo signed
+	grep -q "digest: \"$(sha256sum <"$tmp/built/$2" | cut -d' ' -f1)\" # of $1" \
+		"$tmp/built/manifest.yaml" && echo signed
 }
 make_bitstream() {
-	PATH=$tmp/tools:$PATH hls/bitstreams.sh "$omnitile" "$1" "$tmp/cards"
+	PATH=$tmp/tools:$PATH hls/bitstreams.sh "$omnitile" "$1" "$tmp/built"
 }
 check "bitstream build --help" 0 "usage: omnitile bitstream build" "$omnitile" bitstream build \
 	--help
@@ -53,11 +53,11 @@ check "bitstream build, banks with a gap" 2 'gap: banks 0 to 2 of l2norm: v..' b
 	--recipe "$tmp/gap"
 check "bitstream build, another contract" 2 'contract' bitstream old --recipe "$tmp/old"
 check "make bitstreams without v++" 1 'v\+\+ is not installed' make_bitstream alveo
-check "two units on two banks" 0 '^sp=rotary_2.sines:DDR\[0:1\]$' cat "$tmp/cards/alveo/link.cfg"
-check "parameters of a kernel" 0 '^#define HLS_WIDTH 4$' cat "$tmp/cards/alveo/l2norm.c"
+check "two units on two banks" 0 '^sp=rotary_2.sines:DDR\[0:1\]$' cat "$tmp/built/alveo/link.cfg"
+check "parameters of a kernel" 0 '^#define HLS_WIDTH 4$' cat "$tmp/built/alveo/l2norm.c"
 # What it is given compiles by itself.
 check "a source for v++" 0 '^$' gcc -std=c99 -D__VITIS_HLS__ -Wall -Wno-unknown-pragmas -c \
-	-o "$tmp/object" "$tmp/cards/alveo/rotary.c"
+	-o "$tmp/object" "$tmp/built/alveo/rotary.c"
 cat >"$tmp/tools/v++" <<'END'
 #!/bin/sh -eu
 # v++ -c --mode hls ... --config F --work_dir D, v++ -l ... -o F OBJECT...
@@ -83,4 +83,4 @@ PLATFORM=u250 check "make bitstreams by v++" 0 '^$' make_bitstream alveo
 check "its digest, too" 0 signed signed alveo alveo.xclbin
 BOARD=s10 check "make bitstreams by aoc" 0 '^$' make_bitstream stratix
 check "the second unit is a kernel of its own" 0 '^#define HLS_UNIT 2$' \
-	cat "$tmp/cards/stratix.aocx"
+	cat "$tmp/built/stratix.aocx"

@@ -199,8 +199,9 @@ omt_status omt_trace_close(omt_trace *trace, bool commit, omt_error *err); /* NU
 void omt_trace_mark(omt_trace *trace, const char *name, double begin_s, double end_s);
 
 typedef struct omt_engine_options {
-	const char *backend;   /* "opencl", "openblas", "ref" or a chain "opencl,ref"; NULL:
-	                          OMT_BACKEND, else "opencl,openblas,ref"; or "model" */
+	const char *backend;   /* "opencl", "openblas", "ref", "hls" (the kernels for FPGAs,
+	                          simulated) or a chain "opencl,ref"; NULL: OMT_BACKEND, else
+	                          "opencl,openblas,ref"; or "model" */
 	const char *device;    /* number of `omnitile devices` or part of its name, or several with
 	                          commas between them, or "all"; "0/2": in two parts (OpenCL
 	                          sub-devices); NULL: OMT_DEVICE, else the first; "model":

@@ -198,9 +198,10 @@
 /* The k best columns of each row of scores, best first: greater ones before smaller ones, equal
  * ones by ascending column. Element (r, c) of x is at r * ldx + c * stride, so that a matrix can
  * also be searched along its columns (ldx 1, stride its leading dimension). values[r * ldo + i] is
- * the score, index[r * ldo + i] its column plus `first`, which tells blocks of columns apart. Only
- * scores greater than bound[r] count (bounded 1; 0: than -inf), so NaN never does; where
- * there are fewer than k, the rest of values is -inf, of index -1. k is 1 to OMT_TOPK_MAX. */
+ * the score (a zero may lose its sign), index[r * ldo + i] its column plus `first`, which tells
+ * blocks of columns apart. Only scores greater than bound[r] count (bounded 1; 0: than -inf), so
+ * NaN never does; where there are fewer than k, the rest of values is -inf, of index -1. k is 1 to
+ * OMT_TOPK_MAX. */
 #define OMT_TOPK_MAX 1024
 #define OMT_TOPK(B, S, _)                                                             \
 	B(IN, f32, x) _() B(IN, f32, bound) _() B(OUT, f32, values) _()               \

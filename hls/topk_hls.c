@@ -5,18 +5,19 @@
  * that a score goes in every cycle and no wire goes further than to the next cell. DEPTH cycles
  * after the last score the chain is in order, and is shifted out.
  *
- * - Rows side by side (ldx 1): a lane a row; a step takes a score of each.
+ * - Rows side by side (ldx 1): a lane a row; a step takes a score of each, 4 x WIDTH bytes that lie
+ *   together (16 lanes fill a port of 512 bits).
  * - Columns side by side (stride 1): lanes take the columns of one row in turn; then the best of
- * the others go through the first lane, one a cycle.
+ *   the others go through the first lane, one a cycle.
  * - Neither: the first lane alone, a score a cycle.
  *
  * A score and its column are one integer, greater for what goes first; zeros lose their sign. k of
  * more than DEPTH takes P = ceil(k / DEPTH) passes over the scores, each of which takes what goes
  * after the last of the pass before.
  *   II 1; with G groups of WIDTH rows side by side, or of one row, and S = cols steps, or of
- * columns side by side ceil(cols / WIDTH): rows + G x P x S (load) + G x P x DEPTH, of columns side
- * by side G x ((WIDTH - 1) x k + P x DEPTH) more (compute) + rows x k (store) cycles; registers:
- *   WIDTH x DEPTH x 128 bits. */
+ *   columns side by side ceil(cols / WIDTH): rows + G x P x S (load) + G x P x DEPTH, of columns
+ *   side by side G x ((WIDTH - 1) x k + P x DEPTH) more (compute) + rows x k (store) cycles;
+ *   registers: WIDTH x DEPTH x 128 bits. */
 #ifndef HLS_WIDTH
 #define HLS_WIDTH 8
 #endif

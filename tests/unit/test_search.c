@@ -12,8 +12,9 @@ enum { ROWS = 700, QUERIES = 37, N = 83, STRIDE = 84 };
 static const struct {
 	const char *name;
 	omt_cut cut;
-} backends[] = {{NULL, OMT_CUT_AUTO},       {"ref", OMT_CUT_NEVER},    {"ref", OMT_CUT_ALWAYS},
-                {"openblas", OMT_CUT_AUTO}, {"opencl", OMT_CUT_NEVER}, {"opencl", OMT_CUT_ALWAYS}};
+} backends[] = {{NULL, OMT_CUT_AUTO},      {"ref", OMT_CUT_NEVER},     {"ref", OMT_CUT_ALWAYS},
+                {"hls", OMT_CUT_ALWAYS},   {"openblas", OMT_CUT_AUTO}, {"opencl", OMT_CUT_NEVER},
+                {"opencl", OMT_CUT_ALWAYS}};
 enum { BACKENDS = sizeof backends / sizeof *backends };
 
 static float rows[ROWS * N], queries[QUERIES * N];
@@ -299,11 +300,11 @@ static void leave_out_best(int count, uint8_t *left_out)
  * the best are left out. */
 Test(search, scores_that_a_device_cuts)
 {
-	static const char *const names[] = {"ref", "opencl"};
+	static const char *const names[] = {"ref", "hls", "opencl"};
 	omt_vector_set set[5];
 	uint8_t left_out[ROWS / 8 + 1] = {0};
 	omt_vector_sets sets = five_sets(set, false);
-	for (size_t b = 0; b < 2; b++) {
+	for (size_t b = 0; b < 3; b++) {
 		make_vectors();
 		expect_blocks(names[b], &sets, 20, 0);
 		leave_out_best(60, left_out);
@@ -317,6 +318,22 @@ Test(search, scores_that_a_device_cuts)
 	}
 }
 
+/* Scores are not copied to the host to be cut there. */
+Test(search, a_device_that_has_no_topk)
+{
+	omt_vector_set set[5];
+	const omt_vector_sets sets = five_sets(set, false);
+	omt_neighbor hits[QUERIES];
+	size_t found[QUERIES];
+	make_vectors();
+	setenv("OMT_DISABLE_OPS", "topk", 1);
+	omt_searcher *with = searcher("opencl", OMT_CUT_ALWAYS);
+	find(with, &sets, queries, QUERIES, 1, hits, found);
+	cr_expect_eq(omt_searcher_blocks(with).cut, 0);
+	omt_searcher_free(with);
+	unsetenv("OMT_DISABLE_OPS");
+}
+
 /* Of codes the best candidates are known without a margin, of equal ones the first: only those that
  * are left out are a reason to read on. 102 candidates, 118 scores of a block of 140. */
 Test(search, codes_that_a_device_cuts)
@@ -327,10 +344,12 @@ Test(search, codes_that_a_device_cuts)
 	make_vectors();
 	make_codes();
 	expect_blocks("opencl", &sets, 1, 0);
+	expect_blocks("hls", &sets, 1, 0);
 	leave_out_best(115, left_out);
 	make_codes();
 	sets.left_out = left_out;
 	expect_blocks("opencl", &sets, 1, 1);
+	expect_blocks("hls", &sets, 1, 1);
 	sets.left_out = NULL;
 	for (int row = 1; row < ROWS; row++)
 		memcpy(rows + row * N, rows, N * sizeof *rows);

@@ -26,7 +26,8 @@ static cl_program compile(cl_context context, cl_device_id device, const card_ke
 		clCreateProgramWithSource(context, 1, (const char **)&text, NULL, &code);
 	check(code, "clCreateProgramWithSource");
 	int length = snprintf(options, sizeof options,
-	                      "-cl-std=CL1.2 -cl-kernel-arg-info -w -Ihls -Idevice -DHLS_OP_%s",
+	                      "-cl-std=CL1.2 -cl-kernel-arg-info -w -Ihls -Idevice -DHLS_EMULATION "
+	                      "-DHLS_OP_%s",
 	                      omt_op_infos[kernel->op].name);
 	if (unit)
 		snprintf(options + length, sizeof options - (size_t)length, " -DHLS_UNIT=%d",

@@ -6,6 +6,8 @@
 #include "base/cpu.h"
 #include "base/number.h"
 #include "index/nearest.h"
+#include "tests/unit/card.h"
+#include "tests/unit/scratch.h"
 
 enum { ROWS = 700, QUERIES = 37, N = 83, STRIDE = 84 };
 
@@ -332,6 +334,36 @@ Test(search, a_device_that_has_no_topk)
 	cr_expect_eq(omt_searcher_blocks(with).cut, 0);
 	omt_searcher_free(with);
 	unsetenv("OMT_DISABLE_OPS");
+}
+
+/* A card has its own memory: PoCL with the kernels of hls/ cuts unasked. */
+Test(search, on_a_card)
+{
+	static const card_kernel kernels[] = {{OMT_OP_pack, "hls/pack_hls.c", 1},
+	                                      {OMT_OP_gemm_bf16, "hls/gemm_hls.c", 1},
+	                                      {OMT_OP_topk, "hls/topk_hls.c", 1}};
+	omt_vector_set set[5];
+	const omt_vector_sets sets = five_sets(set, false);
+	static omt_neighbor wanted[QUERIES * 20], hits[QUERIES * 20];
+	size_t found[QUERIES];
+	make_vectors();
+	omt_searcher *with = searcher("ref", OMT_CUT_NEVER);
+	find(with, &sets, queries, QUERIES, 20, wanted, found);
+	omt_searcher_free(with);
+	scratch_make();
+	card_build(kernels, 3, scratch_path("pocl.bin"));
+	card_manifest(scratch_folder, "pocl.bin",
+	              "      pack: {}\n      gemm_bf16: {}\n      topk: {}\n", NULL, NULL);
+	setenv("OMT_BITSTREAM", "pocl", 1);
+	with = searcher("opencl", OMT_CUT_AUTO);
+	find(with, &sets, queries, QUERIES, 20, hits, found);
+	cr_expect_eq(omt_searcher_blocks(with).cut, 3);
+	cr_expect_eq(omt_searcher_blocks(with).whole, 0);
+	cr_expect_eq(memcmp(wanted, hits, sizeof hits), 0);
+	omt_searcher_free(with);
+	unsetenv("OMT_BITSTREAM");
+	unsetenv("OMT_BITSTREAMS");
+	scratch_drop();
 }
 
 /* Of codes the best candidates are known without a margin, of equal ones the first: only those that

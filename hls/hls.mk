@@ -18,6 +18,20 @@ $B/hls/$(1).o: $(or $(HLS_SOURCE_$(1)),hls/$(1)_hls.c)
 endef
 $(foreach op,$(HLS_OPS),$(eval $(call HLS_OBJECT,$(op))))
 
+# The gemms once more with other parameters: hls_<op>_<name>, for tests/op/check_gemm_tiles.c.
+HLS_TILES_edges := -DHLS_PE=4 -DHLS_WIDTH=16 -DHLS_ROWS=32 -DHLS_COLS=128 -DHLS_DEPTH=32
+HLS_TILES_odd   := -DHLS_PE=3 -DHLS_WIDTH=3 -DHLS_ROWS=12 -DHLS_COLS=18 -DHLS_DEPTH=12
+define HLS_TILES
+$B/hls/$(1)_$(2).o: hls/gemm_hls.c
+	@mkdir -p $$(@D)
+	@echo "hls   $(1) $(2)"
+	@$$(CC) $$(ALL_CFLAGS) -Wno-unknown-pragmas -DHLS_COUNTING -DHLS_OP_$(1) $$(HLS_TILES_$(2)) \
+		-Dhls_$(1)=hls_$(1)_$(2) -Dhls_params_$(1)=hls_params_$(1)_$(2) -c -o $$@ $$<
+$B/test_op: $B/hls/$(1)_$(2).o
+endef
+$(foreach op,gemm gemm_i8 gemm_bf16,$(foreach name,edges odd,\
+	$(eval $(call HLS_TILES,$(op),$(name)))))
+
 # Each kernel alone: C99 without a warning but of pragmas; as OpenCL C where clang is.
 .PHONY: hls-alone
 hls-alone:

@@ -232,10 +232,9 @@ static void free_cl(omt_backend *self, omt_buffer *buffer)
 	if (!freed)
 		return;
 	/* A runtime keeps the memory until the commands that use it are done; XRT's does not. */
-	if (cl->card && freed->memory)
-		wait_cl(self, 0, NULL);
+	const bool over = !cl->card || omt_cl_order_let_end(&cl->order, &freed->uses);
 	omt_cl_uses_clear(&freed->uses);
-	if (freed->memory && !cl->order.stale_count)
+	if (freed->memory && over && !cl->order.stale_count)
 		clReleaseMemObject(freed->memory);
 	free(freed);
 }
@@ -316,12 +315,6 @@ static omt_status alloc_cl(omt_backend *self, size_t bytes, omt_usage usage, con
 	return status;
 }
 
-/* Whether reads of a buffer are noted: weights are not written once ops read them. */
-static bool notes_reads(const omt_cl_buffer *buffer)
-{
-	return buffer->tracked && buffer->usage != OMT_USAGE_WEIGHT;
-}
-
 /* On a card: what the transfer uses instead of the caller's memory. Reads, and writes that wait for
  * others, may run when nobody expects them any more (opencl_order.h). */
 static omt_status take_copy(const omt_cl_waits *waits, size_t bytes, const void *from, void *to,
@@ -386,7 +379,7 @@ static omt_status transfer(omt_cl *cl, omt_cl_buffer *buffer, size_t offset, siz
 		return status;
 	}
 	OMT_TRY(omt_cl_order_put(&cl->order, &use, &waits, &task, err));
-	if (to ? notes_reads(buffer) : buffer->tracked)
+	if (buffer->tracked)
 		status = omt_cl_order_after(&cl->order, &buffer->uses, !to, &use, err);
 	if (status == OMT_OK)
 		status = omt_cl_order_mark(&cl->order, &use, &use, mark, err);
@@ -467,9 +460,9 @@ static omt_status commands_after(omt_cl *cl, omt_op op, const void *args, const 
 	omt_buffer *const *buffers = args;
 	for (int32_t i = 0; i < omt_op_infos[op].buffers; i++) {
 		omt_cl_buffer *buffer = (omt_cl_buffer *)buffers[i];
-		const bool writes = writes_buffer(op, i);
-		if (writes ? buffer->tracked : notes_reads(buffer))
-			OMT_TRY(omt_cl_order_after(&cl->order, &buffer->uses, writes, use, err));
+		if (buffer->tracked)
+			OMT_TRY(omt_cl_order_after(&cl->order, &buffer->uses, writes_buffer(op, i),
+			                           use, err));
 	}
 	return OMT_OK;
 }
@@ -480,7 +473,7 @@ static omt_status run_task(omt_cl *cl, omt_op op, const void *args, const omt_cl
 {
 	const omt_cl_unit *unit = &launch->units[i];
 	const int32_t part = i / launch->names;
-	omt_cl_args share;
+	omt_op_any_args share;
 	omt_cl_task task = {.op = op,
 	                    .unit = part,
 	                    .units = launch->parts,

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "exec/backend_host.h"
+#include "exec/replay.h"
 
 #define MAX_CHAIN 4
 
@@ -24,6 +25,7 @@ struct omt_exec {
 	omt_op_times *times;                    /* NULL: ops are not timed */
 	omt_buffer *copies[OMT_OP_MAX_BUFFERS]; /* host memory for a fallback; grown as needed */
 	const omt_recorder *recorder;           /* instead of a chain */
+	omt_replay *replay;                     /* of a device that may stall; NULL: it does not */
 	omt_recorder recorder_copy;
 	omt_backend_info recorder_info;
 };
@@ -115,9 +117,13 @@ static omt_status open_chain(omt_backend *device, const omt_backend_class *const
 	}
 	exec->chain[exec->count++] = device;
 	strcat(exec->names, device->class->name);
+	omt_backend_info info;
+	device->class->info(device, &info);
 	omt_status status = parse_disabled(&exec->disabled, err);
 	if (status == OMT_OK)
 		status = parse_most_bytes(&exec->most_bytes, err);
+	if (status == OMT_OK && info.may_stall)
+		status = omt_replay_open(&exec->replay, err);
 	for (int32_t i = 0; status == OMT_OK && i < later_count && exec->count < MAX_CHAIN; i++) {
 		int32_t one;
 		/* A fallback that does not open is left out; ref opens wherever there is memory. */
@@ -188,6 +194,19 @@ omt_status omt_exec_open(const char *text, const omt_backend_options *options, o
 	return omt_exec_open_all(text, options, 1, exec, &count, err);
 }
 
+omt_status omt_exec_open_on(omt_backend *device, const char *later,
+                            const omt_backend_options *options, omt_exec **exec, omt_error *err)
+{
+	const omt_backend_class *named[OMT_CHAIN];
+	int32_t count;
+	*exec = NULL;
+	omt_status status = omt_exec_parse_chain(later, named, &count, err);
+	if (status == OMT_OK)
+		return open_chain(device, named, count, options, exec, err);
+	device->class->close(device);
+	return status;
+}
+
 omt_status omt_exec_open_recorder(const omt_recorder *recorder, const omt_backend_info *info,
                                   omt_exec **exec, omt_error *err)
 {
@@ -209,6 +228,7 @@ void omt_exec_close(omt_exec *exec)
 		omt_host_free(NULL, exec->copies[i]);
 	for (int32_t i = exec->count - 1; i >= 0; i--)
 		exec->chain[i]->class->close(exec->chain[i]);
+	omt_replay_close(exec->replay);
 	free(exec);
 }
 
@@ -290,6 +310,22 @@ static omt_backend *first(const omt_exec *exec)
 	return exec->chain[0];
 }
 
+/* Has the device do a step, now and, should it stall, again. */
+static omt_status give(omt_exec *exec, omt_step *step, uint64_t *mark, omt_error *err);
+/* After a failure for a reason: does again what is not done, if the device has stalled. */
+static omt_status again(omt_exec *exec, const omt_error *why, omt_error *err);
+
+/* A device may stall while content is sent, with what was begun before. */
+static omt_status alloc_first(omt_exec *exec, size_t bytes, omt_usage usage, const void *borrowed,
+                              omt_buffer **buffer, omt_error *err)
+{
+	omt_error why;
+	omt_backend *device = first(exec);
+	while (device->class->alloc(device, bytes, usage, borrowed, buffer, &why) != OMT_OK)
+		OMT_TRY(again(exec, &why, err));
+	return OMT_OK;
+}
+
 omt_status omt_exec_alloc(omt_exec *exec, size_t bytes, omt_usage usage, const void *borrowed,
                           omt_buffer **buffer, omt_error *err)
 {
@@ -300,8 +336,7 @@ omt_status omt_exec_alloc(omt_exec *exec, size_t bytes, omt_usage usage, const v
 	if (exec->recorder) {
 		OMT_TRY(record_alloc(exec, bytes, usage, buffer, err));
 	} else {
-		OMT_TRY(first(exec)->class->alloc(first(exec), bytes, usage, borrowed, buffer,
-		                                  err));
+		OMT_TRY(alloc_first(exec, bytes, usage, borrowed, buffer, err));
 	}
 	(*buffer)->bytes = bytes;
 	exec->bytes += bytes;
@@ -314,6 +349,10 @@ void omt_exec_free(omt_exec *exec, omt_buffer *buffer)
 {
 	if (!buffer)
 		return;
+	if (exec->replay && omt_replay_uses(exec->replay, buffer))
+		(void)omt_exec_wait(exec, 0, NULL);
+	if (exec->replay)
+		omt_replay_forget(exec->replay, buffer);
 	exec->bytes -= buffer->bytes;
 	if (exec->recorder) {
 		free(((recorded *)buffer)->content);
@@ -337,7 +376,13 @@ omt_status omt_exec_write(omt_exec *exec, omt_buffer *buffer, size_t offset, con
 	OMT_TRY(check_range(buffer, offset, bytes, err));
 	if (exec->recorder)
 		return record_write(buffer, offset, data, bytes, err);
-	return first(exec)->class->write(first(exec), buffer, offset, data, bytes, mark, err);
+	return give(exec,
+	            &(omt_step){.kind = OMT_STEP_WRITE,
+	                        .buffer = buffer,
+	                        .offset = offset,
+	                        .bytes = bytes,
+	                        .data = (void *)(uintptr_t)data},
+	            mark, err);
 }
 
 omt_status omt_exec_read(omt_exec *exec, const omt_buffer *buffer, size_t offset, void *data,
@@ -346,22 +391,51 @@ omt_status omt_exec_read(omt_exec *exec, const omt_buffer *buffer, size_t offset
 	OMT_TRY(check_range(buffer, offset, bytes, err));
 	if (exec->recorder)
 		return OMT_OK;
-	return first(exec)->class->read(first(exec), buffer, offset, data, bytes, mark, err);
+	return give(exec,
+	            &(omt_step){.kind = OMT_STEP_READ,
+	                        .buffer = (omt_buffer *)(uintptr_t)buffer,
+	                        .offset = offset,
+	                        .bytes = bytes,
+	                        .data = data},
+	            mark, err);
 }
 
 bool omt_exec_done(omt_exec *exec, uint64_t mark)
 {
-	return exec->recorder || first(exec)->class->done(first(exec), mark);
+	if (exec->replay)
+		mark = omt_replay_mark(exec->replay, mark);
+	return exec->recorder || !mark || first(exec)->class->done(first(exec), mark);
 }
 
 omt_status omt_exec_wait(omt_exec *exec, uint64_t mark, omt_error *err)
 {
-	return exec->recorder ? OMT_OK : first(exec)->class->wait(first(exec), mark, err);
+	omt_error why;
+	if (exec->recorder)
+		return OMT_OK;
+	if (!exec->replay)
+		return first(exec)->class->wait(first(exec), mark, err);
+	const uint64_t device_mark = omt_replay_mark(exec->replay, mark);
+	if (mark && !device_mark)
+		return OMT_OK;
+	omt_status status = first(exec)->class->wait(first(exec), device_mark, &why);
+	if (status == OMT_OK)
+		omt_replay_done(exec->replay, mark);
+	return status == OMT_OK ? OMT_OK : again(exec, &why, err);
 }
 
 double omt_exec_elapsed(omt_exec *exec, uint64_t from, uint64_t to)
 {
-	return exec->recorder ? 0 : first(exec)->class->elapsed(first(exec), from, to);
+	if (exec->replay) {
+		from = omt_replay_mark(exec->replay, from);
+		to = omt_replay_mark(exec->replay, to);
+	}
+	return exec->recorder || !from || !to ? 0
+	                                      : first(exec)->class->elapsed(first(exec), from, to);
+}
+
+bool omt_exec_take_note(omt_exec *exec, omt_error *note)
+{
+	return exec->replay && omt_replay_take_note(exec->replay, note);
 }
 
 /* ---- ops ----------------------------------------------------------------------------------- */
@@ -380,8 +454,8 @@ static omt_status copy_in(omt_exec *exec, int32_t i, const omt_buffer *from, omt
 		OMT_TRY(omt_host_alloc(NULL, from->bytes, OMT_USAGE_WORK, NULL, &exec->copies[i],
 		                       err));
 	}
-	return omt_exec_read(exec, from, 0, omt_host_buffer_data(exec->copies[i]), from->bytes,
-	                     NULL, err);
+	return first(exec)->class->read(first(exec), from, 0, omt_host_buffer_data(exec->copies[i]),
+	                                from->bytes, NULL, err);
 }
 
 /* Runs an op of the first backend's buffers on another one through host memory. */
@@ -389,33 +463,27 @@ static omt_status run_copied(omt_exec *exec, omt_backend *backend, omt_op op, co
                              uint64_t *mark, omt_error *err)
 {
 	const omt_op_info *info = &omt_op_infos[op];
+	omt_backend *device = first(exec);
 	omt_buffer *const *originals = args;
-	/* Any argument struct: pointers, then scalars. */
-	struct {
-		omt_buffer *buffers[OMT_OP_MAX_BUFFERS];
-		omt_scalar_i32 scalars[OMT_OP_MAX_SCALARS];
-	} copy = {0};
-	memcpy(&copy, args,
-	       (size_t)info->buffers * sizeof(omt_buffer *) +
-	               (size_t)info->scalars * sizeof(omt_scalar_i32));
-	omt_buffer **buffers = omt_op_buffers(&copy);
+	omt_op_any_args copy;
+	memcpy(&copy, args, omt_op_args_bytes(op));
 	for (int32_t i = 0; i < info->buffers; i++) {
 		int32_t same = 0; /* one buffer bound twice stays one */
 		while (originals[same] != originals[i])
 			same++;
 		if (same == i)
 			OMT_TRY(copy_in(exec, i, originals[i], err));
-		buffers[i] = exec->copies[same];
+		copy.buffers[i] = exec->copies[same];
 	}
-	OMT_TRY(omt_exec_wait(exec, 0, err));
+	OMT_TRY(device->class->wait(device, 0, err));
 	OMT_TRY(backend->class->run(backend, op, &copy, NULL, err));
 	for (int32_t i = 0; i < info->buffers; i++)
 		if (info->buffer[i].access != OMT_ACCESS_IN)
-			OMT_TRY(omt_exec_write(exec, originals[i], 0,
-			                       omt_host_buffer_data(buffers[i]),
-			                       originals[i]->bytes, mark, err));
+			OMT_TRY(device->class->write(device, originals[i], 0,
+			                             omt_host_buffer_data(copy.buffers[i]),
+			                             originals[i]->bytes, mark, err));
 	/* The copies are used again by the next fallback. */
-	return omt_exec_wait(exec, 0, err);
+	return device->class->wait(device, 0, err);
 }
 
 /* The backend of the chain that runs an op: its place. */
@@ -456,6 +524,54 @@ static omt_status run_op(omt_exec *exec, omt_op op, const void *args, uint64_t *
 	return run_copied(exec, backend, op, args, mark, err);
 }
 
+/* ---- steps and stalls ---------------------------------------------------------------------- */
+
+static omt_status do_step(void *user, const omt_step *step, uint64_t *mark, omt_error *err)
+{
+	omt_exec *exec = user;
+	omt_backend *device = first(exec);
+	switch (step->kind) {
+	case OMT_STEP_WRITE:
+		return device->class->write(device, step->buffer, step->offset, step->data,
+		                            step->bytes, mark, err);
+	case OMT_STEP_READ:
+		return device->class->read(device, step->buffer, step->offset, step->data,
+		                           step->bytes, mark, err);
+	default:
+		return run_op(exec, step->op, &step->args, mark, err);
+	}
+}
+
+static omt_status give(omt_exec *exec, omt_step *step, uint64_t *mark, omt_error *err)
+{
+	omt_error why;
+	if (!exec->replay)
+		return do_step(exec, step, mark, err);
+	if (omt_replay_step(exec->replay, step, do_step, exec, mark, &why) == OMT_OK)
+		return OMT_OK;
+	return again(exec, &why, err);
+}
+
+/* Every stall takes an op from the device; late ends of what was given up may add some. */
+#define MOST_STALLS (2 * OMT_OP_COUNT)
+
+static omt_status again(omt_exec *exec, const omt_error *why, omt_error *err)
+{
+	omt_error next = *why;
+	if (!exec->replay)
+		return omt_fail(err, next.status, "%s", next.text);
+	for (int stalls = 0; next.status == OMT_STALLED && stalls < MOST_STALLS; stalls++) {
+		omt_replay_note(exec->replay, next.text);
+		next.status = OMT_OK;
+		if (omt_replay_again(exec->replay, do_step, exec, &next) == OMT_OK &&
+		    first(exec)->class->wait(first(exec), 0, &next) == OMT_OK) {
+			omt_replay_done(exec->replay, 0);
+			return OMT_OK;
+		}
+	}
+	return omt_fail(err, next.status, "%s", next.text);
+}
+
 omt_op omt_op_of_row(int row)
 {
 	return row < OMT_OP_COUNT ? (omt_op)row : omt_cl_class_infos[row - OMT_OP_COUNT].op;
@@ -482,15 +598,25 @@ void omt_exec_time_ops(omt_exec *exec, omt_op_times *times)
 	exec->times = times;
 }
 
+static omt_status run_step(omt_exec *exec, omt_op op, const void *args, uint64_t *mark,
+                           omt_error *err)
+{
+	if (!exec->replay)
+		return run_op(exec, op, args, mark, err);
+	omt_step step = {.kind = OMT_STEP_RUN, .op = op};
+	memcpy(&step.args, args, omt_op_args_bytes(op));
+	return give(exec, &step, mark, err);
+}
+
 omt_status omt_exec_run(omt_exec *exec, omt_op op, const void *args, uint64_t *mark, omt_error *err)
 {
 	uint64_t own;
 	if (!exec->times || exec->recorder)
-		return run_op(exec, op, args, mark, err);
+		return run_step(exec, op, args, mark, err);
 	mark = mark ? mark : &own;
 	const uint64_t fallbacks = exec->fallbacks;
 	const double begin_s = omt_now_s();
-	OMT_TRY(run_op(exec, op, args, mark, err));
+	OMT_TRY(run_step(exec, op, args, mark, err));
 	OMT_TRY(omt_exec_wait(exec, *mark, err));
 	add_times(exec->times, op, args,
 	          exec->fallbacks > fallbacks ? omt_now_s() - begin_s

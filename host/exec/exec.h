@@ -24,6 +24,9 @@ omt_status omt_exec_open(const char *chain, const omt_backend_options *options, 
  * takes the first. Each may be used by a thread of its own. */
 omt_status omt_exec_open_all(const char *chain, const omt_backend_options *options, int32_t most,
                              omt_exec **execs, int32_t *count, omt_error *err);
+/* A device that is open, which is taken, before the backends that `later` names. */
+omt_status omt_exec_open_on(omt_backend *device, const char *later,
+                            const omt_backend_options *options, omt_exec **exec, omt_error *err);
 /* The backends that a chain names, in its order; nothing is opened. */
 #define OMT_CHAIN 5 /* backends that there are */
 omt_status omt_exec_parse_chain(const char *text, const omt_backend_class *chain[OMT_CHAIN],
@@ -46,6 +49,11 @@ omt_status omt_exec_wait(omt_exec *exec, uint64_t mark, omt_error *err);
 double omt_exec_elapsed(omt_exec *exec, uint64_t first, uint64_t last);
 omt_status omt_exec_run(omt_exec *exec, omt_op op, const void *args, uint64_t *mark,
                         omt_error *err);
+
+/* A device that stalls (OMT_STALLED) has the work done again that was not waited for, the op that
+ * hung by the next backend (exec/replay.h): nobody sees more of it than a note for the user; false:
+ * there is none. */
+bool omt_exec_take_note(omt_exec *exec, omt_error *note);
 /* Whether the first backend runs this op: nothing is copied for it. */
 bool omt_exec_supports(const omt_exec *exec, omt_op op, const void *args);
 

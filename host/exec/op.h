@@ -3,6 +3,7 @@
 #ifndef OMT_EXEC_OP_H
 #define OMT_EXEC_OP_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "device/contract.h"
@@ -52,6 +53,17 @@ typedef struct omt_op_info {
 } omt_op_info;
 
 extern const omt_op_info omt_op_infos[OMT_OP_COUNT];
+
+/* Room for any op's arguments: buffers, then scalars, as its struct has them. */
+typedef union omt_op_any_args {
+	omt_buffer *buffers[OMT_OP_MAX_BUFFERS];
+	uint8_t bytes[OMT_OP_MAX_BUFFERS * sizeof(omt_buffer *) + 4 * OMT_OP_MAX_SCALARS];
+} omt_op_any_args;
+static inline size_t omt_op_args_bytes(omt_op op)
+{
+	return (size_t)omt_op_infos[op].buffers * sizeof(omt_buffer *) +
+	       (size_t)omt_op_infos[op].scalars * 4;
+}
 
 /* The i-th buffer and the scalars of an argument struct. */
 static inline omt_buffer **omt_op_buffers(void *args)

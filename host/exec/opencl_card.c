@@ -79,11 +79,10 @@ omt_cl_launch omt_cl_card_launch(const omt_cl_card *card, omt_op op, const void 
 	return launch;
 }
 
-void omt_cl_card_share(omt_op op, const void *args, int32_t part, int32_t parts, omt_cl_args *share)
+void omt_cl_card_share(omt_op op, const void *args, int32_t part, int32_t parts,
+                       omt_op_any_args *share)
 {
-	const omt_op_info *info = &omt_op_infos[op];
-	memcpy(share, args,
-	       (size_t)info->buffers * sizeof(omt_buffer *) + 4 * (size_t)info->scalars);
+	memcpy(share, args, omt_op_args_bytes(op));
 	if (parts > 1)
 		*(int32_t *)(void *)(share->bytes + flags_at(op)) |= OMT_GEMM_SHARE(part, parts);
 }

@@ -61,11 +61,7 @@ typedef struct omt_cl_launch {
 } omt_cl_launch;
 omt_cl_launch omt_cl_card_launch(const omt_cl_card *card, omt_op op, const void *args);
 /* Copies an op's arguments with the share of one of its units. */
-typedef union omt_cl_args {
-	omt_buffer *buffers[OMT_OP_MAX_BUFFERS];
-	uint8_t bytes[OMT_OP_MAX_BUFFERS * sizeof(omt_buffer *) + 4 * OMT_OP_MAX_SCALARS];
-} omt_cl_args;
 void omt_cl_card_share(omt_op op, const void *args, int32_t part, int32_t parts,
-                       omt_cl_args *share);
+                       omt_op_any_args *share);
 
 #endif

@@ -310,6 +310,20 @@ omt_status omt_cl_order_wait_for(omt_cl_order *order, uint64_t number, omt_error
 	}
 }
 
+bool omt_cl_order_let_end(omt_cl_order *order, const omt_cl_uses *uses)
+{
+	const double begin_s = omt_now_s();
+	uint64_t last = uses->writer.event ? uses->writer.number : 0;
+	long ns = SHORTEST_NAP_NS;
+	for (int32_t i = 0; i < uses->reader_count; i++)
+		if (uses->readers[i].number > last)
+			last = uses->readers[i].number;
+	while (settle(order, NULL) == OMT_OK && order->oldest <= last &&
+	       omt_now_s() - begin_s < OMT_CL_TRANSFER_S)
+		nap(&ns);
+	return order->oldest > last;
+}
+
 /* ---- commands ---- */
 
 /* Watches an enqueued command. */

@@ -98,6 +98,8 @@ omt_status omt_cl_order_before(const omt_cl_order *order, omt_cl_uses *uses, boo
 omt_status omt_cl_order_after(omt_cl_order *order, omt_cl_uses *uses, bool writes,
                               const omt_cl_use *use, omt_error *err);
 void omt_cl_uses_clear(omt_cl_uses *uses);
+/* Waits for them with patience, but takes no action: false: they have not ended. */
+bool omt_cl_order_let_end(omt_cl_order *order, const omt_cl_uses *uses);
 
 /* Sends an enqueued command on its way: use->event is taken over by *use, use->queue set before;
  * the caller drops it with omt_cl_use_clear(). task: of a watched one; its copy is taken, also on

@@ -1,5 +1,6 @@
 #include "tests/unit/card.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,4 +106,79 @@ void card_manifest(const char *folder, const char *file, const char *kernels, co
 	FILE *manifest = fopen(path, "w");
 	cr_assert(manifest && fputs(entry, manifest) >= 0 && !fclose(manifest), "%s", path);
 	setenv("OMT_BITSTREAMS", folder, 1);
+}
+
+/* ---- rounds ---- */
+
+static omt_buffer *buffer(omt_exec *exec, omt_usage usage, size_t bytes, const void *content)
+{
+	omt_buffer *made;
+	cr_assert_eq(omt_exec_alloc(exec, bytes, usage, content, &made, &err), OMT_OK, "%s",
+	             err.text);
+	return made;
+}
+
+/* Norm, two rotations in place: what a round reads another one writes a moment later. */
+static void enqueue(card_rounds *r, int round, uint64_t *mark)
+{
+	omt_exec *exec = r->exec;
+	cr_assert_eq(omt_exec_write(exec, r->in[round % 2], 0, r->sent[round], 4 * CARD_FLOATS,
+	                            NULL, &err),
+	             OMT_OK);
+	cr_assert_eq(OMT_RUN(exec, l2norm, &err, .x = r->in[round % 2], .out = r->work,
+	                     .rows = CARD_ROWS, .cols = CARD_COLS, .ldx = CARD_COLS,
+	                     .ldo = CARD_COLS, .eps = 1e-12f),
+	             OMT_OK, "%s", err.text);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(OMT_RUN(exec, rotary, &err, .x = r->work, .cosines = r->cosines,
+		                     .sines = r->sines, .rows = CARD_ROWS, .heads = 4,
+		                     .head_dim = CARD_COLS / 4, .ldx = CARD_COLS),
+		             OMT_OK, "%s", err.text);
+	cr_assert_eq(OMT_RUN(exec, l2norm, &err, .x = r->work, .out = r->out[round % 2],
+	                     .rows = CARD_ROWS, .cols = CARD_COLS, .ldx = CARD_COLS,
+	                     .ldo = CARD_COLS, .eps = 1e-12f),
+	             OMT_OK, "%s", err.text);
+	cr_assert_eq(omt_exec_read(exec, r->out[round % 2], 0, r->received[round], 4 * CARD_FLOATS,
+	                           mark, &err),
+	             OMT_OK, "%s", err.text);
+}
+
+void card_rounds_run(card_rounds *r, omt_exec *exec)
+{
+	uint64_t mark = 0;
+	float angles[2][CARD_ROWS * CARD_COLS / 8];
+	r->exec = exec;
+	for (int i = 0; i < CARD_ROWS * CARD_COLS / 8; i++) {
+		angles[0][i] = cosf((float)i);
+		angles[1][i] = sinf((float)i);
+	}
+	for (int round = 0; round < CARD_ROUNDS; round++) {
+		for (int i = 0; i < CARD_FLOATS; i++)
+			r->sent[round][i] = (float)((round * 7919 + i) % 1000) - 300;
+		r->sent[round][0] = r->first[round] != 0 ? r->first[round] : r->sent[round][0];
+	}
+	for (int i = 0; i < 2; i++) {
+		r->in[i] = buffer(exec, OMT_USAGE_SLOT, 4 * CARD_FLOATS, NULL);
+		r->out[i] = buffer(exec, OMT_USAGE_SLOT, 4 * CARD_FLOATS, NULL);
+	}
+	r->work = buffer(exec, OMT_USAGE_WORK, 4 * CARD_FLOATS, NULL);
+	r->cosines = buffer(exec, OMT_USAGE_WEIGHT, sizeof angles[0], angles[0]);
+	r->sines = buffer(exec, OMT_USAGE_WEIGHT, sizeof angles[1], angles[1]);
+	for (int round = 0; round < CARD_ROUNDS; round++)
+		enqueue(r, round, &mark);
+	cr_assert_eq(omt_exec_wait(exec, mark, &err), OMT_OK, "%s", err.text);
+	omt_buffer *all[] = {r->in[0], r->in[1], r->out[0], r->out[1],
+	                     r->work,  r->sines, r->cosines};
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		omt_exec_free(exec, all[i]);
+}
+
+void card_rounds_compare(const card_rounds *got, const card_rounds *wanted)
+{
+	for (int round = 0; round < CARD_ROUNDS; round++)
+		for (int i = 0; i < CARD_FLOATS; i++)
+			cr_assert_float_eq(got->received[round][i], wanted->received[round][i],
+			                   1e-6, "round %d, element %d: %g, not %g", round, i,
+			                   (double)got->received[round][i],
+			                   (double)wanted->received[round][i]);
 }

@@ -24,4 +24,15 @@ void card_build(const card_kernel *kernels, size_t count, const char *path);
 void card_manifest(const char *folder, const char *file, const char *kernels, const char *changed,
                    const char *by);
 
+/* Rounds of ops through two pairs of slots without a wait between them. */
+enum { CARD_ROUNDS = 12, CARD_ROWS = 24, CARD_COLS = 512, CARD_FLOATS = CARD_ROWS * CARD_COLS };
+typedef struct card_rounds {
+	omt_exec *exec;
+	omt_buffer *in[2], *out[2], *work, *cosines, *sines;
+	float first[CARD_ROUNDS]; /* first number of a round's input; 0: as all others */
+	float sent[CARD_ROUNDS][CARD_FLOATS], received[CARD_ROUNDS][CARD_FLOATS];
+} card_rounds;
+void card_rounds_run(card_rounds *r, omt_exec *exec);
+void card_rounds_compare(const card_rounds *got, const card_rounds *wanted);
+
 #endif

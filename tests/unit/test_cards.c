@@ -6,8 +6,6 @@
 #include "tests/unit/card.h"
 #include "tests/unit/scratch.h"
 
-enum { ROWS = 24, COLS = 512, FLOATS = ROWS * COLS, BYTES = 4 * FLOATS };
-
 #define KERNELS "      l2norm: {bank: [0, 1]}\n      rotary: {bank: [0, 1]}\n"
 
 static const card_kernel kernels[] = {{OMT_OP_l2norm, "hls/l2norm_hls.c", 1},
@@ -39,84 +37,7 @@ static omt_exec *open_card(void)
 	return exec;
 }
 
-static omt_buffer *buffer(omt_exec *exec, omt_usage usage, size_t bytes, const void *content)
-{
-	omt_buffer *made;
-	cr_assert_eq(omt_exec_alloc(exec, bytes, usage, content, &made, &err), OMT_OK, "%s",
-	             err.text);
-	return made;
-}
-
 /* ---- results ---- */
-
-enum { ROUNDS = 40 };
-
-typedef struct rounds {
-	omt_exec *exec;
-	omt_buffer *in[2], *out[2], *work, *cosines, *sines;
-	float sent[ROUNDS][FLOATS], received[ROUNDS][FLOATS];
-} rounds;
-
-/* Norm, two rotations in place: what a round reads another one writes a moment later. */
-static void enqueue(rounds *r, int round, uint64_t *mark)
-{
-	omt_exec *exec = r->exec;
-	cr_assert_eq(omt_exec_write(exec, r->in[round % 2], 0, r->sent[round], BYTES, NULL, &err),
-	             OMT_OK);
-	cr_assert_eq(OMT_RUN(exec, l2norm, &err, .x = r->in[round % 2], .out = r->work,
-	                     .rows = ROWS, .cols = COLS, .ldx = COLS, .ldo = COLS, .eps = 1e-12f),
-	             OMT_OK, "%s", err.text);
-	for (int i = 0; i < 2; i++)
-		cr_assert_eq(OMT_RUN(exec, rotary, &err, .x = r->work, .cosines = r->cosines,
-		                     .sines = r->sines, .rows = ROWS, .heads = 4,
-		                     .head_dim = COLS / 4, .ldx = COLS),
-		             OMT_OK, "%s", err.text);
-	cr_assert_eq(OMT_RUN(exec, l2norm, &err, .x = r->work, .out = r->out[round % 2],
-	                     .rows = ROWS, .cols = COLS, .ldx = COLS, .ldo = COLS, .eps = 1e-12f),
-	             OMT_OK, "%s", err.text);
-	cr_assert_eq(
-		omt_exec_read(exec, r->out[round % 2], 0, r->received[round], BYTES, mark, &err),
-		OMT_OK, "%s", err.text);
-}
-
-static void run_rounds(rounds *r, omt_exec *exec)
-{
-	uint64_t mark = 0;
-	float angles[2][ROWS * COLS / 8];
-	r->exec = exec;
-	for (int i = 0; i < ROWS * COLS / 8; i++) {
-		angles[0][i] = cosf((float)i);
-		angles[1][i] = sinf((float)i);
-	}
-	for (int round = 0; round < ROUNDS; round++)
-		for (int i = 0; i < FLOATS; i++)
-			r->sent[round][i] = (float)((round * 7919 + i) % 1000) - 300;
-	for (int i = 0; i < 2; i++) {
-		r->in[i] = buffer(exec, OMT_USAGE_SLOT, BYTES, NULL);
-		r->out[i] = buffer(exec, OMT_USAGE_SLOT, BYTES, NULL);
-	}
-	r->work = buffer(exec, OMT_USAGE_WORK, BYTES, NULL);
-	r->cosines = buffer(exec, OMT_USAGE_WEIGHT, sizeof angles[0], angles[0]);
-	r->sines = buffer(exec, OMT_USAGE_WEIGHT, sizeof angles[1], angles[1]);
-	for (int round = 0; round < ROUNDS; round++)
-		enqueue(r, round, &mark);
-	cr_assert_eq(omt_exec_wait(exec, mark, &err), OMT_OK, "%s", err.text);
-	omt_buffer *all[] = {r->in[0], r->in[1], r->out[0], r->out[1],
-	                     r->work,  r->sines, r->cosines};
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		omt_exec_free(exec, all[i]);
-	omt_exec_close(exec);
-}
-
-static void compare_rounds(const rounds *got, const rounds *wanted)
-{
-	for (int round = 0; round < ROUNDS; round++)
-		for (int i = 0; i < FLOATS; i++)
-			cr_assert_float_eq(got->received[round][i], wanted->received[round][i],
-			                   1e-6, "round %d, element %d: %g, not %g", round, i,
-			                   (double)got->received[round][i],
-			                   (double)wanted->received[round][i]);
-}
 
 static omt_exec *open_ref(void)
 {
@@ -125,17 +46,23 @@ static omt_exec *open_ref(void)
 	return exec;
 }
 
+static void run_on(card_rounds *r, omt_exec *exec)
+{
+	card_rounds_run(r, exec);
+	omt_exec_close(exec);
+}
+
 /* Rounds through two pairs of slots without a wait: queues in any order, hazards alone keep what
  * belongs together. */
 Test(cards, computes)
 {
-	rounds *wanted = calloc(1, sizeof *wanted), *got = calloc(1, sizeof *got);
+	card_rounds *wanted = calloc(1, sizeof *wanted), *got = calloc(1, sizeof *got);
 	make(KERNELS, NULL, NULL);
-	run_rounds(wanted, open_ref());
+	run_on(wanted, open_ref());
 	omt_exec *exec = open_card();
 	cr_assert_eq(omt_exec_fallbacks(exec), 0u);
-	run_rounds(got, exec);
-	compare_rounds(got, wanted);
+	run_on(got, exec);
+	card_rounds_compare(got, wanted);
 	free(wanted);
 	free(got);
 }
@@ -143,11 +70,11 @@ Test(cards, computes)
 /* What the binary does not have goes to the next backend. */
 Test(cards, leaves_other_ops)
 {
-	rounds *wanted = calloc(1, sizeof *wanted), *got = calloc(1, sizeof *got);
+	card_rounds *wanted = calloc(1, sizeof *wanted), *got = calloc(1, sizeof *got);
 	make("      l2norm: {}\n", NULL, NULL);
-	run_rounds(wanted, open_ref());
-	run_rounds(got, open_card());
-	compare_rounds(got, wanted);
+	run_on(wanted, open_ref());
+	run_on(got, open_card());
+	card_rounds_compare(got, wanted);
 	free(wanted);
 	free(got);
 }
@@ -208,4 +135,69 @@ Test(cards, are_not_taken_unasked)
 	unsetenv("OMT_BITSTREAM");
 	cr_expect(strstr(text, "\"bitstream\": \"pocl\""), "%s", text);
 	omt_free(text);
+}
+
+/* ---- a kernel that takes too long ---- */
+
+/* l2norm, which takes about a second where the first number is this one. */
+#define SLOW     12345
+#define TEXT_(x) #x
+#define TEXT(x)  TEXT_(x)
+static const char slow_l2norm[] =
+	"#include \"portable.h\"\n"
+	"HLS_KERNEL(l2norm, OMT_L2NORM)\n"
+	"{\n"
+	"	volatile int spin = 0;\n"
+	"	if (x[0] == " TEXT(
+		SLOW) ")\n"
+		      "		for (int i = 0; i < 800000000; i++)\n"
+		      "			spin = i;\n"
+		      "	for (int r = 0; r < rows; r++) {\n"
+		      "		float sum = 0;\n"
+		      "		for (int i = 0; i < cols; i++)\n"
+		      "			sum += x[r * ldx + i] * x[r * ldx + i];\n"
+		      "		for (int i = 0; i < cols; i++)\n"
+		      "			out[r * ldo + i] = x[r * ldx + i] / max(sqrt(sum), eps);\n"
+		      "	}\n"
+		      "}\n";
+
+static card_rounds *slow_rounds(void)
+{
+	card_rounds *rounds = calloc(1, sizeof *rounds);
+	cr_assert_not_null(rounds);
+	rounds->first[CARD_ROUNDS / 2] = SLOW;
+	return rounds;
+}
+
+/* It is given up and told of, its work is done by the next backend; when it ends after all, what it
+ * lets loose does no harm. */
+Test(cards, survive_a_kernel_that_hangs)
+{
+	card_rounds *wanted = slow_rounds(), *got = slow_rounds();
+	omt_error note;
+	bool late = false;
+	const double begin_s = omt_now_s();
+	const card_kernel slow[] = {{OMT_OP_l2norm, scratch_text("slow.cl", slow_l2norm), 1},
+	                            {OMT_OP_rotary, "hls/rotary_hls.c", 1}};
+	card_build(slow, 2, scratch_path("pocl.bin"));
+	card_manifest(scratch_folder, "pocl.bin", KERNELS, "floor_ms: 20000", "floor_ms: 200");
+	run_on(wanted, open_ref());
+	omt_exec *exec = open_card();
+	card_rounds_run(got, exec);
+	card_rounds_compare(got, wanted);
+	cr_assert(omt_exec_take_note(exec, &note));
+	cr_expect(strstr(note.text, "u250 (bitstream pocl): kernel l2norm, unit 1 of 1 (rows 24"),
+	          "%s", note.text);
+	cr_expect(strstr(note.text, "predicted 0.0000"), "%s", note.text);
+	cr_expect_gt(omt_exec_fallbacks(exec), 0u);
+	while (!late && omt_now_s() - begin_s < 60) {
+		card_rounds_run(got, exec);
+		card_rounds_compare(got, wanted);
+		while (omt_exec_take_note(exec, &note))
+			late |= strstr(note.text, "ended late") != NULL;
+	}
+	cr_expect(late, "the kernel ends after a second, which is seen");
+	omt_exec_close(exec);
+	free(wanted);
+	free(got);
 }

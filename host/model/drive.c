@@ -66,7 +66,12 @@ static omt_status finish(omt_driver *driver, omt_error *err)
 	const omt_flight flight = driver->flying;
 	omt_outcome *outcome = omt_pipe_outcome(driver->pipe, flight.lane);
 	if (outcome->items) {
-		OMT_TRY(omt_exec_wait(driver->unit->exec, flight.slot->last, err));
+		omt_error note;
+		omt_status status = omt_exec_wait(driver->unit->exec, flight.slot->last, err);
+		while (omt_exec_take_note(driver->unit->exec, &note))
+			omt_pipe_note(driver->pipe, &note);
+		if (status != OMT_OK)
+			return status;
 		locate(driver, flight.slot, outcome);
 	}
 	omt_pipe_done(driver->pipe, flight.lane);
@@ -124,12 +129,23 @@ static void *drive(void *user)
 	omt_error why = driver->unit->failed;    /* of an earlier run */
 	if (driver->pipe->engine->options.eager) /* else 50 us are added to each wait */
 		prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0, 0, 0);
-	if (why.status == OMT_OK) {
+	while (why.status == OMT_OK) {
+		omt_error note;
 		if (compute(driver, &why) == OMT_OK)
 			return NULL;
 		omt_exec_wait(driver->unit->exec, 0, NULL); /* nothing may still use the lanes */
 		if (omt_pipe_lose(driver->pipe, driver->number, &why))
 			return NULL;
+		/* The last one: its work goes on further down the chain. */
+		if (omt_unit_move(driver->pipe->engine, driver->unit, &why, &note) != OMT_OK) {
+			omt_pipe_fail(driver->pipe, driver->number, &why);
+			break;
+		}
+		omt_pipe_regain(driver->pipe, driver->number, &note);
+		driver->flying.lane = NULL;
+		driver->turn = 0;
+		driver->clock.first = 0;
+		why.status = OMT_OK;
 	}
 	fail_all(driver, &why);
 	return NULL;

@@ -3,8 +3,8 @@
  * It enqueues batch n + 1 before it waits for batch n, so that the device never idles while a batch
  * is ready. A thread each, because enqueuing may take as long as computing (backends of the host,
  * an op that falls back to one, runtimes whose queues are full) and must not keep another device
- * waiting. A device that fails gives its batches back; the last one's driver stays and fails all.
- */
+ * waiting. A device that fails gives its batches back; the last one's driver goes on with the next
+ * backend of its chain, or stays and fails all. */
 #ifndef OMT_MODEL_DRIVE_H
 #define OMT_MODEL_DRIVE_H
 

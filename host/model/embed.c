@@ -160,11 +160,14 @@ static omt_status deliver(omt_embedding *run, const omt_outcome *done, omt_error
 	return OMT_OK;
 }
 
-/* Tells of every device that failed since it was asked last. */
+/* Tells of what devices had to say, and of every one that failed since it was asked last. */
 static void tell_lost(omt_embedding *run)
 {
 	const omt_progress *progress = &run->engine->options.progress;
 	omt_error why, said;
+	while (omt_pipe_take_note(&run->pipe, &said))
+		if (progress->note)
+			progress->note(progress->user, said.text);
 	for (int32_t i; (i = omt_pipe_lost(&run->pipe, &why)) >= 0;) {
 		int32_t left = 0;
 		run->engine->units[i].failed = why;

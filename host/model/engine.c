@@ -1,6 +1,7 @@
 #include "model/engine.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
  * packed: a unit slower than the others by more takes no batch. */
 #define WINDOW       16
 #define WINDOW_ITEMS 4096
+#define REST         sizeof((omt_engine){0}.rest)
 
 void omt_engine_options_init(omt_engine_options *options)
 {
@@ -73,7 +75,7 @@ static omt_status open_unit(omt_engine *engine, omt_unit *unit, const omt_batch_
 	unit->params = &owner->own;
 	const omt_load load = {.info = &unit->info,
 	                       .matrices = matrices,
-	                       .cache = options->cache,
+	                       .cache = engine->cache ? engine->cache : options->cache,
 	                       .progress = &options->progress};
 	const double begin_s = omt_now_s();
 	if (owner == unit)
@@ -137,6 +139,8 @@ omt_status omt_engine_open_on(const omt_model *model, const omt_engine_options *
 	for (int32_t i = 0; i < count; i++)
 		OMT_GOTO(open_unit(engine, &engine->units[i], &limits, err));
 	OMT_GOTO(open_batches(engine, &limits, err));
+	if (options->cache && !(engine->cache = strdup(options->cache)))
+		OMT_GOTO(OMT_FAIL(err, NO_MEMORY, "the cache's path"));
 	/* Strings are the caller's, who may free them now. */
 	engine->options.weights = omt_matrices_names[matrices_of(options)];
 	engine->options.backend = engine->options.device = NULL;
@@ -146,6 +150,15 @@ omt_status omt_engine_open_on(const omt_model *model, const omt_engine_options *
 done:
 	omt_engine_close(engine);
 	return status;
+}
+
+static void close_unit(omt_unit *unit)
+{
+	for (int32_t i = 0; i < unit->slot_count; i++)
+		omt_batch_device_close(unit->exec, &unit->slots[i].device);
+	omt_workspace_close(unit->exec, &unit->work);
+	omt_params_free(unit->exec, &unit->own);
+	omt_exec_close(unit->exec);
 }
 
 /* The thread budget: the cores this process may use, less the preparation threads'. */
@@ -172,41 +185,83 @@ static omt_status check_memory(const omt_model *model, const omt_engine_options 
 	return OMT_OK;
 }
 
+/* On a chain whose first backend that can be opened takes it all; rest[64] gets the names behind
+ * it. */
+static omt_status open_chain(const omt_model *model, const omt_engine_options *options,
+                             const char *chain, omt_engine **engine, char *rest, omt_error *err)
+{
+	omt_exec *execs[OMT_MAX_DEVICES];
+	int32_t count;
+	const omt_backend_options backend = {.device = options->device,
+	                                     .tiles = options->tiles,
+	                                     .bitstream = options->bitstream,
+	                                     .threads = cores_left(options->threads)};
+	*rest = '\0';
+	OMT_TRY(omt_exec_open_all(chain, &backend, OMT_MAX_DEVICES, execs, &count, err));
+	const char *comma = strchr(omt_exec_chain(execs[0]), ',');
+	if (comma && !omt_backend_device(&backend) && !omt_backend_bitstream(&backend))
+		snprintf(rest, REST, "%s", comma + 1);
+	omt_status status = check_memory(model, options, execs, count, err);
+	if (status == OMT_OK)
+		return omt_engine_open_on(model, options, execs, count, engine, err);
+	while (count--)
+		omt_exec_close(execs[count]);
+	return status;
+}
+
+/* "reason; goes on with openblas,ref" */
+static void say_rest(const omt_error *why, const char *rest, omt_error *note)
+{
+	OMT_FAIL(note, DEVICE, "%.400s; goes on with %s", why->text, rest);
+}
+
 omt_status omt_engine_open(const omt_model *model, const omt_engine_options *options,
                            omt_engine **engine, omt_error *err)
 {
 	omt_engine_options defaults;
-	omt_exec *execs[OMT_MAX_DEVICES];
-	int32_t count;
+	omt_error why, note;
+	char chain[REST], rest[REST];
 	const double begin_s = omt_now_s();
 	omt_engine_options_init(&defaults);
 	if (!options)
 		options = &defaults;
 	*engine = NULL;
 	OMT_TRY(omt_engine_options_check(options, err));
-	const omt_backend_options backend = {.device = options->device,
-	                                     .tiles = options->tiles,
-	                                     .bitstream = options->bitstream,
-	                                     .threads = cores_left(options->threads)};
-	OMT_TRY(omt_exec_open_all(options->backend, &backend, OMT_MAX_DEVICES, execs, &count, err));
-	omt_status status = check_memory(model, options, execs, count, err);
-	if (status != OMT_OK) {
-		while (count--)
-			omt_exec_close(execs[count]);
-		return status;
+	omt_status status = open_chain(model, options, options->backend, engine, rest, &why);
+	/* A device that has no room after all. */
+	while (status == OMT_DEVICE && *rest) {
+		say_rest(&why, rest, &note);
+		if (options->progress.note)
+			options->progress.note(options->progress.user, note.text);
+		memcpy(chain, rest, sizeof chain);
+		status = open_chain(model, options, chain, engine, rest, &why);
 	}
-	OMT_TRY(omt_engine_open_on(model, options, execs, count, engine, err));
+	if (status != OMT_OK)
+		return omt_fail(err, status, "%s", why.text);
+	memcpy((*engine)->rest, rest, sizeof rest);
 	(*engine)->open_s = omt_now_s() - begin_s;
 	return OMT_OK;
 }
 
-static void close_unit(omt_unit *unit)
+omt_status omt_unit_move(omt_engine *engine, omt_unit *unit, const omt_error *why, omt_error *note)
 {
-	for (int32_t i = 0; i < unit->slot_count; i++)
-		omt_batch_device_close(unit->exec, &unit->slots[i].device);
-	omt_workspace_close(unit->exec, &unit->work);
-	omt_params_free(unit->exec, &unit->own);
-	omt_exec_close(unit->exec);
+	const omt_backend_options backend = {.threads = cores_left(engine->options.threads)};
+	const omt_batch_limits limits = omt_batch_limits_of(
+		&engine->model->config, engine->options.batch_items, engine->options.max_tokens);
+	char chain[REST];
+	if (!*engine->rest)
+		return why->status;
+	memcpy(chain, engine->rest, sizeof chain);
+	say_rest(why, chain, note);
+	close_unit(unit);
+	const omt_unit before = *unit;
+	*unit = (omt_unit){
+		.items = before.items, .batches = before.batches, .compute_s = before.compute_s};
+	OMT_TRY(omt_exec_open(chain, &backend, &unit->exec, note));
+	omt_exec_info(unit->exec, &unit->info);
+	const char *comma = strchr(omt_exec_chain(unit->exec), ',');
+	snprintf(engine->rest, sizeof engine->rest, "%s", comma ? comma + 1 : "");
+	return open_unit(engine, unit, &limits, note);
 }
 
 void omt_engine_close(omt_engine *engine)
@@ -217,6 +272,7 @@ void omt_engine_close(omt_engine *engine)
 		omt_batch_close(&engine->batches[i]);
 	free(engine->batches);
 	free(engine->vectors);
+	free(engine->cache);
 	/* The first one last: others may use its weights. */
 	for (int32_t i = engine->unit_count - 1; i >= 0; i--)
 		close_unit(&engine->units[i]);

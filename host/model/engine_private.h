@@ -43,8 +43,10 @@ struct omt_engine {
 	int32_t unit_count;
 	omt_batch *batches; /* on the host */
 	int32_t batch_count;
-	float *vectors;        /* [window, batch_items, hidden]: results that wait for their turn */
-	int32_t window;        /* batches between the last one delivered and the last one packed */
+	float *vectors; /* [window, batch_items, hidden]: results that wait for their turn */
+	int32_t window; /* batches between the last one delivered and the last one packed */
+	char rest[64];  /* the chain behind its first backend; empty: there is none to go to */
+	char *cache;    /* as the options say */
 	double load_s, open_s; /* what weights took, and all of opening */
 	bool profiled;         /* ops are timed */
 };
@@ -56,6 +58,11 @@ omt_status omt_engine_options_check(const omt_engine_options *options, omt_error
  * failure). */
 omt_status omt_engine_open_on(const omt_model *model, const omt_engine_options *options,
                               omt_exec **execs, int32_t count, omt_engine **engine, omt_error *err);
+
+/* The last unit, whose device failed for a reason, is opened anew on what comes behind it in the
+ * chain. *note tells the user. A device that was asked for by name is not another one: any other
+ * status than OMT_OK. */
+omt_status omt_unit_move(omt_engine *engine, omt_unit *unit, const omt_error *why, omt_error *note);
 
 /* Enqueues a batch's upload, forward and download into vectors[items, hidden]; done when slot->last
  * is. The batch and the vectors must stay until then. */

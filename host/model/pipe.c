@@ -357,15 +357,40 @@ int32_t omt_pipe_lose(omt_pipe *pipe, int32_t unit, const omt_error *why)
 	int32_t left = 0;
 	pthread_mutex_lock(&pipe->lock);
 	shares[unit] = (omt_share){.lost = true};
-	pipe->lost[unit] = *why;
 	for (int32_t i = 0; i < pipe->lane_count; i++)
 		if (pipe->lanes[i].state == OMT_LANE_BUSY && pipe->lanes[i].unit == unit)
 			pipe->lanes[i].state = OMT_LANE_READY;
 	for (int32_t i = 0; i < pipe->engine->unit_count; i++)
 		left += !shares[i].lost;
+	if (left)
+		pipe->lost[unit] = *why;
 	tell(pipe, TO_ALL);
 	pthread_mutex_unlock(&pipe->lock);
 	return left;
+}
+
+void omt_pipe_note(omt_pipe *pipe, const omt_error *note)
+{
+	pthread_mutex_lock(&pipe->lock);
+	if (pipe->note_count < OMT_PIPE_NOTES)
+		pipe->notes[pipe->note_count++] = *note;
+	pthread_mutex_unlock(&pipe->lock);
+}
+
+void omt_pipe_regain(omt_pipe *pipe, int32_t unit, const omt_error *note)
+{
+	omt_pipe_note(pipe, note);
+	pthread_mutex_lock(&pipe->lock);
+	pipe->engine->shares[unit] = (omt_share){.room = pipe->engine->units[unit].slot_count};
+	tell(pipe, TO_ALL);
+	pthread_mutex_unlock(&pipe->lock);
+}
+
+void omt_pipe_fail(omt_pipe *pipe, int32_t unit, const omt_error *why)
+{
+	pthread_mutex_lock(&pipe->lock);
+	pipe->lost[unit] = *why;
+	pthread_mutex_unlock(&pipe->lock);
 }
 
 /* ---- the calling thread ---- */
@@ -397,6 +422,20 @@ void omt_pipe_release(omt_pipe *pipe, const omt_outcome *outcome)
 	pipe->delivered += outcome->count;
 	tell(pipe, TO_WORKERS | TO_FILLER);
 	pthread_mutex_unlock(&pipe->lock);
+}
+
+bool omt_pipe_take_note(omt_pipe *pipe, omt_error *note)
+{
+	pthread_mutex_lock(&pipe->lock);
+	const bool there = pipe->note_count > 0;
+	if (there) {
+		*note = pipe->notes[0];
+		pipe->note_count--;
+		memmove(pipe->notes, pipe->notes + 1,
+		        (size_t)pipe->note_count * sizeof *pipe->notes);
+	}
+	pthread_mutex_unlock(&pipe->lock);
+	return there;
 }
 
 int32_t omt_pipe_lost(omt_pipe *pipe, omt_error *why)

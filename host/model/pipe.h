@@ -72,6 +72,8 @@ typedef struct omt_outcome {
  * is less work than a few threads that wake in vain. */
 typedef enum omt_waiter { OMT_WORKER, OMT_FILLER, OMT_DRIVER, OMT_CALLER, OMT_WAITERS } omt_waiter;
 
+#define OMT_PIPE_NOTES 8
+
 typedef struct omt_pipe {
 	omt_engine *engine;
 	const omt_source *source;
@@ -90,8 +92,10 @@ typedef struct omt_pipe {
 	double ready_work;               /* and their work */
 	omt_error lost[OMT_MAX_DEVICES]; /* why a unit failed */
 	bool lost_told[OMT_MAX_DEVICES];
-	pthread_mutex_t lock;        /* all of the above */
-	pthread_mutex_t source_lock; /* the source: held while an item is taken */
+	omt_error notes[OMT_PIPE_NOTES]; /* for the user, that were not told yet */
+	int32_t note_count;              /* later ones than that are left out */
+	pthread_mutex_t lock;            /* all of the above */
+	pthread_mutex_t source_lock;     /* the source: held while an item is taken */
 	pthread_cond_t changed[OMT_WAITERS];
 	pthread_t *threads; /* workers, then the filler */
 	int32_t thread_count;
@@ -118,8 +122,14 @@ omt_lane *omt_pipe_take(omt_pipe *pipe, int32_t unit, bool (*give_up)(void *user
 omt_outcome *omt_pipe_outcome(const omt_pipe *pipe, const omt_lane *lane);
 /* The outcome is there: the lane becomes FREE. */
 void omt_pipe_done(omt_pipe *pipe, omt_lane *lane);
-/* A unit failed: its lanes become READY for the others. Returns how many others there are. */
+/* A unit failed: its lanes become READY for the others. Returns how many others there are; none:
+ * omt_pipe_regain() or omt_pipe_fail() follows. */
 int32_t omt_pipe_lose(omt_pipe *pipe, int32_t unit, const omt_error *why);
+void omt_pipe_fail(omt_pipe *pipe, int32_t unit, const omt_error *why);
+/* It works again, on another backend, as `note` says: it may have batches. */
+void omt_pipe_regain(omt_pipe *pipe, int32_t unit, const omt_error *note);
+/* A line for the user. */
+void omt_pipe_note(omt_pipe *pipe, const omt_error *note);
 
 /* ---- for the calling thread ---- */
 
@@ -129,6 +139,8 @@ const omt_outcome *omt_pipe_next(omt_pipe *pipe);
 void omt_pipe_release(omt_pipe *pipe, const omt_outcome *outcome);
 /* A unit that failed since the last call; -1: none. */
 int32_t omt_pipe_lost(omt_pipe *pipe, omt_error *why);
+/* The oldest line for the user; false: there is none. */
+bool omt_pipe_take_note(omt_pipe *pipe, omt_error *note);
 
 omt_work *omt_pipe_work(const omt_pipe *pipe, uint64_t index);
 

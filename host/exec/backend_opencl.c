@@ -11,40 +11,37 @@
 
 #include "base/clock.h"
 #include "exec/device_entry.h"
-#include "exec/opencl_card.h"
-
-typedef struct omt_cl_buffer {
-	omt_buffer base;
-	cl_mem memory;
-	omt_usage usage;
-	bool tracked;     /* events order it: a slot, on a card any buffer */
-	omt_cl_uses uses; /* if so */
-	omt_cl_bank *bank;
-} omt_cl_buffer;
-
-typedef struct omt_cl {
-	omt_backend base;
-	omt_cl_device device;
-	omt_backend_info info;
-	omt_cl_tile_set tiles;
-	cl_context context;
-	omt_cl_order order;
-	omt_cl_card *card; /* NULL: kernels are built */
-	cl_command_queue compute, upload, download;
-	omt_cl_program programs[OMT_CL_CLASS_COUNT]; /* as many as classes have other tiles */
-	/* Of each class, and of ops without tiles. */
-	const omt_cl_program *program_of[OMT_CL_CLASS_COUNT + 1];
-} omt_cl;
+#include "exec/opencl_backend.h"
 
 static bool done_cl(omt_backend *self, uint64_t mark)
 {
 	return omt_cl_order_done(&((omt_cl *)self)->order, mark);
 }
 
+/* A card may be gone without a word: kernels hang, and what is read is ones. */
+static omt_status wait_card(omt_cl *cl, uint64_t mark, omt_error *err)
+{
+	omt_status status = omt_cl_order_wait(&cl->order, mark, err);
+	if (status != OMT_STALLED && !cl->order.suspect)
+		return status;
+	cl->order.suspect = false;
+	if (omt_cl_check_memory(cl, cl->probe, 0, NULL) == OMT_OK) {
+		cl->order.suspect = false;
+		return status;
+	}
+	if (cl->order.failed.status == OMT_OK)
+		OMT_FAIL(&cl->order.failed, DEVICE,
+		         "%s: the card is lost: its memory does not keep what is written",
+		         cl->card->name);
+	return omt_fail(err, cl->order.failed.status, "%s", cl->order.failed.text);
+}
+
 static omt_status wait_cl(omt_backend *self, uint64_t mark, omt_error *err)
 {
 	omt_cl *cl = (omt_cl *)self;
-	if (mark || cl->card)
+	if (cl->card)
+		return wait_card(cl, mark, err);
+	if (mark)
 		return omt_cl_order_wait(&cl->order, mark, err);
 	OMT_TRY(omt_cl_check(clFinish(cl->upload), "clFinish", err));
 	OMT_TRY(omt_cl_check(clFinish(cl->compute), "clFinish", err));
@@ -62,8 +59,10 @@ static void close_cl(omt_backend *self)
 {
 	omt_cl *cl = (omt_cl *)self;
 	cl_command_queue const queues[] = {cl->compute, cl->upload, cl->download};
-	if (cl->card || (cl->compute && cl->upload && cl->download))
+	if (cl->order.watched || (cl->compute && cl->upload && cl->download))
 		wait_cl(self, 0, NULL);
+	if (cl->probe)
+		omt_cl_free(self, cl->probe);
 	/* What still hangs is in the runtime's hands, and so is all that it uses. */
 	const bool hangs = cl->order.stale_count > 0 || cl->order.failed.status != OMT_OK;
 	for (size_t i = 0; i < OMT_CL_CLASS_COUNT; i++)
@@ -120,7 +119,7 @@ static omt_status open_built(omt_cl *cl, const char *tiles, omt_error *err)
 	OMT_TRY(omt_device_tiles(&cl->info, tiles, &cl->tiles, NULL, 0, err));
 	cl->info.tile_rows =
 		cl->tiles.of[OMT_CL_CLASS_gemm].m * cl->tiles.of[OMT_CL_CLASS_gemm].rows;
-	OMT_TRY(omt_cl_order_open(&cl->order, NULL, err));
+	OMT_TRY(omt_cl_order_open(&cl->order, NULL, false, err));
 	for (size_t i = 0; i < sizeof queues / sizeof *queues; i++)
 		OMT_TRY(omt_cl_queue_open(cl->context, cl->device.device, false, queues[i], err));
 	return build_programs(cl, err);
@@ -134,7 +133,9 @@ static omt_status open_card(omt_cl *cl, const omt_bitstreams *all, omt_error *er
 	cl->info.may_stall = true;
 	snprintf(cl->info.bitstream, sizeof cl->info.bitstream, "%s", cl->card->entry.name);
 	cl->device.binary = NULL; /* the caller's */
-	return omt_cl_order_open(&cl->order, cl->card->name, err);
+	OMT_TRY(omt_cl_order_open(&cl->order, cl->card->name, cl->card->entry.flow == OMT_FLOW_xrt,
+	                          err));
+	return omt_cl_alloc(&cl->base, OMT_CL_PROBE_BYTES, OMT_USAGE_SLOT, NULL, &cl->probe, err);
 }
 
 /* Takes the device and its context. */
@@ -218,188 +219,6 @@ static bool supports_cl(const omt_backend *self, omt_op op, const void *args)
 	if (op == OMT_OP_gemm_bf16)
 		return ((const omt_gemm_bf16_args *)args)->w_panel == OMT_CL_PANEL;
 	return true;
-}
-
-/* ---- memory ---- */
-
-static omt_status write_cl(omt_backend *self, omt_buffer *buffer, size_t offset, const void *data,
-                           size_t bytes, uint64_t *mark, omt_error *err);
-
-static void free_cl(omt_backend *self, omt_buffer *buffer)
-{
-	omt_cl *cl = (omt_cl *)self;
-	omt_cl_buffer *freed = (omt_cl_buffer *)buffer;
-	if (!freed)
-		return;
-	/* A runtime keeps the memory until the commands that use it are done; XRT's does not. */
-	const bool over = !cl->card || omt_cl_order_let_end(&cl->order, &freed->uses);
-	omt_cl_uses_clear(&freed->uses);
-	if (freed->memory && over && !cl->order.stale_count)
-		clReleaseMemObject(freed->memory);
-	free(freed);
-}
-
-/* Pages of a file as they are mapped. NULL: the runtime wants a copy (it may refuse memory that it
- * cannot write). */
-static cl_mem use_in_place(const omt_cl *cl, size_t bytes, const void *borrowed)
-{
-	cl_int code;
-	cl_mem memory = bytes ? clCreateBuffer(cl->context, CL_MEM_READ_ONLY | CL_MEM_USE_HOST_PTR,
-	                                       bytes, (void *)(uintptr_t)borrowed, &code)
-	                      : NULL;
-	return memory;
-}
-
-/* Memory of a device that builds its kernels, with the content if there is one. */
-static cl_int alloc_built(omt_cl *cl, omt_cl_buffer *buffer, const void *borrowed)
-{
-	cl_int code = CL_SUCCESS;
-	const size_t bytes = buffer->base.bytes;
-	if (borrowed && cl->info.in_place && (uintptr_t)borrowed % OMT_IN_PLACE_ALIGN == 0)
-		buffer->memory = use_in_place(cl, bytes, borrowed);
-	if (buffer->memory)
-		return CL_SUCCESS;
-	/* OpenCL has no empty buffers. */
-	buffer->memory =
-		clCreateBuffer(cl->context, CL_MEM_READ_WRITE, bytes ? bytes : 1, NULL, &code);
-	if (code == CL_SUCCESS && borrowed && bytes)
-		code = clEnqueueWriteBuffer(cl->compute, buffer->memory, CL_TRUE, 0, bytes,
-		                            borrowed, 0, NULL, NULL);
-	return code;
-}
-
-/* On a card the content goes in pieces, through memory that the transfer wants. */
-static omt_status alloc_card(omt_cl *cl, omt_cl_buffer *buffer, const void *borrowed,
-                             omt_error *err)
-{
-	const size_t bytes = buffer->base.bytes, piece = (size_t)16 << 20;
-	buffer->tracked = true;
-	OMT_TRY(omt_cl_card_alloc(cl->card, bytes ? bytes : 1, buffer->usage, &buffer->memory,
-	                          &buffer->bank, err));
-	for (size_t at = 0; borrowed && at < bytes; at += piece) {
-		OMT_TRY(write_cl(&cl->base, &buffer->base, at, (const uint8_t *)borrowed + at,
-		                 bytes - at < piece ? bytes - at : piece, NULL, err));
-		OMT_TRY(wait_cl(&cl->base, 0, err));
-	}
-	return OMT_OK;
-}
-
-static omt_status alloc_cl(omt_backend *self, size_t bytes, omt_usage usage, const void *borrowed,
-                           omt_buffer **given, omt_error *err)
-{
-	omt_cl *cl = (omt_cl *)self;
-	omt_status status = OMT_OK;
-	*given = NULL;
-	if (bytes > cl->info.max_alloc_bytes)
-		return OMT_FAIL(
-			err, DEVICE, "%s: a buffer of %zu bytes, the device allocates %llu at most",
-			cl->info.device, bytes, (unsigned long long)cl->info.max_alloc_bytes);
-	omt_cl_buffer *buffer = calloc(1, sizeof *buffer);
-	if (!buffer)
-		return OMT_FAIL(err, NO_MEMORY, "a buffer of %zu bytes", bytes);
-	buffer->base = (omt_buffer){.owner = self, .bytes = bytes};
-	buffer->usage = usage;
-	buffer->tracked = usage == OMT_USAGE_SLOT;
-	if (cl->card) {
-		status = alloc_card(cl, buffer, borrowed, err);
-	} else {
-		const cl_int code = alloc_built(cl, buffer, borrowed);
-		if (code != CL_SUCCESS)
-			status = OMT_FAIL(err, DEVICE, "%s: a buffer of %zu bytes: %s (%d)",
-			                  cl->info.device, bytes, omt_cl_error(code), code);
-	}
-	if (status == OMT_OK)
-		*given = &buffer->base;
-	else
-		free_cl(self, &buffer->base);
-	return status;
-}
-
-/* On a card: what the transfer uses instead of the caller's memory. Reads, and writes that wait for
- * others, may run when nobody expects them any more (opencl_order.h). */
-static omt_status take_copy(const omt_cl_waits *waits, size_t bytes, const void *from, void *to,
-                            omt_cl_copy *copy, omt_error *err)
-{
-	if (!bytes || (from && !waits->count && (uintptr_t)from % OMT_IN_PLACE_ALIGN == 0))
-		return OMT_OK;
-	copy->memory =
-		aligned_alloc(OMT_IN_PLACE_ALIGN, (bytes + OMT_IN_PLACE_ALIGN - 1) /
-	                                                  OMT_IN_PLACE_ALIGN * OMT_IN_PLACE_ALIGN);
-	if (!copy->memory)
-		return OMT_FAIL(err, NO_MEMORY, "%zu bytes to transfer", bytes);
-	copy->to = to;
-	copy->bytes = bytes;
-	if (from)
-		memcpy(copy->memory, from, bytes);
-	return OMT_OK;
-}
-
-static omt_status enqueue_transfer(const omt_cl_buffer *buffer, size_t offset, size_t bytes,
-                                   const void *from, void *to, const omt_cl_waits *waits,
-                                   omt_cl_use *use, omt_error *err)
-{
-	const cl_event *first = waits->count ? waits->events : NULL;
-	if (!bytes)
-		return omt_cl_check(
-			clEnqueueMarkerWithWaitList(use->queue, waits->count, first, &use->event),
-			"clEnqueueMarkerWithWaitList", err);
-	if (to)
-		return omt_cl_check(clEnqueueReadBuffer(use->queue, buffer->memory, CL_FALSE,
-		                                        offset, bytes, to, waits->count, first,
-		                                        &use->event),
-		                    "clEnqueueReadBuffer", err);
-	return omt_cl_check(clEnqueueWriteBuffer(use->queue, buffer->memory, CL_FALSE, offset,
-	                                         bytes, from, waits->count, first, &use->event),
-	                    "clEnqueueWriteBuffer", err);
-}
-
-/* A write (from) or a read (to); nothing to move still is a command, for its mark. */
-static omt_status transfer(omt_cl *cl, omt_cl_buffer *buffer, size_t offset, size_t bytes,
-                           const void *from, void *to, uint64_t *mark, omt_error *err)
-{
-	omt_cl_waits waits;
-	omt_cl_task task = {.op = OMT_OP_COUNT, .patience_s = OMT_CL_TRANSFER_S};
-	omt_cl_use use = {.queue = cl->card           ? buffer->bank->queue
-	                           : !buffer->tracked ? cl->compute
-	                           : to               ? cl->download
-	                                              : cl->upload};
-	waits.count = 0;
-	if (buffer->tracked)
-		OMT_TRY(omt_cl_order_before(&cl->order, &buffer->uses, !to, use.queue, &waits,
-		                            err));
-	if (cl->card)
-		OMT_TRY(take_copy(&waits, bytes, from, to, &task.copy, err));
-	if (task.copy.memory && to)
-		to = task.copy.memory;
-	else if (task.copy.memory)
-		from = task.copy.memory;
-	omt_status status = enqueue_transfer(buffer, offset, bytes, from, to, &waits, &use, err);
-	if (status != OMT_OK) {
-		free(task.copy.memory);
-		return status;
-	}
-	OMT_TRY(omt_cl_order_put(&cl->order, &use, &waits, &task, err));
-	if (buffer->tracked)
-		status = omt_cl_order_after(&cl->order, &buffer->uses, !to, &use, err);
-	if (status == OMT_OK)
-		status = omt_cl_order_mark(&cl->order, &use, &use, mark, err);
-	omt_cl_use_clear(&use);
-	return status;
-}
-
-static omt_status write_cl(omt_backend *self, omt_buffer *buffer, size_t offset, const void *data,
-                           size_t bytes, uint64_t *mark, omt_error *err)
-{
-	return transfer((omt_cl *)self, (omt_cl_buffer *)buffer, offset, bytes, data, NULL, mark,
-	                err);
-}
-
-static omt_status read_cl(omt_backend *self, const omt_buffer *buffer, size_t offset, void *data,
-                          size_t bytes, uint64_t *mark, omt_error *err)
-{
-	/* A read leaves the content as it is, but the buffer remembers it for the next kernel. */
-	return transfer((omt_cl *)self, (omt_cl_buffer *)buffer, offset, bytes, NULL, data, mark,
-	                err);
 }
 
 /* ---- ops ---- */
@@ -577,10 +396,10 @@ const omt_backend_class omt_backend_opencl = {
 	.close = close_cl,
 	.info = info_cl,
 	.supports = supports_cl,
-	.alloc = alloc_cl,
-	.free = free_cl,
-	.write = write_cl,
-	.read = read_cl,
+	.alloc = omt_cl_alloc,
+	.free = omt_cl_free,
+	.write = omt_cl_write,
+	.read = omt_cl_read,
 	.run = run_cl,
 	.done = done_cl,
 	.wait = wait_cl,

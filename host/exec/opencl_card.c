@@ -103,6 +103,20 @@ static omt_cl_bank *choose_bank(omt_cl_card *card, size_t bytes, omt_usage usage
 	return best;
 }
 
+/* A buffer of XRT's has a place on the card from its first migration on: until then, what is
+ * written stays on the host. */
+static cl_int give_place(cl_command_queue queue, cl_mem memory)
+{
+	cl_event event;
+	cl_int code = clEnqueueMigrateMemObjects(
+		queue, 1, &memory, CL_MIGRATE_MEM_OBJECT_CONTENT_UNDEFINED, 0, NULL, &event);
+	if (code != CL_SUCCESS)
+		return code;
+	code = clWaitForEvents(1, &event);
+	clReleaseEvent(event);
+	return code;
+}
+
 omt_status omt_cl_card_alloc(omt_cl_card *card, size_t bytes, omt_usage usage, cl_mem *memory,
                              omt_cl_bank **chosen, omt_error *err)
 {
@@ -120,8 +134,12 @@ omt_status omt_cl_card_alloc(omt_cl_card *card, size_t bytes, omt_usage usage, c
 	}
 	*chosen = bank;
 	*memory = clCreateBuffer(card->context, flags, bytes, host, &code);
+	if (code == CL_SUCCESS && card->entry.flow == OMT_FLOW_xrt)
+		code = give_place(bank->queue, *memory);
 	if (code == CL_SUCCESS)
 		return OMT_OK;
+	if (*memory)
+		clReleaseMemObject(*memory);
 	*memory = NULL;
 	return OMT_FAIL(err, DEVICE, "%s: a buffer of %zu bytes in bank %d: %s (%d)", card->name,
 	                bytes, bank->number, omt_cl_error(code), code);

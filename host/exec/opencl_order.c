@@ -144,12 +144,24 @@ static omt_cl_command *command_at(const omt_cl_order *order, uint64_t number)
 	return &order->ring[number % OMT_CL_WATCHED];
 }
 
+/* A card that is gone reads as ones. */
+static bool is_ones(const omt_cl_copy *copy)
+{
+	const uint8_t *bytes = copy->memory;
+	size_t i = 0;
+	while (i < copy->bytes && bytes[i] == 0xff)
+		i++;
+	return i == copy->bytes;
+}
+
 /* Forgets an ended command; what it read goes where it belongs. */
-static void retire(omt_cl_command *command, bool deliver)
+static void retire(omt_cl_order *order, omt_cl_command *command, bool deliver)
 {
 	omt_cl_copy *copy = &command->task.copy;
-	if (copy->to && deliver)
+	if (copy->to && deliver) {
 		memcpy(copy->to, copy->memory, copy->bytes);
+		order->suspect |= is_ones(copy);
+	}
 	free(copy->memory);
 	event_set(&command->event, NULL);
 	*command = (omt_cl_command){0};
@@ -182,13 +194,14 @@ static omt_status settle(omt_cl_order *order, omt_error *err)
 		if (state > CL_COMPLETE)
 			return OMT_OK;
 		char text[256];
-		describe(&command->task, text, sizeof text);
-		retire(command, state == CL_COMPLETE);
-		order->oldest++;
-		order->since_s = omt_now_s();
-		if (state < 0)
+		if (state < 0) {
+			describe(&command->task, text, sizeof text);
 			OMT_FAIL(&order->failed, DEVICE, "%s: %s failed: %s (%d)", order->card,
 			         text, omt_cl_error(state), state);
+		}
+		retire(order, command, state == CL_COMPLETE);
+		order->oldest++;
+		order->since_s = omt_now_s();
 	}
 	if (order->failed.status != OMT_OK)
 		return omt_fail(err, order->failed.status, "%s", order->failed.text);
@@ -243,7 +256,7 @@ static omt_status give_up(omt_cl_order *order, omt_error *err)
 			order->stale[order->stale_count++] = *command;
 			*command = (omt_cl_command){0};
 		} else {
-			retire(command, state_of(command->event) == CL_COMPLETE);
+			retire(order, command, state_of(command->event) == CL_COMPLETE);
 		}
 	}
 	return OMT_OK;
@@ -287,7 +300,7 @@ static omt_status look_back(omt_cl_order *order, omt_error *err)
 		kept = 0;
 		for (int32_t i = 0; i < order->stale_count; i++) {
 			if (has_ended(order->stale[i].event))
-				retire(&order->stale[i], false);
+				retire(order, &order->stale[i], false);
 			else
 				order->stale[kept++] = order->stale[i];
 		}
@@ -348,7 +361,9 @@ static omt_status watch(omt_cl_order *order, omt_cl_use *use, const omt_cl_waits
 omt_status omt_cl_order_put(omt_cl_order *order, omt_cl_use *use, const omt_cl_waits *waits,
                             const omt_cl_task *task, omt_error *err)
 {
-	omt_status status = omt_cl_check(clFlush(use->queue), "clFlush", err);
+	omt_status status = OMT_OK;
+	if (!order->unflushed)
+		status = omt_cl_check(clFlush(use->queue), "clFlush", err);
 	if (order->watched && status == OMT_OK)
 		status = watch(order, use, waits, task, err);
 	if (status != OMT_OK)
@@ -443,9 +458,9 @@ double omt_cl_order_elapsed(const omt_cl_order *order, uint64_t first, uint64_t 
 
 /* ---- open and close ---- */
 
-omt_status omt_cl_order_open(omt_cl_order *order, const char *card, omt_error *err)
+omt_status omt_cl_order_open(omt_cl_order *order, const char *card, bool unflushed, omt_error *err)
 {
-	*order = (omt_cl_order){.watched = card, .oldest = 1, .next = 1};
+	*order = (omt_cl_order){.watched = card, .unflushed = unflushed, .oldest = 1, .next = 1};
 	if (!card)
 		return OMT_OK;
 	snprintf(order->card, sizeof order->card, "%s", card);
@@ -460,7 +475,7 @@ void omt_cl_order_close(omt_cl_order *order)
 		event_set(&order->marks[i].end, NULL);
 	}
 	for (; order->ring && order->oldest < order->next; order->oldest++)
-		retire(command_at(order, order->oldest), false);
+		retire(order, command_at(order, order->oldest), false);
 	/* What still hangs keeps the memory that it may use. */
 	free(order->stale);
 	free(order->ring);

@@ -72,6 +72,8 @@ typedef struct omt_cl_command {
 typedef struct omt_cl_order {
 	char card[192]; /* for reports */
 	bool watched;
+	bool unflushed; /* commands go by themselves: XRT's clFlush() waits for them */
+	bool suspect;   /* what was read looks as if nobody was there */
 	uint64_t last_mark;
 	struct {
 		cl_event begin, end; /* of its first task, of all; NULL: none yet */
@@ -87,7 +89,7 @@ typedef struct omt_cl_order {
 } omt_cl_order;
 
 /* card: a name for reports; NULL: queues are in order and nothing is watched. */
-omt_status omt_cl_order_open(omt_cl_order *order, const char *card, omt_error *err);
+omt_status omt_cl_order_open(omt_cl_order *order, const char *card, bool unflushed, omt_error *err);
 /* Nothing may be in flight but what is stale. */
 void omt_cl_order_close(omt_cl_order *order);
 

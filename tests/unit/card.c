@@ -110,7 +110,7 @@ void card_manifest(const char *folder, const char *file, const char *kernels, co
 
 /* ---- rounds ---- */
 
-static omt_buffer *buffer(omt_exec *exec, omt_usage usage, size_t bytes, const void *content)
+omt_buffer *card_buffer(omt_exec *exec, omt_usage usage, size_t bytes, const void *content)
 {
 	omt_buffer *made;
 	cr_assert_eq(omt_exec_alloc(exec, bytes, usage, content, &made, &err), OMT_OK, "%s",
@@ -158,12 +158,12 @@ void card_rounds_run(card_rounds *r, omt_exec *exec)
 		r->sent[round][0] = r->first[round] != 0 ? r->first[round] : r->sent[round][0];
 	}
 	for (int i = 0; i < 2; i++) {
-		r->in[i] = buffer(exec, OMT_USAGE_SLOT, 4 * CARD_FLOATS, NULL);
-		r->out[i] = buffer(exec, OMT_USAGE_SLOT, 4 * CARD_FLOATS, NULL);
+		r->in[i] = card_buffer(exec, OMT_USAGE_SLOT, 4 * CARD_FLOATS, NULL);
+		r->out[i] = card_buffer(exec, OMT_USAGE_SLOT, 4 * CARD_FLOATS, NULL);
 	}
-	r->work = buffer(exec, OMT_USAGE_WORK, 4 * CARD_FLOATS, NULL);
-	r->cosines = buffer(exec, OMT_USAGE_WEIGHT, sizeof angles[0], angles[0]);
-	r->sines = buffer(exec, OMT_USAGE_WEIGHT, sizeof angles[1], angles[1]);
+	r->work = card_buffer(exec, OMT_USAGE_WORK, 4 * CARD_FLOATS, NULL);
+	r->cosines = card_buffer(exec, OMT_USAGE_WEIGHT, sizeof angles[0], angles[0]);
+	r->sines = card_buffer(exec, OMT_USAGE_WEIGHT, sizeof angles[1], angles[1]);
 	for (int round = 0; round < CARD_ROUNDS; round++)
 		enqueue(r, round, &mark);
 	cr_assert_eq(omt_exec_wait(exec, mark, &err), OMT_OK, "%s", err.text);

@@ -24,6 +24,8 @@ void card_build(const card_kernel *kernels, size_t count, const char *path);
 void card_manifest(const char *folder, const char *file, const char *kernels, const char *changed,
                    const char *by);
 
+omt_buffer *card_buffer(omt_exec *exec, omt_usage usage, size_t bytes, const void *content);
+
 /* Rounds of ops through two pairs of slots without a wait between them. */
 enum { CARD_ROUNDS = 12, CARD_ROWS = 24, CARD_COLS = 512, CARD_FLOATS = CARD_ROWS * CARD_COLS };
 typedef struct card_rounds {

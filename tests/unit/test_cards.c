@@ -79,6 +79,71 @@ Test(cards, leaves_other_ops)
 	free(got);
 }
 
+/* ---- several compute units ---- */
+
+enum { M = 300, N = 80, K = 70, LDC = 96 };
+
+/* A gemm of five tiles of rows, in place on its residual: given, free(). */
+static float *product(omt_exec *exec)
+{
+	float *data = malloc(sizeof(float) * (M * K + N * K + M * LDC)), *c = malloc(4 * M * LDC);
+	cr_assert(data && c);
+	for (int i = 0; i < M * K + N * K + M * LDC; i++)
+		data[i] = (float)(i * 7919 % 1013) / 1013 - 0.5f;
+	omt_buffer *a = card_buffer(exec, OMT_USAGE_WORK, 4 * M * K, data);
+	omt_buffer *w = card_buffer(exec, OMT_USAGE_WEIGHT, 4 * N * K, data + M * K);
+	omt_buffer *r = card_buffer(exec, OMT_USAGE_WORK, 4 * M * LDC, data + M * K + N * K);
+	uint64_t mark;
+	cr_assert_eq(omt_exec_run(exec, OMT_OP_gemm,
+	                          &(omt_gemm_args){.a = a,
+	                                           .w = w,
+	                                           .scale = a,
+	                                           .bias = a,
+	                                           .residual = r,
+	                                           .c = r,
+	                                           .m = M,
+	                                           .n = N,
+	                                           .k = K,
+	                                           .lda = K,
+	                                           .ldw = K,
+	                                           .ldr = LDC,
+	                                           .ldc = LDC,
+	                                           .w_dtype = OMT_F32,
+	                                           .w_panel = 1,
+	                                           .flags = OMT_GEMM_RESIDUAL},
+	                          &mark, &err),
+	             OMT_OK, "%s", err.text);
+	cr_assert_eq(omt_exec_read(exec, r, 0, c, 4 * M * LDC, NULL, &err), OMT_OK);
+	cr_assert_eq(omt_exec_wait(exec, 0, &err), OMT_OK, "%s", err.text);
+	cr_expect_eq(omt_exec_fallbacks(exec), 0u);
+	cr_expect_gt(omt_exec_elapsed(exec, mark, mark), 0.0);
+	omt_exec_free(exec, a);
+	omt_exec_free(exec, w);
+	omt_exec_free(exec, r);
+	omt_exec_close(exec);
+	free(data);
+	return c;
+}
+
+/* One gemm as a task on each of three units: each makes its share of the rows, together all. */
+Test(cards, shares_a_gemm)
+{
+	const card_kernel gemm[] = {{OMT_OP_gemm, "hls/gemm_hls.c", 3}};
+	float *wanted = product(open_ref());
+	card_build(gemm, 1, scratch_path("pocl.bin"));
+	for (int units = 1; units <= 3; units++) {
+		char listed[64];
+		snprintf(listed, sizeof listed, "      gemm: {units: %d}\n", units);
+		card_manifest(scratch_folder, "pocl.bin", listed, NULL, NULL);
+		float *got = product(open_card());
+		for (int i = 0; i < M * LDC; i++)
+			cr_assert_float_eq(got[i], wanted[i], 1e-5, "%d units, row %d: %g, not %g",
+			                   units, i / LDC, (double)got[i], (double)wanted[i]);
+		free(got);
+	}
+	free(wanted);
+}
+
 /* ---- refusals ---- */
 
 static void refused(const char *listed, const char *changed, const char *by, omt_status status,

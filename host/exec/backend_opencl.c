@@ -295,7 +295,9 @@ static omt_status run_task(omt_cl *cl, omt_op op, const void *args, const omt_cl
 	omt_op_any_args share;
 	omt_cl_task task = {.op = op,
 	                    .unit = part,
-	                    .units = launch->parts,
+	                    .units = cl->card->entry.kernels[op].units,
+	                    .parts = launch->parts,
+	                    .tiles = launch->tiles,
 	                    .predicted_s = launch->predicted_s,
 	                    .patience_s = launch->patience_s};
 	*use = (omt_cl_use){.queue = unit->queue};

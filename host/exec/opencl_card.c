@@ -69,6 +69,7 @@ omt_cl_launch omt_cl_card_launch(const omt_cl_card *card, omt_op op, const void 
 		const int32_t tiles = tiles_of(op, args, params.rows);
 		launch.parts = tiles < kernel->units ? tiles : kernel->units;
 		launch.parts = launch.parts ? launch.parts : 1;
+		launch.tiles = tiles;
 	}
 	/* A unit has at most one tile more than its part. */
 	const omt_hls_cost cost = omt_hls_cost_of(op, args, &params, NULL);

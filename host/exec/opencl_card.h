@@ -57,6 +57,7 @@ omt_status omt_cl_card_alloc(omt_cl_card *card, size_t bytes, omt_usage usage, c
 typedef struct omt_cl_launch {
 	const omt_cl_unit *units;
 	int32_t parts, names; /* task i is kernel i % names of unit i / names */
+	int32_t tiles;        /* that the parts share */
 	double predicted_s, patience_s;
 } omt_cl_launch;
 omt_cl_launch omt_cl_card_launch(const omt_cl_card *card, omt_op op, const void *args);

@@ -10,6 +10,7 @@
 
 #define SHORTEST_NAP_NS 20000
 #define LONGEST_NAP_NS  500000
+#define DESCRIBED       200
 #define LATE_S          10.0 /* with those that were given up, once they may end */
 
 /* ---- events ---- */
@@ -167,22 +168,31 @@ static void retire(omt_cl_order *order, omt_cl_command *command, bool deliver)
 	*command = (omt_cl_command){0};
 }
 
-static void describe(const omt_cl_task *task, char *text, size_t size)
+/* "kernel gemm, unit 2 of 2, every 2. of 5 tiles of rows from 2 on". */
+static void describe(const omt_cl_task *task, char text[DESCRIBED])
 {
 	if (task->op == OMT_OP_COUNT) {
-		snprintf(text, size, "a transfer");
+		snprintf(text, DESCRIBED, "a transfer");
 		return;
 	}
+	const int length = snprintf(text, DESCRIBED, "kernel %s, unit %d of %d", task->name,
+	                            task->unit + 1, task->units);
+	if (task->parts > 1)
+		snprintf(text + length, DESCRIBED - (size_t)length,
+		         ", every %d. of %d tiles of rows from %d on", task->parts, task->tiles,
+		         task->unit + 1);
+}
+
+/* "m 28, n 176, k 64": the scalars of the contract. */
+static void describe_scalars(const omt_cl_task *task, char text[DESCRIBED])
+{
 	const omt_op_info *info = &omt_op_infos[task->op];
-	size_t length = (size_t)snprintf(text, size, "kernel %s, unit %d of %d (", task->name,
-	                                 task->unit + 1, task->units);
-	for (int32_t i = 0; i < info->scalars && length < size; i++)
+	size_t length = 0;
+	for (int32_t i = 0; i < info->scalars && length < DESCRIBED; i++)
 		if (info->scalar[i].element == OMT_ELEMENT_i32)
-			length += (size_t)snprintf(text + length, size - length, "%s%s %d",
-			                           i ? ", " : "", info->scalar[i].name,
+			length += (size_t)snprintf(text + length, DESCRIBED - length, "%s%s %d",
+			                           length ? ", " : "", info->scalar[i].name,
 			                           task->scalars[i]);
-	if (length < size)
-		snprintf(text + length, size - length, ")");
 }
 
 /* Retires what has ended, from the oldest on. A device of which a command failed has failed. */
@@ -193,9 +203,9 @@ static omt_status settle(omt_cl_order *order, omt_error *err)
 		const cl_int state = command->event ? state_of(command->event) : CL_COMPLETE;
 		if (state > CL_COMPLETE)
 			return OMT_OK;
-		char text[256];
+		char text[DESCRIBED];
 		if (state < 0) {
-			describe(&command->task, text, sizeof text);
+			describe(&command->task, text);
 			OMT_FAIL(&order->failed, DEVICE, "%s: %s failed: %s (%d)", order->card,
 			         text, omt_cl_error(state), state);
 		}
@@ -268,8 +278,8 @@ static omt_status stall(omt_cl_order *order, omt_error *err)
 	omt_cl_command *command = command_at(order, order->oldest);
 	const omt_cl_task task = command->task;
 	const double waited_s = omt_now_s() - order->since_s;
-	char text[256];
-	describe(&task, text, sizeof text);
+	char text[DESCRIBED], scalars[DESCRIBED];
+	describe(&task, text);
 	command->hangs = true;
 	if (task.op < OMT_OP_COUNT)
 		order->lost |= 1u << task.op;
@@ -281,8 +291,9 @@ static omt_status stall(omt_cl_order *order, omt_error *err)
 		         text, waited_s);
 		return settle(order, err);
 	}
-	return OMT_FAIL(err, STALLED, "%s: %s has not ended after %.3f s, predicted %.6f s",
-	                order->card, text, waited_s, task.predicted_s);
+	describe_scalars(&task, scalars);
+	return OMT_FAIL(err, STALLED, "%s: %s has not ended after %.3f s, predicted %.6f s (%s)",
+	                order->card, text, waited_s, task.predicted_s, scalars);
 }
 
 /* Whether one that hung has ended since: then those that were given up may run. They are let end

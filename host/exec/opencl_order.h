@@ -53,9 +53,10 @@ typedef struct omt_cl_copy {
 
 /* What a command is, for the report of one that hangs. */
 typedef struct omt_cl_task {
-	omt_op op;           /* OMT_OP_COUNT: a transfer, or waiting for several commands */
-	char name[64];       /* of the kernel */
-	int32_t unit, units; /* from 0 */
+	omt_op op;            /* OMT_OP_COUNT: a transfer, or waiting for several commands */
+	char name[64];        /* of the kernel */
+	int32_t unit, units;  /* from 0 */
+	int32_t parts, tiles; /* it makes tiles unit, unit + parts, ... of so many; 1: all */
 	int32_t scalars[OMT_OP_MAX_SCALARS];
 	double predicted_s, patience_s;
 	omt_cl_copy copy;

@@ -10,10 +10,6 @@
 
 #define MAX_CHAIN 4
 
-static const omt_backend_class *const classes[OMT_CHAIN] = {&omt_backend_opencl,
-                                                            &omt_backend_openblas, &omt_backend_ref,
-                                                            &omt_backend_hls, &omt_backend_model};
-
 struct omt_exec {
 	omt_backend *chain[MAX_CHAIN]; /* chain[0] owns all memory; ref is last */
 	int32_t count;
@@ -29,48 +25,6 @@ struct omt_exec {
 	omt_recorder recorder_copy;
 	omt_backend_info recorder_info;
 };
-
-static const omt_backend_class *class_named(const char *name, size_t length)
-{
-	for (size_t i = 0; i < OMT_CHAIN; i++)
-		if (strlen(classes[i]->name) == length && !strncmp(classes[i]->name, name, length))
-			return classes[i];
-	return NULL;
-}
-
-omt_status omt_exec_parse_chain(const char *text, const omt_backend_class *chain[OMT_CHAIN],
-                                int32_t *count, omt_error *err)
-{
-	*count = 0;
-	if (!text || !*text)
-		text = getenv("OMT_BACKEND");
-	if (!text || !*text)
-		text = "opencl,openblas,ref";
-	for (const char *at = text; *at;) {
-		size_t length = strcspn(at, ",");
-		const omt_backend_class *class = class_named(at, length);
-		if (!class)
-			return OMT_FAIL(
-				err, BAD_ARGUMENT,
-				"backend \"%.*s\" is not one of opencl, openblas, ref, hls, model",
-				(int)length, at);
-		for (int32_t i = 0; i < *count; i++)
-			if (chain[i] == class)
-				return OMT_FAIL(err, BAD_ARGUMENT, "backend %s twice in \"%s\"",
-				                class->name, text);
-		chain[(*count)++] = class;
-		at += length;
-		at += *at == ',';
-	}
-	if (!*count)
-		return OMT_FAIL(err, BAD_ARGUMENT, "no backend is named");
-	for (int32_t i = 0; *count > 1 && i < *count; i++)
-		if (chain[i] == &omt_backend_model)
-			return OMT_FAIL(err, BAD_ARGUMENT,
-			                "backend model computes nothing, it stands alone: \"%s\"",
-			                text);
-	return OMT_OK;
-}
 
 static omt_status parse_disabled(uint32_t *disabled, omt_error *err)
 {
@@ -137,22 +91,6 @@ static omt_status open_chain(omt_backend *device, const omt_backend_class *const
 	else
 		omt_exec_close(exec);
 	return status;
-}
-
-const char *omt_backend_device(const omt_backend_options *options)
-{
-	const char *device = options->device;
-	if (!device || !*device)
-		device = getenv("OMT_DEVICE");
-	return device && *device ? device : NULL;
-}
-
-const char *omt_backend_bitstream(const omt_backend_options *options)
-{
-	const char *name = options->bitstream;
-	if (!name)
-		name = getenv("OMT_BITSTREAM");
-	return name && *name ? name : NULL;
 }
 
 omt_status omt_exec_open_all(const char *text, const omt_backend_options *options, int32_t most,

@@ -65,6 +65,7 @@ static void close_cl(omt_backend *self)
 		omt_cl_free(self, cl->probe);
 	/* What still hangs is in the runtime's hands, and so is all that it uses. */
 	const bool hangs = cl->order.stale_count > 0 || cl->order.failed.status != OMT_OK;
+	omt_cl_free_orphans(cl, hangs);
 	for (size_t i = 0; i < OMT_CL_CLASS_COUNT; i++)
 		if (cl->order.last_mark && cl->programs[i].program && !cl->programs[i].saved)
 			omt_cl_program_keep(cl->device.device, &cl->programs[i]);

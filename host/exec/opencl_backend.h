@@ -12,6 +12,7 @@ typedef struct omt_cl_buffer {
 	bool tracked;     /* events order it: a slot, on a card any buffer */
 	omt_cl_uses uses; /* if so */
 	omt_cl_bank *bank;
+	struct omt_cl_buffer *next; /* of those that went away */
 } omt_cl_buffer;
 
 typedef struct omt_cl {
@@ -23,6 +24,8 @@ typedef struct omt_cl {
 	omt_cl_order order;
 	omt_cl_card *card; /* NULL: kernels are built */
 	uint32_t probes;
+	/* Buffers that were freed while commands hang that may still use them. */
+	omt_cl_buffer *orphans;
 	omt_buffer *probe; /* on a card: to see whether it is still there */
 	cl_command_queue compute, upload, download;
 	omt_cl_program programs[OMT_CL_CLASS_COUNT]; /* as many as classes have other tiles */
@@ -34,6 +37,9 @@ typedef struct omt_cl {
 omt_status omt_cl_alloc(omt_backend *self, size_t bytes, omt_usage usage, const void *borrowed,
                         omt_buffer **given, omt_error *err);
 void omt_cl_free(omt_backend *self, omt_buffer *buffer);
+/* Frees what was kept for commands that hang, if none does any more; lost: the device is not asked.
+ */
+void omt_cl_free_orphans(omt_cl *cl, bool lost);
 omt_status omt_cl_write(omt_backend *self, omt_buffer *buffer, size_t offset, const void *data,
                         size_t bytes, uint64_t *mark, omt_error *err);
 omt_status omt_cl_read(omt_backend *self, const omt_buffer *buffer, size_t offset, void *data,

@@ -4,6 +4,17 @@
 
 #include "exec/opencl_backend.h"
 
+void omt_cl_free_orphans(omt_cl *cl, bool lost)
+{
+	while (cl->orphans && (lost || !cl->order.stale_count)) {
+		omt_cl_buffer *freed = cl->orphans;
+		cl->orphans = freed->next;
+		if (!lost)
+			clReleaseMemObject(freed->memory);
+		free(freed);
+	}
+}
+
 void omt_cl_free(omt_backend *self, omt_buffer *buffer)
 {
 	omt_cl *cl = (omt_cl *)self;
@@ -11,11 +22,19 @@ void omt_cl_free(omt_backend *self, omt_buffer *buffer)
 	if (!freed)
 		return;
 	/* A runtime keeps the memory until the commands that use it are done; XRT's does not. */
-	const bool over = !cl->card || omt_cl_order_let_end(&cl->order, &freed->uses);
+	const bool over = !cl->card || (omt_cl_order_let_end(&cl->order, &freed->uses) &&
+	                                !cl->order.stale_count);
 	omt_cl_uses_clear(&freed->uses);
-	if (freed->memory && over && !cl->order.stale_count)
-		clReleaseMemObject(freed->memory);
-	free(freed);
+	if (freed->memory && !over) {
+		freed->next = cl->orphans;
+		cl->orphans = freed;
+	} else {
+		if (freed->memory)
+			clReleaseMemObject(freed->memory);
+		free(freed);
+	}
+	if (cl->order.failed.status == OMT_OK)
+		omt_cl_free_orphans(cl, false);
 }
 
 /* Pages of a file as they are mapped. NULL: the runtime wants a copy (it may refuse memory that it

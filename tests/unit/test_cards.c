@@ -245,12 +245,20 @@ Test(cards, survive_a_kernel_that_hangs)
 	const card_kernel slow[] = {{OMT_OP_l2norm, scratch_text("slow.cl", slow_l2norm), 1},
 	                            {OMT_OP_rotary, "hls/rotary_hls.c", 1}};
 	card_build(slow, 2, scratch_path("pocl.bin"));
-	card_manifest(scratch_folder, "pocl.bin", KERNELS, "floor_ms: 20000", "floor_ms: 200");
+	/* PoCL compiles a kernel when it is launched first: that is not to be what takes long. */
+	card_manifest(scratch_folder, "pocl.bin", KERNELS, NULL, NULL);
+	got->first[CARD_ROUNDS / 2] = 0;
+	run_on(got, open_card());
+	got->first[CARD_ROUNDS / 2] = SLOW;
+	card_manifest(scratch_folder, "pocl.bin", KERNELS, "floor_ms: 20000", "floor_ms: 300");
 	run_on(wanted, open_ref());
 	omt_exec *exec = open_card();
 	card_rounds_run(got, exec);
 	card_rounds_compare(got, wanted);
-	cr_assert(omt_exec_take_note(exec, &note));
+	bool told = false;
+	while (!told && omt_exec_take_note(exec, &note))
+		told = strstr(note.text, "kernel l2norm") != NULL;
+	cr_assert(told);
 	cr_expect(strstr(note.text,
 	                 "u250 (bitstream pocl): kernel l2norm, unit 1 of 1 has not ended after "),
 	          "%s", note.text);

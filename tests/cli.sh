@@ -53,6 +53,12 @@ check "tiles of no kind as an option" 2 'tiles "m=99"' env OMT_TILES=m=4 "$omnit
 	--model "$data/tiny" --backend opencl --tiles m=99 --text a
 check "tiles go over the environment's" 0 '"embedding"' env OMT_TILES=m=99 "$omnitile" embed \
 	--model "$data/tiny" --backend opencl --tiles m=8 --text a
+check "a bitstream of no kind" 2 'no entry "nothing" among' "$omnitile" embed --model "$data/tiny" \
+	--bitstream nothing --text a
+check "a bitstream for another device" 2 'is no part of "Portable' "$omnitile" embed \
+	--model "$data/tiny" --bitstream intel-emulation --text a
+check "no manifest" 2 '/nonexistent/manifest.yaml' env OMT_BITSTREAMS=/nonexistent \
+	OMT_BITSTREAM=u250 "$omnitile" embed --model "$data/tiny" --text a
 check "a CPU path of no kind" 2 'OMT_CPU is "sse9"' env OMT_CPU=sse9 "$omnitile" embed \
 	--model "$data/tiny" --backend ref --text a
 # tuning

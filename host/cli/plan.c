@@ -139,8 +139,9 @@ static void print_card(const json_t *plan)
 	       cli_number(memory, "gbs"));
 	printf("time      %.3f ms, %.3f items/s, %.1f GOp/s\n", cli_number(card, "seconds") * 1e3,
 	       cli_number(card, "items_per_s"), cli_number(card, "gops"));
-	printf("energy    %.3f J an item, %.1f W (an estimate: host/exec/card_kernel.h)\n",
-	       cli_number(card, "joules_per_item"), cli_number(card, "watts"));
+	printf("energy    %.3f J an item, %.1f W of %.0f (an estimate: host/exec/card_kernel.h)\n",
+	       cli_number(card, "joules_per_item"), cli_number(card, "watts"),
+	       cli_number(card, "most_watts"));
 }
 
 /* Sizes of the item and of the card's kernels, as the options take them. */

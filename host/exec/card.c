@@ -22,13 +22,21 @@ const omt_card_number_info omt_card_number_infos[] = {OMT_CARD_NUMBER_LIST(NUMBE
 #define SECTION           OMT_FIELD_SECTION, 0, 0, 0, 0
 
 static const omt_field card_fields[] = {
-	{"part", TEXT(part)},      {"regions", INT(regions, 1, 16)},
-	{"total", SECTION},        {"shell", SECTION},
-	{"fill", SECTION},         {"blocks", SECTION},
-	{"multiply_add", SECTION}, {"port", SECTION},
-	{"control", SECTION},      {"memory", SECTION},
-	{"clock_mhz", SECTION},    {"link", SECTION},
-	{"power", SECTION},        {0},
+	{"part", TEXT(part)},
+	{"regions", INT(regions, 1, 16)},
+	{"total", SECTION},
+	{"shell", SECTION},
+	{"fill", SECTION},
+	{"blocks", SECTION},
+	{"multiply_add", SECTION},
+	{"function", SECTION},
+	{"port", SECTION},
+	{"control", SECTION},
+	{"memory", SECTION},
+	{"clock_mhz", SECTION},
+	{"link", SECTION},
+	{"power", SECTION},
+	{0},
 };
 
 #define AMOUNT(name) \
@@ -120,6 +128,7 @@ static omt_status read_sections(const omt_yaml *yaml, omt_card *card, omt_error 
 		{"card.total", amount_fields, &card->total},
 		{"card.shell", amount_fields, &card->shell},
 		{"card.fill", amount_fields, &card->fill},
+		{"card.function", amount_fields, &card->function},
 		{"card.port", amount_fields, &card->port},
 		{"card.control", amount_fields, &card->control},
 		{"card.blocks", blocks_fields, card},

@@ -14,10 +14,11 @@
  *         lut:  {bits: 64, most_words: 64}
  *       multiply_add:                     # each, every cycle, as a compiler builds it
  *         f32: {dsp: 5, lut: 350, ff: 355}
+ *       function: {dsp: 4, lut: 900, ff: 1200}      # an exponential or a division each cycle
  *       port:    {lut: 2500, ff: 4500, bram: 7.5}   # a buffer's path to memory
  *       control: {lut: 3000, ff: 5000}              # a kernel's registers and loops
  *       memory:
- *         hbm: {count: 32, bytes: 536870912, gbs: 14.375, bits: 256, pj_byte: 31}
+ *         hbm: {count: 32, bytes: 536870912, gbs: 14.375, bits: 512, pj_byte: 31}
  *         efficiency: 0.92
  *       clock_mhz: {low: 100, usual: 200, high: 300}
  *       link:    {kind: PCIe 3.0 x16, gbs: 12, launch_us: 25}     # to start a kernel
@@ -78,8 +79,8 @@ typedef struct omt_card_block {
 	int32_t bits, words, parts, shapes;
 } omt_card_block;
 
-/* Memory of a kind: `count` channels, each of `bytes`, moving `gbs` GB/s at most through a port of
- * `bits`. count 0: none. */
+/* Memory of a kind: `count` channels, each of `bytes`, moving `gbs` GB/s at most; `bits`: of a
+ * kernel's port to one. count 0: none. */
 typedef struct omt_card_memory {
 	int32_t count, bits;
 	int64_t bytes;
@@ -100,7 +101,7 @@ typedef struct omt_card {
 	char part[64];
 	omt_card_amount total, shell, fill;
 	omt_card_amount multiply_add[OMT_CARD_NUMBERS]; /* all 0: not said */
-	omt_card_amount port, control;
+	omt_card_amount function, port, control;
 	int32_t regions;
 	omt_card_block bram, uram;
 	int32_t lut_bits, lut_words; /* memory of logic: bits of a LUT, longest array */

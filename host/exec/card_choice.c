@@ -34,6 +34,11 @@ typedef struct search {
 
 /* ---- one candidate ---- */
 
+static bool is_gemm(omt_op op)
+{
+	return OMT_CL_FOR_GEMMS >> op & 1;
+}
+
 static double seconds_of(const search *s, const omt_hls_params *params,
                          const omt_card_amount *amount)
 {
@@ -49,6 +54,11 @@ static double seconds_of(const search *s, const omt_hls_params *params,
 	return seconds;
 }
 
+static omt_card_amount amount_of(const search *s, const omt_hls_params *params)
+{
+	return omt_card_kernel_amount(s->card, s->op, params, omt_card_number_used(s->use, s->op));
+}
+
 static bool fits_launches(const search *s, const omt_hls_params *params)
 {
 	for (size_t i = 0; i < s->launch_count; i++)
@@ -62,7 +72,7 @@ static void add(search *s, const omt_hls_params *params)
 	candidate next = {.params = *params};
 	if (s->failed || !fits_launches(s, params))
 		return;
-	next.amount = omt_card_kernel_amount(s->card, s->op, params, omt_card_number_of(s->op));
+	next.amount = amount_of(s, params);
 	next.share = omt_card_share(&next.amount, &s->usable, NULL);
 	next.seconds = seconds_of(s, params, &next.amount);
 	candidates *all = s->found;
@@ -90,7 +100,8 @@ static int by_share(const void *a, const void *b)
 static void keep_best(candidates *all)
 {
 	size_t kept = 0;
-	qsort(all->list, all->count, sizeof *all->list, by_share);
+	if (all->count)
+		qsort(all->list, all->count, sizeof *all->list, by_share);
 	for (size_t i = 0; i < all->count; i++)
 		if (!kept || all->list[i].seconds < all->list[kept - 1].seconds)
 			all->list[kept++] = all->list[i];
@@ -98,17 +109,6 @@ static void keep_best(candidates *all)
 }
 
 /* ---- the candidates of a kind of op ---- */
-
-static bool is_gemm(omt_op op)
-{
-	return OMT_CL_FOR_GEMMS >> op & 1;
-}
-
-/* Whether a value may be tried where `fixed` says another one. */
-static bool free_to(int32_t fixed, int32_t value)
-{
-	return !fixed || fixed == value;
-}
 
 /* As hls/gemm_hls.c demands. */
 static bool gemm_allows(omt_op op, const omt_hls_params *p)
@@ -131,8 +131,7 @@ static void walk_gemm_tiles(search *s, int32_t pe, int32_t width, int32_t depth)
 				pe, width, rows, s->fixed->cols ? s->fixed->cols : cols, depth};
 			if (rows > 8192 || !gemm_allows(s->op, &params))
 				continue;
-			const omt_card_amount amount = omt_card_kernel_amount(
-				s->card, s->op, &params, omt_card_number_of(s->op));
+			const omt_card_amount amount = amount_of(s, &params);
 			if (omt_card_share(&amount, &s->usable, NULL) > 1)
 				break;
 			add(s, &params);
@@ -147,7 +146,7 @@ static void walk_gemm_tiles(search *s, int32_t pe, int32_t width, int32_t depth)
 /* FPGA'20: the vector is not wider than 64 bytes; the chain as long as resources allow. */
 static void walk_gemm(search *s)
 {
-	const omt_card_number number = omt_card_number_of(s->op);
+	const omt_card_number number = s->use->number ? *s->use->number : omt_card_number_of(s->op);
 	const int32_t widest = 64 / omt_card_number_infos[number].bytes;
 	const double most = s->usable.of[OMT_CARD_dsp] /
 	                    fmax(s->card->multiply_add[number].of[OMT_CARD_dsp], 1e-3);
@@ -155,11 +154,13 @@ static void walk_gemm(search *s)
 		const int32_t w = s->fixed->width ? s->fixed->width : width;
 		if (w > widest && !s->fixed->width)
 			break;
-		for (int32_t pe = 1; pe * w <= most; pe += pe < 16 ? 1 : pe < 64 ? 4 : 8)
-			if (free_to(s->fixed->pe, pe))
-				walk_gemm_tiles(s, pe, w, s->fixed->depth ? s->fixed->depth : 64);
-		if (s->fixed->pe > 16)
-			walk_gemm_tiles(s, s->fixed->pe, w, s->fixed->depth ? s->fixed->depth : 64);
+		const int32_t depth = s->fixed->depth ? s->fixed->depth : 64;
+		if (s->fixed->pe)
+			walk_gemm_tiles(s, s->fixed->pe, w, depth);
+		for (int32_t pe = 1; !s->fixed->pe && pe * w <= most; pe += pe < 16   ? 1
+		                                                            : pe < 64 ? 4
+		                                                                      : 8)
+			walk_gemm_tiles(s, pe, w, depth);
 		if (s->fixed->width)
 			break;
 	}
@@ -183,10 +184,30 @@ static void walk_rows(search *s)
 	}
 }
 
+/* Queries and keys of a block, a chain of elements, each with vectors of a head. */
+static void walk_attention(search *s)
+{
+	omt_hls_params params = {.cols = 16};
+	while (params.cols < 1024 && !fits_launches(s, &params))
+		params.cols += 16;
+	for (params.pe = 1; params.pe <= 256; params.pe *= 2)
+		for (params.width = 2; params.width <= 16; params.width *= 2)
+			for (int32_t groups = 1; groups <= 32; groups *= 2)
+				for (params.depth = 16; params.depth <= 256; params.depth *= 2) {
+					params.rows = params.pe * groups;
+					const omt_card_amount amount = amount_of(s, &params);
+					if (params.rows >= 16 && params.rows <= 1024 &&
+					    omt_card_share(&amount, &s->usable, NULL) <= 1)
+						add(s, &params);
+				}
+}
+
 static void walk(search *s)
 {
 	if (is_gemm(s->op))
 		walk_gemm(s);
+	else if (s->op == OMT_OP_attention)
+		walk_attention(s);
 	else
 		walk_rows(s);
 	if (!s->failed)

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "exec/opencl_tiles.h"
+
 const char *const omt_card_bound_names[] = {"compute", "memory", "launch"};
 
 omt_card_number omt_card_number_of(omt_op op)
@@ -16,7 +18,27 @@ omt_card_number omt_card_number_of(omt_op op)
 	return OMT_CARD_f32;
 }
 
+/* How much wider numbers are than the op's own. */
+static double wider_by(omt_op op, omt_card_number number)
+{
+	const omt_card_number own = omt_card_number_of(op);
+	return (double)omt_card_number_infos[number < OMT_CARD_NUMBERS ? number : own].bytes /
+	       omt_card_number_infos[own].bytes;
+}
+
 /* ---- resources ---- */
+
+/* Exponentials and divisions that a kernel begins each cycle: the drain of the gemms finishes four
+ * columns at a time (an exponential and two divisions each), attention has an exponential and a
+ * division for each element of the chain; the others have one of a row. */
+static double functions_of(omt_op op, const omt_hls_params *params)
+{
+	if (OMT_CL_FOR_GEMMS >> op & 1)
+		return 3 * fmin(4, params->width);
+	if (op == OMT_OP_attention)
+		return 2 * params->pe;
+	return 2;
+}
 
 /* Blocks of `words` words of `bits`, in whole blocks' terms. */
 static double blocks_of(const omt_card_block *block, double words, double bits)
@@ -60,11 +82,13 @@ omt_card_amount omt_card_kernel_amount(const omt_card *card, omt_op op,
 	omt_card_amount amount = card->control;
 	omt_hls_array arrays[OMT_HLS_ARRAYS];
 	const double multipliers = omt_hls_multipliers_of(op, params);
-	const double wider = (double)omt_card_number_infos[number].bytes /
-	                     omt_card_number_infos[omt_card_number_of(op)].bytes;
+	const double functions = functions_of(op, params), wider = wider_by(op, number);
 	const int32_t count = omt_hls_arrays_of(op, params, arrays);
+	if (number >= OMT_CARD_NUMBERS)
+		number = omt_card_number_of(op);
 	for (int i = 0; i < OMT_CARD_RESOURCES; i++)
 		amount.of[i] += multipliers * card->multiply_add[number].of[i] +
+		                functions * card->function.of[i] +
 		                omt_op_infos[op].buffers * card->port.of[i];
 	for (int32_t i = 0; i < count; i++)
 		add_array(card, &arrays[i], ceil(arrays[i].bits * wider), &amount);
@@ -92,12 +116,18 @@ double omt_card_share(const omt_card_amount *amount, const omt_card_amount *ther
 
 /* ---- time and energy ---- */
 
-/* Of as many channels as the kernel has buffers. */
+omt_card_number omt_card_number_used(const omt_card_use *use, omt_op op)
+{
+	return use->number && OMT_CL_FOR_GEMMS >> op & 1 ? *use->number : OMT_CARD_NUMBERS;
+}
+
+/* Of as many channels as the kernel has buffers, each through a port at the kernel's clock. */
 static double bandwidth_gbs(const omt_card *card, const omt_card_use *use, omt_op op)
 {
 	const omt_card_memory *memory = &card->memory[use->memory];
-	return card->memory_efficiency * memory->gbs *
-	       fmin(memory->count, omt_op_infos[op].buffers);
+	const double channel = card->memory_efficiency * memory->gbs;
+	const double port = memory->bits / 8.0 * use->clock_mhz * 1e-3;
+	return fmin(memory->count * channel, omt_op_infos[op].buffers * fmin(channel, port));
 }
 
 omt_card_cost omt_card_cost_of(const omt_card *card, const omt_card_use *use, omt_op op,
@@ -106,7 +136,8 @@ omt_card_cost omt_card_cost_of(const omt_card *card, const omt_card_use *use, om
 {
 	omt_card_cost cost = {.hls = omt_hls_cost_of(op, args, params, content)};
 	const double cycles = (double)cost.hls.cycles;
-	const double bytes = (double)cost.hls.read_bytes + (double)cost.hls.written_bytes;
+	const double wider = wider_by(op, omt_card_number_used(use, op));
+	const double bytes = wider * ((double)cost.hls.read_bytes + (double)cost.hls.written_bytes);
 	const double launch_s = card->launch_us * 1e-6;
 	double work_pj = 0;
 	cost.compute_s = cycles / (use->clock_mhz * 1e6);

@@ -8,9 +8,11 @@
  *                   share; blocks of a bank: the least ceil(bits / b) ceil(words / w) over shapes
  *                   (b, w) (FPGA'20, 4.2: a memory is never less than the blocks that are read at
  *                   the same time)
+ *   functions       exponentials and divisions that begin each cycle, as the sources have them
  *   ports           each buffer of the op, and the kernel's control, as the card says
  * Time: max(cycles / clock, bytes / bandwidth) + launch. A kernel's bandwidth is that of as many
- * channels as it has buffers, times the card's efficiency; all of them at most.
+ * channels as it has buffers, times the card's efficiency, each through a port as wide as the card
+ * says at the kernel's clock; that of all channels at most.
  * Energy, an estimate: idle power for that time + cycles times pJ of each resource of the kernel
  * that runs + bytes times pJ of the memory. Kernels that wait cost nothing but idle power. */
 #ifndef OMT_EXEC_CARD_KERNEL_H
@@ -23,7 +25,7 @@
 omt_card_number omt_card_number_of(omt_op op);
 
 /* Resources of a kernel; `number` instead of the op's own scales its memories, too (what gemm would
- * take in f64). */
+ * take in f64); OMT_CARD_NUMBERS: the op's own. */
 omt_card_amount omt_card_kernel_amount(const omt_card *card, omt_op op,
                                        const omt_hls_params *params, omt_card_number number);
 
@@ -36,6 +38,9 @@ double omt_card_share(const omt_card_amount *amount, const omt_card_amount *ther
 typedef struct omt_card_use {
 	double clock_mhz;
 	omt_card_memory_kind memory; /* where tensors lie */
+	/* Numbers of the gemms instead of the op's own, as of omt_card_kernel_amount(); bytes
+	 * scale, too. NULL: their own. */
+	const omt_card_number *number;
 } omt_card_use;
 
 typedef enum omt_card_bound {
@@ -51,6 +56,9 @@ typedef struct omt_card_cost {
 	double joules;
 	omt_card_bound bound; /* what takes most of the time */
 } omt_card_cost;
+
+/* Of the op's multiply-adds; OMT_CARD_NUMBERS: its own. */
+omt_card_number omt_card_number_used(const omt_card_use *use, omt_op op);
 
 /* Of one launch. `amount`: of the kernel. */
 omt_card_cost omt_card_cost_of(const omt_card *card, const omt_card_use *use, omt_op op,

@@ -113,9 +113,8 @@ static omt_status blank_mel(const omt_model *model, double seconds, omt_mel *mel
 	return mel->data ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "%g seconds of sound", seconds);
 }
 
-/* An item of the sizes asked for; the text is that many one-letter words. */
-static omt_status blank_sample(const omt_model *model, const omt_plan_options *options,
-                               omt_sample *sample, omt_error *err)
+omt_status omt_plan_sample(const omt_model *model, const omt_plan_options *options,
+                           omt_sample *sample, omt_error *err)
 {
 	omt_part parts[4] = {0};
 	size_t part_count = 0, segment_count = 0, bytes = 2 * (size_t)options->text_tokens;
@@ -271,7 +270,7 @@ omt_status omt_plan(const omt_model *model, const omt_plan_options *options, cha
 	OMT_GOTO(omt_exec_open_recorder(&(omt_recorder){record, &plan, true}, &file->info, &exec,
 	                                err));
 	OMT_GOTO(omt_engine_open_on(model, &engine_options, &exec, 1, &engine, err));
-	OMT_GOTO(blank_sample(model, options, &sample, err));
+	OMT_GOTO(omt_plan_sample(model, options, &sample, err));
 	omt_unit *unit = &engine->units[0];
 	omt_batch *batch = &engine->batches[0];
 	for (int32_t i = 0; i < options->items; i++) {

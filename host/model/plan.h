@@ -1,5 +1,5 @@
-/* plan.h - between the parts of omt_plan(): what was recorded, and what the kernels of hls/ make of
- * it, on a card that is not there or in simulation. */
+/* plan.h - between the parts of omt_plan(), and for tests: what was recorded, and what the kernels
+ * of hls/ make of it, on a card that is not there or in simulation. */
 #ifndef OMT_MODEL_PLAN_H
 #define OMT_MODEL_PLAN_H
 
@@ -8,6 +8,7 @@
 #include "exec/card_choice.h"
 #include "exec/device_file.h"
 #include "exec/op.h"
+#include "model/sample.h"
 #include "omnitile.h"
 
 /* Launches of one op with the same scalars and the same content are one line of the plan. */
@@ -33,6 +34,11 @@ typedef struct omt_plan_any_args {
 	omt_scalar_i32 scalars[OMT_OP_MAX_SCALARS];
 } omt_plan_any_args;
 const void *omt_plan_args(const omt_plan_line *line, omt_plan_any_args *args);
+
+/* The item that a plan is of: as many one-letter words, a black picture, silence.
+ * omt_sample_free(). */
+omt_status omt_plan_sample(const omt_model *model, const omt_plan_options *options,
+                           omt_sample *sample, omt_error *err);
 
 /* Adds to the plan's JSON `all`: object "card" with kernels, resources and totals; in each of
  * all["ops"] (a line each, in order) "kernel", "cycles", "read_bytes", "written_bytes", "seconds",

@@ -1,4 +1,5 @@
 /* What the kernels of hls/ make of a plan: on a card that need not be there, and in simulation. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "exec/card_choice.h"
@@ -26,8 +27,10 @@ omt_status omt_plan_simulated(const omt_planner *plan, json_t *all, omt_error *e
 		const json_int_t launches = (json_int_t)line->launches;
 		const omt_hls_params params = omt_hls_simulated(line->op);
 		omt_plan_any_args room;
-		const omt_hls_cost cost = omt_hls_cost_of(line->op, omt_plan_args(line, &room),
-		                                          &params, line->content);
+		const void *args = omt_plan_args(line, &room);
+		if (!omt_hls_fits(line->op, args, &params))
+			continue; /* another backend's */
+		const omt_hls_cost cost = omt_hls_cost_of(line->op, args, &params, line->content);
 		for (int stage = 0; stage < HLS_STAGES; stage++)
 			trips[stage] += launches * (json_int_t)cost.trips[stage];
 		read += launches * (json_int_t)cost.read_bytes;
@@ -89,21 +92,23 @@ static json_t *amount_json(const omt_card_amount *amount)
 	return json;
 }
 
-/* Kernels by op: parameters, resources, the largest share of what can be used, time. */
-static json_t *kernels_json(const omt_card_kernel kernels[OMT_OP_COUNT],
-                            const omt_card_amount *usable)
+/* Kernels by op: parameters, resources, the largest share of what can be used, how many dies that
+ * is at least, time. */
+static json_t *kernels_json(const omt_card *card, const omt_card_kernel kernels[OMT_OP_COUNT])
 {
+	const omt_card_amount usable = omt_card_usable(card);
 	json_t *all = json_object();
 	for (omt_op op = 0; op < OMT_OP_COUNT; op++) {
 		omt_card_resource which;
 		if (!kernels[op].used)
 			continue;
-		const double share = omt_card_share(&kernels[op].amount, usable, &which);
+		const double share = omt_card_share(&kernels[op].amount, &usable, &which);
 		json_object_set_new(all, omt_op_infos[op].name,
-		                    json_pack("{so so sf ss sf}", "params",
+		                    json_pack("{so so sf ss si sf}", "params",
 		                              params_json(&kernels[op].params), "resources",
 		                              amount_json(&kernels[op].amount), "share", share,
-		                              "most_of", omt_card_resource_names[which], "seconds",
+		                              "most_of", omt_card_resource_names[which], "dies",
+		                              (int)ceil(share * card->regions), "seconds",
 		                              kernels[op].seconds));
 	}
 	return all;
@@ -115,19 +120,19 @@ json_t *omt_plan_card_json(const omt_card *card, const omt_card_use *use,
 {
 	const omt_card_amount used = omt_card_sum(kernels), usable = omt_card_usable(card);
 	const omt_card_memory_kind memory = use->memory;
-	return json_pack("{ss sf s{ss sI sf} so s{so so so} sf sf sf sI sI sI sf sf sf sI}", "part",
-	                 card->part, "clock_mhz", use->clock_mhz, "memory", "kind",
+	return json_pack("{ss sf s{ss sI sf} so s{so so so} sf sf sf sI sI sI sf sf sf sf sI}",
+	                 "part", card->part, "clock_mhz", use->clock_mhz, "memory", "kind",
 	                 omt_card_memory_names[memory], "bytes",
 	                 (json_int_t)omt_card_memory_bytes(card, memory), "gbs",
 	                 omt_card_memory_gbs(card, memory) * card->memory_efficiency, "kernels",
-	                 kernels_json(kernels, &usable), "resources", "used", amount_json(&used),
+	                 kernels_json(card, kernels), "resources", "used", amount_json(&used),
 	                 "usable", amount_json(&usable), "total", amount_json(&card->total),
 	                 "seconds", sum->seconds, "items_per_s", items / sum->seconds, "gops",
 	                 1e-9 * sum->flops / sum->seconds, "cycles", (json_int_t)sum->cycles,
 	                 "read_bytes", (json_int_t)sum->read_bytes, "written_bytes",
 	                 (json_int_t)sum->written_bytes, "joules", sum->joules, "joules_per_item",
-	                 sum->joules / items, "watts", sum->joules / sum->seconds,
-	                 "launches_elsewhere", (json_int_t)sum->elsewhere);
+	                 sum->joules / items, "watts", sum->joules / sum->seconds, "most_watts",
+	                 card->most_w, "launches_elsewhere", (json_int_t)sum->elsewhere);
 }
 
 static omt_status use_of(const omt_card *card, const omt_plan_card *options, uint64_t bytes,

@@ -14,6 +14,27 @@ check "plan, two kinds of numbers" 2 'dtype and --weights are one choice' "$omni
 check "plan, numbers of no kind" 2 'dtype.*int4' "$omnitile" plan --model "$data/tiny" --dtype int4
 check "plan, shapes of no kind" 2 '"x" is neither tiny' "$omnitile" plan --model "$data/tiny" \
 	--like x
+# Parameters that are chosen are such that the kernels' sources take them.
+compiles() { # what `plan` printed of kernels
+	local op words source defines
+	sed -n '/^kernel /,/^together/p' "$1" | sed '/^kernel\|^together/d; s/%//' |
+		while read -r op _ _ _ _ _ _ _ _ words; do
+			source=hls/${op}_hls.c
+			[ -f "$source" ] || source=hls/${op%_*}_hls.c
+			words=$(tr a-z A-Z <<<"$words")
+			defines=$(sed -E 's/([A-Z]+) ([0-9]+)/-DHLS_\1=\2/g' <<<"$words")
+			# shellcheck disable=SC2086
+			cc -std=c99 -Wno-unknown-pragmas -fsyntax-only -DHLS_OP_$op $defines \
+				"$source" || exit 1
+			echo "$op $defines"
+		done
+}
+for dtype in f32 bf16 int8; do
+	"$omnitile" plan --model "$data/tiny" --like omni-embed-nemotron-3b --device u55c \
+		--tokens 64 --image 112 --seconds 1 --dtype $dtype >"$tmp/plan.txt"
+	check "plan, what is chosen compiles, $dtype" 0 '^attention -DHLS_PE=' \
+		compiles "$tmp/plan.txt"
+done
 # A folder of one's own: a card by name, and a configuration without weights.
 mkdir "$tmp/cards" "$tmp/bare"
 sed 's/usual: 200/usual: 123/' configs/devices/u55c.yaml >"$tmp/cards/u55c.yaml"

@@ -4,6 +4,8 @@
 #include "base/json.h"
 #include "exec/card_choice.h"
 #include "exec/device_entry.h"
+#include "model/engine.h"
+#include "model/plan.h"
 #include "tests/unit/tiny.h"
 
 TestSuite(card_plan, .init = tiny_open, .fini = tiny_close);
@@ -163,20 +165,95 @@ Test(card_plan, predictions_are_monotone)
 	}
 }
 
-/* A wider vector takes more multipliers and as much memory in more banks. */
+/* ---- FPGA'20 ---- */
+
+/* What README of spcl/gemm_hls publishes for the VCU1525, as GFLOP/s of products of large matrices.
+ * It does not say which parameters gave them: here they are the planner's own, under the card's DSP
+ * slices, memories and its usual clock, for our kernel with as much as that one needs (no bias, no
+ * activation). */
+Test(card_plan, published_figures_of_gemm_hls_are_met_within_15_percent)
+{
+	static const struct {
+		omt_card_number number;
+		double gflops;
+	} published[] = {{OMT_CARD_f16, 462}, {OMT_CARD_f32, 301}, {OMT_CARD_f64, 132}};
+	const omt_card card = card_named("vcu1525");
+	const omt_gemm_args square = {.m = 8192,
+	                              .n = 8192,
+	                              .k = 8192,
+	                              .lda = 8192,
+	                              .ldw = 8192,
+	                              .ldc = 8192,
+	                              .w_dtype = OMT_F32,
+	                              .w_panel = 32};
+	const omt_card_launch launch = {OMT_OP_gemm, &square, NULL, 1};
+	for (size_t i = 0; i < sizeof published / sizeof *published; i++) {
+		const omt_card_number number = published[i].number;
+		omt_card_use use = usual(&card);
+		omt_card_kernel kernels[OMT_OP_COUNT];
+		use.number = &number;
+		cr_assert_eq(omt_card_choose(&card, &use, &launch, 1, &(omt_hls_params){0}, kernels,
+		                             &err),
+		             OMT_OK, "%s", err.text);
+		const omt_hls_params *p = &kernels[OMT_OP_gemm].params;
+		const double gflops = 2e-9 * pow(8192, 3) / kernels[OMT_OP_gemm].seconds;
+		/* The formula of its README is the limit that drain and edges stay below. */
+		const double most = 2e-3 * p->pe * p->width * use.clock_mhz;
+		cr_expect_leq(gflops, most);
+		cr_expect_geq(gflops, 0.9 * most, "%g of %g", gflops, most);
+		cr_expect_leq(p->width * omt_card_number_infos[number].bytes, 64);
+		cr_expect_float_eq(
+			gflops, published[i].gflops, 0.15 * published[i].gflops,
+			"%s: %.1f GFLOP/s by pe %d width %d rows %d cols %d, published %g",
+			omt_card_number_infos[number].name, gflops, p->pe, p->width, p->rows,
+			p->cols, published[i].gflops);
+		cr_log_info("%s: %.1f GFLOP/s by pe %d width %d rows %d cols %d, published %g",
+		            omt_card_number_infos[number].name, gflops, p->pe, p->width, p->rows,
+		            p->cols, published[i].gflops);
+	}
+}
+
+/* Elements that come to the chip: m k for each column of tiles, n k for each row of them (FPGA'20,
+ * equation 6: 2 m n k / sqrt(S) of square tiles that fill S words), and all of C goes back once. */
+Test(card_plan, traffic_is_that_of_tiles_that_stay_on_the_chip)
+{
+	const omt_gemm_args square = {.m = 1024,
+	                              .n = 2048,
+	                              .k = 512,
+	                              .lda = 512,
+	                              .ldw = 512,
+	                              .ldc = 2048,
+	                              .w_dtype = OMT_F32,
+	                              .w_panel = 32};
+	uint64_t before = UINT64_MAX;
+	for (int32_t side = 64; side <= 1024; side *= 2) {
+		const omt_hls_params params = {16, 8, side, side, 64};
+		const omt_hls_cost cost = omt_hls_cost_of(OMT_OP_gemm, &square, &params, NULL);
+		const uint64_t m = 1024, n = 2048, k = 512, edge = (uint64_t)side;
+		cr_expect_eq(cost.read_bytes, 4 * m * n * k * 2 / edge);
+		cr_expect_eq(cost.written_bytes, 4 * m * n);
+		cr_expect_lt(cost.read_bytes, before);
+		before = cost.read_bytes;
+	}
+}
+
+/* A wider vector takes as many more multipliers. */
 Test(card_plan, resources_follow_the_parameters)
 {
 	const omt_card card = card_named("u250");
 	omt_card_amount before = {0};
+	int32_t multipliers = 0;
 	for (int32_t width = 1; width <= 32; width *= 2) {
 		const omt_hls_params params = {1, width, 1, 8192, 1};
 		const omt_card_amount amount =
-			omt_card_kernel_amount(&card, OMT_OP_l2norm, &params, OMT_CARD_f32);
-		cr_expect_eq(amount.of[OMT_CARD_dsp],
-		             card.multiply_add[OMT_CARD_f32].of[OMT_CARD_dsp] *
-		                     omt_hls_multipliers_of(OMT_OP_l2norm, &params));
-		cr_expect_gt(amount.of[OMT_CARD_dsp], before.of[OMT_CARD_dsp]);
+			omt_card_kernel_amount(&card, OMT_OP_l2norm, &params, OMT_CARD_NUMBERS);
+		const int32_t now = omt_hls_multipliers_of(OMT_OP_l2norm, &params);
+		if (width > 1)
+			cr_expect_eq(amount.of[OMT_CARD_dsp] - before.of[OMT_CARD_dsp],
+			             card.multiply_add[OMT_CARD_f32].of[OMT_CARD_dsp] *
+			                     (now - multipliers));
 		before = amount;
+		multipliers = now;
 	}
 	/* 8,192 words of 32 bits in one bank: 16 halves of a block of 512 x 36, or two of URAM. */
 	const omt_hls_params narrow = {1, 1, 1, 8192, 1};
@@ -185,7 +262,7 @@ Test(card_plan, resources_follow_the_parameters)
 	cr_assert_eq(arrays[0].words * (uint64_t)arrays[0].banks, 8192u);
 	omt_card plain = card;
 	plain.total.of[OMT_CARD_uram] = plain.shell.of[OMT_CARD_uram] = 0;
-	plain.port = plain.control = (omt_card_amount){0};
+	plain.port = plain.control = plain.function = (omt_card_amount){0};
 	const omt_card_amount blocks =
 		omt_card_kernel_amount(&plain, OMT_OP_l2norm, &narrow, OMT_CARD_f32);
 	cr_expect_eq(blocks.of[OMT_CARD_uram], 0);
@@ -277,4 +354,62 @@ Test(card_plan, the_real_model_is_planned_for_a_card)
 			number(json_object_get(resources, "usable"), omt_card_resource_names[r]));
 	json_decref(plan);
 	omt_model_close(real);
+}
+
+/* ---- predictions against counts ---- */
+
+/* Every trip and byte of a whole forward is what the plan said before. */
+static void expect_predicted(const omt_plan_options *sizes, const char *weights)
+{
+	omt_plan_options options = *sizes;
+	omt_engine *engine;
+	omt_sample samples[2] = {0};
+	float vectors[2 * 64];
+	json_t *plan;
+	char *text;
+	omt_engine_options_init(&options.engine);
+	options.engine.backend = "hls";
+	options.engine.weights = weights;
+	options.engine.cache = "none";
+	options.engine.max_tokens = 1024;
+	cr_assert_eq(omt_plan(model, &options, &text, &err), OMT_OK, "%s", err.text);
+	cr_assert_eq(omt_json_parse("plan", text, strlen(text), &plan, &err), OMT_OK);
+	omt_free(text);
+	cr_assert_eq(omt_engine_open(model, &options.engine, &engine, &err), OMT_OK, "%s",
+	             err.text);
+	for (int32_t i = 0; i < options.items; i++)
+		cr_assert_eq(omt_plan_sample(model, &options, &samples[i], &err), OMT_OK, "%s",
+		             err.text);
+	(void)omt_hls_counted(); /* what packed the weights */
+	cr_assert_eq(
+		omt_engine_forward(engine, samples, (size_t)options.items, NULL, vectors, &err),
+		OMT_OK, "%s", err.text);
+	const omt_hls_cost counted = omt_hls_counted();
+	cr_expect_eq(omt_exec_fallbacks(omt_engine_exec(engine)), 0u); /* all ops have a kernel */
+	const json_t *told = json_object_get(plan, "simulated");
+	const json_t *trips = json_object_get(told, "trips");
+	cr_expect_gt(counted.trips[HLS_COMPUTE], 0);
+	cr_expect_eq(number(trips, "load"), counted.trips[HLS_LOAD], "%s", weights);
+	cr_expect_eq(number(trips, "compute"), counted.trips[HLS_COMPUTE], "%s", weights);
+	cr_expect_eq(number(trips, "store"), counted.trips[HLS_STORE], "%s", weights);
+	cr_expect_eq(number(told, "read_bytes"), counted.read_bytes, "%s: %.0f, counted %llu",
+	             weights, number(told, "read_bytes"), (unsigned long long)counted.read_bytes);
+	cr_expect_eq(number(told, "written_bytes"), counted.written_bytes, "%s", weights);
+	for (int32_t i = 0; i < options.items; i++)
+		omt_sample_free(&samples[i]);
+	json_decref(plan);
+	omt_engine_close(engine);
+}
+
+Test(card_plan, a_forward_counts_what_its_plan_predicts)
+{
+	static const char *const kinds[] = {"stored", "bf16", "int8"};
+	static const omt_plan_options sizes[] = {
+		{.text_tokens = 21, .items = 1},
+		{.text_tokens = 5, .image_pixels = 112, .audio_seconds = 1.3, .items = 2},
+		{.text_tokens = 1, .video_frames = 4, .items = 1},
+	};
+	for (size_t kind = 0; kind < 3; kind++)
+		for (size_t size = 0; size < 3; size++)
+			expect_predicted(&sizes[size], kinds[kind]);
 }

@@ -89,6 +89,26 @@ static omt_status write_banks(const recipe *from, omt_op op, const omt_xclbin_ba
 	return OMT_OK;
 }
 
+/* UG1393 and UG1701, "Mapping Kernel Ports to Memory". */
+#define MOST_PORTS 15
+
+/* v++ says so, too, but after all kernels were synthesized. */
+static omt_status check_ports(const recipe *from, omt_error *err)
+{
+	int32_t ports[OMT_BITSTREAM_BANKS] = {0};
+	for (omt_op op = 0; op < OMT_OP_COUNT; op++) {
+		const omt_bitstream_kernel *kernel = &from->entry->kernels[op];
+		for (int32_t i = 0; kernel->units && i < kernel->bank_count; i++)
+			ports[kernel->banks[i]] += kernel->units * omt_op_infos[op].buffers;
+	}
+	for (int32_t bank = 0; bank < OMT_BITSTREAM_BANKS; bank++)
+		if (ports[bank] > MOST_PORTS)
+			return OMT_FAIL(err, UNSUPPORTED,
+			                "%s: %d ports of kernels on bank %d, v++ takes %d",
+			                from->entry->name, ports[bank], bank, MOST_PORTS);
+	return OMT_OK;
+}
+
 static omt_status write_units(const recipe *from, omt_op op, const omt_xclbin_bank *banks,
                               size_t count, FILE *to, omt_error *err)
 {
@@ -115,6 +135,8 @@ static omt_status write_link(const recipe *from, omt_op op, int32_t unit, FILE *
 	size_t count;
 	(void)unit;
 	OMT_TRY(omt_xclbin_card_banks(from->entry->card, banks, &count, err));
+	if (strcmp(from->entry->target, "sw_emu"))
+		OMT_TRY(check_ports(from, err));
 	fprintf(to, "[connectivity]\n");
 	for (op = 0; op < OMT_OP_COUNT; op++)
 		if (from->entry->kernels[op].units)

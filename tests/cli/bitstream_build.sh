@@ -17,6 +17,7 @@ rows='{l2norm: {params: {width: 4}}, rotary: {units: 2, bank: [0, 1]}}'
 	card parts opencl any parts.bin '{l2norm: {names: [l2norm, l2norm_drain]}}'
 	card none opencl any none.bin '{quantize: {}}'
 	card broken opencl any broken.bin '{l2norm: {params: {width: 7}}}'
+	card many xrt hw many.xclbin '{gemm: {units: 3}}'
 	card gap xrt hw gap.xclbin '{l2norm: {bank: [0, 2]}}'
 	card old xrt hw old.xclbin '{l2norm: {}}' 3
 } >"$tmp/built/manifest.yaml"
@@ -47,10 +48,18 @@ cp -r hls device "$tmp/tools/"
 sed -i 's/float line/float line, unused; flaot more/' "$tmp/tools/hls/l2norm_hls.c"
 check "bitstream build, a source that is wrong" 2 'any: l2norm: .*clCompileProgram.*l2norm_hls.c:' \
 	bitstream any --sources "$tmp/tools/hls"
+printf '#include "no.h"\n' >"$tmp/tools/hls/l2norm_hls.c"
+check "bitstream build, what is included is not there" 2 "$tmp/tools/hls/no.h: No such file" \
+	bitstream any --sources "$tmp/tools/hls"
+printf '\n # include "l2norm_hls.c"' >"$tmp/tools/hls/l2norm_hls.c"
+check "bitstream build, a source in itself" 2 'l2norm_hls.c: included 9 deep' \
+	bitstream any --sources "$tmp/tools/hls"
 check "the file stays as it was" 0 signed signed any any.bin
 check "bitstream build for tools, no folder" 2 'no folder' bitstream alveo
 check "bitstream build, banks with a gap" 2 'gap: banks 0 to 2 of l2norm: v..' bitstream gap \
 	--recipe "$tmp/gap"
+check "bitstream build, more ports than a bank has" 2 'many: 18 ports of kernels on bank 0' \
+	bitstream many --recipe "$tmp/many"
 check "bitstream build, another contract" 2 'contract' bitstream old --recipe "$tmp/old"
 check "make bitstreams without v++" 1 'v\+\+ is not installed' make_bitstream alveo
 check "two units on two banks" 0 '^sp=rotary_2.sines:DDR\[0:1\]$' cat "$tmp/built/alveo/link.cfg"

@@ -15,11 +15,13 @@ if [ "$(cat "$runtime/installed" 2>/dev/null)" != "$wanted" ]; then
 		echo "intel: no runtime from PyPI; is there a network? nothing was tested" >&2
 		exit 1
 	fi
-	mkdir -p "$runtime/icd"
-	echo "$runtime/lib/libintelocl_emu.so" >"$runtime/icd/emulation.icd"
 	echo "$wanted" >"$runtime/installed"
 fi
-export LD_LIBRARY_PATH=$runtime/lib OCL_ICD_VENDORS=$runtime/icd
+mkdir -p "$runtime/icd"
+echo "$runtime/lib/libintelocl_emu.so" >"$runtime/icd/emulation.icd"
+echo "export LD_LIBRARY_PATH='$runtime/lib' OCL_ICD_VENDORS='$runtime/icd'" >"$runtime/env.sh"
+# shellcheck source=/dev/null
+. "$runtime/env.sh"
 export OMT_BITSTREAMS=$bitstreams OMT_BITSTREAM=intel-emulation OMT_TEST_BACKENDS=opencl
 export OMT_DEVICE=Emulation
 

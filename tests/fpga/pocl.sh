@@ -5,10 +5,14 @@ set -eu
 build=$1
 bitstreams=$PWD/build/bitstreams/pocl
 mkdir -p "$bitstreams"
-sed -E 's/name: intel-emulation/name: pocl/; s/flow: .*/flow: opencl/; s/target: .*/target: any/
-	s/platform: .*/platform: Portable/; /device: /d; s/file: .*/file: pocl.bin/
-	s/gemm: \{.*/gemm: {units: 2}/; s/names: [^}]*//' bitstreams/manifest.yaml \
-	>"$bitstreams/manifest.yaml"
+# Intel's entry for PoCL.
+{
+	echo 'bitstreams:'
+	awk '/- name:/ { on = /intel-emulation/ } on' bitstreams/manifest.yaml |
+		sed -E 's/name: .*/name: pocl/; s/flow: .*/flow: opencl/; s/target: .*/target: any/
+			s/platform: .*/platform: Portable/; /device: /d; s/file: .*/file: pocl.bin/
+			s/gemm: \{.*/gemm: {units: 2}/; s/names: [^}]*//'
+} >"$bitstreams/manifest.yaml"
 hls/bitstreams.sh "$build/omnitile" pocl "$bitstreams"
 export OMT_BITSTREAMS=$bitstreams OMT_BITSTREAM=pocl OMT_TEST_BACKENDS=opencl
 "$build/omnitile" devices

@@ -206,7 +206,8 @@ static omt_status open_unit(omt_cl_card *card, cl_device_id device, omt_op op, i
 	if (omt_cl_kernel_check(made->kernel, op, card->entry.flow == OMT_FLOW_xrt, &why) != OMT_OK)
 		return OMT_FAIL(err, MISMATCH, "%s, %s: %s", card->name, card->entry.file,
 		                why.text);
-	return omt_cl_queue_open(card->context, device, true, &made->queue, err);
+	/* Kernels that make an op together have to take its launches in one order. */
+	return omt_cl_queue_open(card->context, device, kernel->name_count == 1, &made->queue, err);
 }
 
 static omt_status open_units(omt_cl_card *card, cl_device_id device, omt_error *err)

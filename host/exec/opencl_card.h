@@ -2,8 +2,9 @@
  * one task each, on compute units of their own, and memory in banks.
  *
  * Every kernel of every unit has a queue, every bank one for transfers; all of them take commands
- * in any order, which hazards alone decide (opencl_order.h). A gemm whose op has several units is
- * as many tasks, each with its share of C's row tiles.
+ * in any order, which hazards alone decide (opencl_order.h), but for kernels that make an op
+ * together: channels join them, so each takes the launches in the same order. A gemm whose op has
+ * several units is as many tasks, each with its share of C's row tiles.
  *
  * Banks: a buffer lies in a bank that all kernels reach, in the one that holds the fewest bytes of
  * its kind so far: weights from the first bank on, all others from the last one on, so that the

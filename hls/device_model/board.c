@@ -333,8 +333,8 @@ void omt_board_land(omt_board *board, omt_unit *unit)
 		stop(unit);
 		return;
 	}
-	const omt_modelled modelled = omt_model_kernel(&board->settings, board->design->clock_mhz,
-	                                               &landing.counts, unit->banks);
+	const omt_modelled modelled =
+		omt_model_kernel(&board->settings, board->design->clock_mhz, &landing, unit->banks);
 	unit->landed = true;
 	unit->ready_s = unit->start_s + board->settings.pace * modelled.seconds;
 	omt_model_log_launch(board->settings.log,

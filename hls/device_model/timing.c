@@ -1,14 +1,15 @@
 #include "hls/device_model/timing.h"
 
 omt_modelled omt_model_kernel(const omt_model_settings *settings, double clock_mhz,
-                              const hls_counts *counts, size_t banks)
+                              const omt_landing *landing, size_t banks)
 {
-	omt_modelled out = {.clock_mhz = clock_mhz};
+	const hls_counts *counts = &landing->counts;
+	omt_modelled out = {.clock_mhz = clock_mhz, .cycles = (double)landing->cycles};
 	if (settings->clock_mhz > 0)
 		out.clock_mhz = settings->clock_mhz;
 	if (out.clock_mhz <= 0)
 		out.clock_mhz = 300;
-	for (int i = 0; i < HLS_STAGES; i++)
+	for (int i = 0; i < HLS_STAGES && !landing->cycles; i++)
 		if ((double)counts->trips[i] > out.cycles)
 			out.cycles = (double)counts->trips[i];
 	const double bytes = (double)counts->read_bytes + (double)counts->written_bytes;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "hls/device_model/cycles.h"
 
 enum {
 	PAGE = 4096,
@@ -32,18 +33,25 @@ static struct unit_process {
 	const omt_worker_task *task;
 	void *library;
 	hls_call *call;
+	const int32_t *params; /* of the kernel; NULL: not said */
 	omt_launch launch;
 	const mapping *of_arg[OMT_DESIGN_ARGS];
 	size_t mapping_count;
 	mapping mappings[MAPPINGS];
 } unit;
 
-static hls_call *find_call(void *library, const char *kernel)
+/* <prefix><kernel> of the library, or NULL. */
+static void *find(void *library, const char *prefix, const char *kernel)
 {
 	char symbol[OMT_DESIGN_NAME + 16];
+	snprintf(symbol, sizeof symbol, "%s%s", prefix, kernel);
+	return library ? dlsym(library, symbol) : NULL;
+}
+
+static hls_call *find_call(void *library, const char *kernel)
+{
 	hls_call *call;
-	snprintf(symbol, sizeof symbol, "hls_call_%s", kernel);
-	void *found = library ? dlsym(library, symbol) : NULL;
+	void *found = find(library, "hls_call_", kernel);
 	memcpy(&call, &found, sizeof call);
 	return call;
 }
@@ -144,6 +152,9 @@ static void obey(void)
 		landing.counted = counts != NULL;
 		if (counts)
 			landing.counts = *counts;
+		if (unit.params)
+			landing.cycles = omt_model_cycles(unit.task->kernel, arguments,
+			                                  unit.launch.arg_count, unit.params);
 	}
 	send(unit.task->orders, &landing, sizeof landing, MSG_NOSIGNAL);
 }
@@ -171,6 +182,7 @@ _Noreturn void omt_worker_run(const omt_worker_task *task)
 	unit.task = task;
 	unit.library = dlopen(task->library, RTLD_NOW | RTLD_LOCAL);
 	unit.call = find_call(unit.library, task->kernel);
+	unit.params = find(unit.library, "hls_params_", task->kernel);
 	pthread_attr_init(&attributes);
 	if (!unit.call || pthread_attr_setstacksize(&attributes, STACK) ||
 	    pthread_create(&thread, &attributes, serve, NULL))

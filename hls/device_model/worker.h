@@ -7,7 +7,7 @@
  *
  * The library exports for each kernel void hls_call_<kernel>(void *const *arguments): arguments[i]
  * points at a scalar's value or is the buffer's memory. If it exports hls_count (hls/portable.h),
- * a launch's counts are reported. */
+ * a launch's counts are reported; if it exports hls_params_<kernel>, the kernel's cycles are. */
 #ifndef OMT_HLS_DEVICE_MODEL_WORKER_H
 #define OMT_HLS_DEVICE_MODEL_WORKER_H
 
@@ -36,6 +36,7 @@ typedef struct omt_landing {
 	uint32_t failed;  /* signal; 0: it ran */
 	uint32_t counted; /* the library counts */
 	hls_counts counts;
+	uint64_t cycles; /* by the kernel's formula; 0: it has none */
 	double wall_s;
 	int64_t fault;      /* of SIGSEGV and SIGBUS: offset of the access in ... */
 	uint32_t fault_arg; /* ... this argument's buffer; OMT_DESIGN_ARGS: nowhere near one */

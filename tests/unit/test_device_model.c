@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "exec/hls_cost.h"
+#include "hls/device_model/cycles.h"
 #include "hls/device_model/design.h"
 #include "hls/device_model/frame.h"
 #include "hls/device_model/memory.h"
@@ -264,19 +266,36 @@ Test(device_model, designs_that_are_none)
 
 /* ---- time ---- */
 
+/* Arguments in a table give what the op's own structure gives; other kernels have no formula. */
+Test(device_model, cycles_of_a_launch)
+{
+	const omt_hls_params params = omt_hls_simulated(OMT_OP_l2norm);
+	const omt_l2norm_args args = {.rows = 7, .cols = 100, .ldx = 128, .ldo = 100, .eps = 1e-6f};
+	omt_l2norm_args copy = args;
+	float data[1] = {0};
+	void *table[] = {data, data, &copy.rows, &copy.cols, &copy.ldx, &copy.ldo, &copy.eps};
+	const uint64_t wanted = omt_hls_cost_of(OMT_OP_l2norm, &args, &params, NULL).cycles;
+	cr_expect_gt(wanted, 0);
+	cr_expect_eq(omt_model_cycles("l2norm", table, 7, (const int32_t *)&params), wanted);
+	cr_expect_eq(omt_model_cycles("l2norm", table, 6, (const int32_t *)&params), 0);
+	cr_expect_eq(omt_model_cycles("other", table, 7, (const int32_t *)&params), 0);
+}
+
 Test(device_model, modelled_time)
 {
 	omt_model_settings settings;
 	omt_model_settings_init(&settings);
 	settings.memory_gbps = 10;
 	/* 3000 cycles of the busiest stage at 300 MHz: 10 us; 200 kB in two banks: 10 us. */
-	hls_counts counts = {{1000, 3000, 10}, 150000, 50000};
-	omt_modelled at = omt_model_kernel(&settings, 0, &counts, 2);
+	omt_landing landing = {.counts = {{1000, 3000, 10}, 150000, 50000}};
+	omt_modelled at = omt_model_kernel(&settings, 0, &landing, 2);
 	cr_expect(at.clock_mhz == 300 && at.cycles == 3000);
 	cr_expect(fabs(at.seconds - (10e-6 + 5e-6 + 200e-9)) < 1e-12);
-	cr_expect(fabs(omt_model_kernel(&settings, 0, &counts, 1).seconds - 25.2e-6) < 1e-12);
-	cr_expect(fabs(omt_model_kernel(&settings, 100, &counts, 2).seconds - 35.2e-6) < 1e-12);
+	cr_expect(fabs(omt_model_kernel(&settings, 0, &landing, 1).seconds - 25.2e-6) < 1e-12);
+	cr_expect(fabs(omt_model_kernel(&settings, 100, &landing, 2).seconds - 35.2e-6) < 1e-12);
+	landing.cycles = 6000; /* the kernel's formula says so */
+	cr_expect(fabs(omt_model_kernel(&settings, 300, &landing, 2).seconds - 25.2e-6) < 1e-12);
 	settings.clock_mhz = 600; /* before the container's */
-	cr_expect(omt_model_kernel(&settings, 100, &counts, 2).clock_mhz == 600);
+	cr_expect(omt_model_kernel(&settings, 100, &landing, 2).clock_mhz == 600);
 	cr_expect(fabs(omt_model_copy(&settings, 12000000) - 1010e-6) < 1e-12);
 }

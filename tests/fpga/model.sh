@@ -34,7 +34,8 @@ drive() {
 		>"$tmp/out" 2>&1
 	rc=$?
 	left_over
-	if [ $rc = "$status" ] && grep -qE -- "$pattern" "$tmp/out" && [ -z "$left" ]; then
+	if [ $rc = "$status" ] && grep -qE -- "$pattern" "$tmp/out" && [ -z "$left" ] &&
+		! grep -q "Sanitizer\|runtime error" "$tmp/out"; then
 		echo "ok   $name"
 	else
 		echo "FAIL $name: status $rc, expected $status, wanted /$pattern/, left: $left"

@@ -372,11 +372,12 @@ static omt_status watch(omt_cl_order *order, omt_cl_use *use, const omt_cl_waits
 omt_status omt_cl_order_put(omt_cl_order *order, omt_cl_use *use, const omt_cl_waits *waits,
                             const omt_cl_task *task, omt_error *err)
 {
+	/* Watched first: it is on its way whatever the flush says. */
 	omt_status status = OMT_OK;
-	if (!order->unflushed)
-		status = omt_cl_check(clFlush(use->queue), "clFlush", err);
-	if (order->watched && status == OMT_OK)
+	if (order->watched)
 		status = watch(order, use, waits, task, err);
+	if (status == OMT_OK && !order->unflushed)
+		status = omt_cl_check(clFlush(use->queue), "clFlush", err);
 	if (status != OMT_OK)
 		omt_cl_use_clear(use);
 	return status;

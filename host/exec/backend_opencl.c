@@ -18,22 +18,30 @@ static bool done_cl(omt_backend *self, uint64_t mark)
 	return omt_cl_order_done(&((omt_cl *)self)->order, mark);
 }
 
-/* A card may be gone without a word: kernels hang, and what is read is ones. */
+/* A card may be gone without a word: kernels hang, and what is read is ones. While that is looked
+ * into, another kernel may turn out to hang. */
 static omt_status wait_card(omt_cl *cl, uint64_t mark, omt_error *err)
 {
-	omt_status status = omt_cl_order_wait(&cl->order, mark, err);
-	if (status != OMT_STALLED && !cl->order.suspect)
-		return status;
-	cl->order.suspect = false;
-	if (omt_cl_check_memory(cl, cl->probe, 0, NULL) == OMT_OK) {
+	omt_error why = {.status = OMT_OK}, next;
+	omt_status status = omt_cl_order_wait(&cl->order, mark, &why);
+	bool looked = status != OMT_STALLED && !cl->order.suspect;
+	while (!looked) {
 		cl->order.suspect = false;
-		return status;
+		const omt_status memory = omt_cl_check_memory(cl, cl->probe, 0, &next);
+		looked = memory != OMT_STALLED;
+		if (memory != OMT_OK && memory != OMT_STALLED) {
+			status = omt_fail(&why, memory, "%s: the card is lost: %s", cl->card->name,
+			                  next.text);
+			cl->order.failed = why;
+		} else if (memory == OMT_STALLED) {
+			status = memory;
+			if (why.status == OMT_STALLED)
+				omt_fail_at(&next, memory, "%.240s", why.text);
+			why = next;
+		}
 	}
-	if (cl->order.failed.status == OMT_OK)
-		OMT_FAIL(&cl->order.failed, DEVICE,
-		         "%s: the card is lost: its memory does not keep what is written",
-		         cl->card->name);
-	return omt_fail(err, cl->order.failed.status, "%s", cl->order.failed.text);
+	cl->order.suspect = false;
+	return status == OMT_OK ? OMT_OK : omt_fail(err, status, "%s", why.text);
 }
 
 static omt_status wait_cl(omt_backend *self, uint64_t mark, omt_error *err)

@@ -383,17 +383,29 @@ static bool shares_host_memory(const omt_backend *backend)
 	return backend->class->alloc == omt_host_alloc;
 }
 
-/* Host memory with the content of `from`; the i-th of an op's copies. */
-static omt_status copy_in(omt_exec *exec, int32_t i, const omt_buffer *from, omt_error *err)
+/* Host memory with the first `bytes` of `from`; the i-th of an op's copies. */
+static omt_status copy_in(omt_exec *exec, int32_t i, const omt_buffer *from, size_t bytes,
+                          omt_error *err)
 {
-	if (!exec->copies[i] || exec->copies[i]->bytes < from->bytes) {
+	if (!exec->copies[i] || exec->copies[i]->bytes < bytes) {
 		omt_host_free(NULL, exec->copies[i]);
 		exec->copies[i] = NULL;
-		OMT_TRY(omt_host_alloc(NULL, from->bytes, OMT_USAGE_WORK, NULL, &exec->copies[i],
-		                       err));
+		OMT_TRY(omt_host_alloc(NULL, bytes, OMT_USAGE_WORK, NULL, &exec->copies[i], err));
 	}
 	return first(exec)->class->read(first(exec), from, 0, omt_host_buffer_data(exec->copies[i]),
-	                                from->bytes, NULL, err);
+	                                bytes, NULL, err);
+}
+
+/* What an op uses of a buffer, which may be bound several times. */
+static size_t used_bytes(omt_op op, const void *args, const omt_buffer *buffer)
+{
+	omt_buffer *const *buffers = args;
+	size_t most = 0;
+	for (int32_t i = 0; i < omt_op_infos[op].buffers; i++) {
+		const size_t bytes = buffers[i] == buffer ? omt_op_extent(op, args, i) : 0;
+		most = bytes > most ? bytes : most;
+	}
+	return most < buffer->bytes ? most : buffer->bytes;
 }
 
 /* Runs an op of the first backend's buffers on another one through host memory. */
@@ -404,13 +416,15 @@ static omt_status run_copied(omt_exec *exec, omt_backend *backend, omt_op op, co
 	omt_backend *device = first(exec);
 	omt_buffer *const *originals = args;
 	omt_op_any_args copy;
+	size_t bytes[OMT_OP_MAX_BUFFERS];
 	memcpy(&copy, args, omt_op_args_bytes(op));
 	for (int32_t i = 0; i < info->buffers; i++) {
 		int32_t same = 0; /* one buffer bound twice stays one */
 		while (originals[same] != originals[i])
 			same++;
+		bytes[i] = used_bytes(op, args, originals[i]);
 		if (same == i)
-			OMT_TRY(copy_in(exec, i, originals[i], err));
+			OMT_TRY(copy_in(exec, i, originals[i], bytes[i], err));
 		copy.buffers[i] = exec->copies[same];
 	}
 	OMT_TRY(device->class->wait(device, 0, err));
@@ -419,7 +433,7 @@ static omt_status run_copied(omt_exec *exec, omt_backend *backend, omt_op op, co
 		if (info->buffer[i].access != OMT_ACCESS_IN)
 			OMT_TRY(device->class->write(device, originals[i], 0,
 			                             omt_host_buffer_data(copy.buffers[i]),
-			                             originals[i]->bytes, mark, err));
+			                             bytes[i], mark, err));
 	/* The copies are used again by the next fallback. */
 	return device->class->wait(device, 0, err);
 }

@@ -81,4 +81,8 @@ typedef struct omt_op_cost {
 } omt_op_cost;
 omt_op_cost omt_op_cost_of(omt_op op, const void *args);
 
+/* Bytes of its i-th buffer, from the start, beyond which an op touches nothing; SIZE_MAX where its
+ * scalars do not tell. Buffers are made for the largest batch, an op mostly uses a part of them. */
+size_t omt_op_extent(omt_op op, const void *args, int32_t i);
+
 #endif

@@ -185,6 +185,49 @@ static void check_counts(op_bench *bench, omt_op op, const void *args)
 	             (unsigned long long)cost.written_bytes);
 }
 
+/* What lies beyond an op's extents does not matter to it, and stays as it is. */
+static void check_extents(op_bench *bench, omt_op op, const void *args, void **wanted)
+{
+	const omt_op_info *info = &omt_op_infos[op];
+	void *sent[OMT_OP_MAX_BUFFERS] = {NULL}, *got[OMT_OP_MAX_BUFFERS] = {NULL};
+	size_t used[OMT_OP_MAX_BUFFERS] = {0};
+	for (int i = 0; i < bench->count; i++) {
+		op_array *array = &bench->arrays[i];
+		for (int j = 0; j < info->buffers; j++) {
+			const op_array *bound = find(bench, info->buffer[j].name);
+			const size_t bytes = omt_op_extent(op, args, j);
+			if (bound && bound->data == array->data && bytes > used[i])
+				used[i] = bytes < array->bytes ? bytes : array->bytes;
+		}
+		sent[i] = malloc(array->bytes + 1);
+		cr_assert_not_null(sent[i]);
+		memcpy(sent[i], array->data, array->bytes);
+		if (!array->alias)
+			memset((uint8_t *)array->data + used[i], 0xa5, array->bytes - used[i]);
+	}
+	for (int i = 0; i < info->buffers; i++) {
+		const op_array *array = find(bench, info->buffer[i].name);
+		got[i] = array ? malloc(array->bytes + 1) : NULL;
+	}
+	run_on(bench, bench->ref, op, args, got);
+	for (int i = 0; i < info->buffers; i++) {
+		const op_array *array = find(bench, info->buffer[i].name);
+		const size_t bytes = array ? used[array - bench->arrays] : 0;
+		const uint8_t *tail = (const uint8_t *)got[i] + bytes;
+		cr_assert(!array || !memcmp(got[i], wanted[i], bytes),
+		          "%s: %s is another one for what lies beyond an extent", info->name,
+		          info->buffer[i].name);
+		for (size_t at = bytes; array && at < array->bytes; at++)
+			cr_assert_eq(tail[at - bytes], 0xa5, "%s: %s[%zu] is beyond its extent",
+			             info->name, array->name, at);
+		free(got[i]);
+	}
+	for (int i = 0; i < bench->count; i++) {
+		memcpy(bench->arrays[i].data, sent[i], bench->arrays[i].bytes);
+		free(sent[i]);
+	}
+}
+
 void op_run(op_bench *bench, omt_op op, const void *args, double magnitude, double tolerance)
 {
 	const omt_op_info *info = &omt_op_infos[op];
@@ -195,6 +238,8 @@ void op_run(op_bench *bench, omt_op op, const void *args, double magnitude, doub
 		got[i] = array ? malloc(array->bytes + 1) : NULL;
 	}
 	run_on(bench, bench->ref, op, args, wanted);
+	if (!strcmp(omt_exec_chain(bench->exec), "ref"))
+		check_extents(bench, op, args, wanted);
 	(void)omt_hls_counted();
 	run_on(bench, bench->exec, op, args, got);
 	check_counts(bench, op, args);

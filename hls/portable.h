@@ -86,12 +86,9 @@ typedef int64_t hls_at;
 /* First in a loop's body: a new iteration begins every cycle; loops inside are unrolled. */
 #ifdef HLS_VITIS
 #define HLS_PIPELINE HLS_PRAGMA(HLS pipeline II = 1)
-/* First in a function, after the declarations of arrays: dimension `dim` (from 1; 0: all) of an
+/* First in a function, after the declarations of arrays: dimension `of` (from 1; 0: all) of an
  * array becomes registers or memories of their own. */
-#define HLS_PARTITION(array, dim) \
-	HLS_PRAGMA(HLS array_partition variable = array complete dim = dim)
-/* The array goes to UltraRAM. */
-#define HLS_URAM(array) HLS_PRAGMA(HLS bind_storage variable = array type = ram_2p impl = uram)
+#define HLS_PARTITION(array, of) HLS_PRAGMA(HLS array_partition variable = array complete dim = of)
 /* First in a loop's body: iterations fewer than HLS_PARTIALS apart do not use each other's elements
  * of the array. */
 #define HLS_INDEPENDENT(array) HLS_PRAGMA(HLS dependence variable = array inter false)
@@ -106,7 +103,6 @@ typedef int64_t hls_at;
 #else
 #define HLS_PIPELINE
 #define HLS_PARTITION(array, dim)
-#define HLS_URAM(array)
 #define HLS_INDEPENDENT(array)
 #define HLS_DATAFLOW
 #define HLS_INLINE

@@ -128,7 +128,7 @@ static inline void add_scores(block b, all_queries queries, all_keys keys, each_
 		HLS_NO_CONFLICT_IN(scores, HLS_PARTIALS)
 		for (int step = 0; step < period; step++) {
 			HLS_PIPELINE
-			HLS_INDEPENDENT(scores)
+			HLS_APART(scores, HLS_PARTIALS)
 			HLS_TRIP(HLS_COMPUTE);
 			HLS_UNROLL
 			for (int pe = 0; pe < HLS_PE; pe++)
@@ -197,8 +197,8 @@ static inline void add_values(block b, all_scores scores, each_float shrink, all
 		HLS_NO_CONFLICT_IN(total, HLS_PARTIALS)
 		for (int step = 0; step < period; step++) {
 			HLS_PIPELINE
-			HLS_INDEPENDENT(sums)
-			HLS_INDEPENDENT(total)
+			HLS_APART(sums, HLS_PARTIALS)
+			HLS_APART(total, HLS_PARTIALS)
 			HLS_TRIP(HLS_COMPUTE);
 			HLS_UNROLL
 			for (int pe = 0; pe < HLS_PE; pe++)

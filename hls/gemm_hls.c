@@ -10,14 +10,13 @@
  * Feed, compute and drain run at the same time. Feed: DEPTH of k at a time, WIDTH elements of a row
  * of A a cycle, transposed on the way into the memories of the chain, beside it panels (or rows) of
  * W; these memories are doubled. Compute: below. Drain: sums are doubled, too; one tile is finished
- * and written, LANES columns a cycle, while the next is computed. In Vitis these are nested
- * dataflow regions, for Intel (HLS_CHANNELS) kernels <op>_feed, <op> and <op>_drain joined by
- * channels, elsewhere functions one after the other.
+ * and written, LANES columns a cycle, while the next is computed. In Vitis: nested dataflow
+ * regions; for Intel (HLS_CHANNELS): kernels <op>_feed, <op>, <op>_drain joined by channels.
  *
  * Every loop has II 1. Cycles, for a tile of rows x cols (at the edges what is there), d <= DEPTH:
  *
- * - compute: d max(ceil(rows / PE) ceil(cols / WIDTH), LATENCY): a tile of fewer
- *   steps waits, since additions to an element must lie LATENCY cycles apart
+ * - compute: d max(ceil(rows / PE) ceil(cols / WIDTH), LATENCY): additions to an element must lie
+ *   LATENCY cycles apart
  * - feed of A: rows ceil(d / WIDTH). Of W: from rows cols ceil(d / WIDTH); from panels that divide
  *   COLS and that WIDTH divides (bf16, f16: half a panel) WIDTH words a cycle: an element of f32,
  *   two of bf16 and f16, four of gemm_i8, a byte of int8 in gemm; else an element a cycle
@@ -26,8 +25,8 @@
  *   drain of the one before if that is longer; at the end the last drain
  *
  * On-chip memory in bits: sums 2 ROWS COLS 32; A and W 2 DEPTH (ROWS + COLS) 32, 16 (gemm_bf16) or
- * 8 (gemm_i8); bias and scale 2 COLS 32. PE x WIDTH multiply-adds. host/exec/hls_cost_gemm.c has it
- * exactly, with bytes. gemm_bf16 multiplies f32 with empty lower halves: products are exact. */
+ * 8 (gemm_i8); bias and scale 2 COLS 32, of gemm_i8's rows ROWS 32 more. PE x WIDTH multiply-adds.
+ * host/exec/hls_cost_gemm.c has bytes, too. gemm_bf16 multiplies f32 with empty lower halves. */
 #ifndef HLS_PE
 #define HLS_PE 8
 #endif
@@ -75,7 +74,7 @@ typedef float gemm_sum;
 #define GEMM_GROUP     2
 #define GEMM_LINE      2
 typedef hls_u16 gemm_stored;
-#define GEMM_KEEP(x)   gemm_round(x)
+#define GEMM_KEEP(x)   hls_to_bf16(x)
 #define GEMM_EXPAND(x) hls_bits_float((hls_u32)(x) << 16)
 #define GEMM_SCALE_ARGS
 #define GEMM_SCALES
@@ -160,12 +159,14 @@ static int gemm_row(int tile, int n, int flags)
 }
 
 /* Where a tile lies and how much of it is there. */
-#define GEMM_PLACE(tile)                                                             \
-	const int row = gemm_row(tile, n, flags), rows = HLS_MIN(HLS_ROWS, m - row); \
-	const int column = tile % HLS_DIVIDED(n, HLS_COLS) * HLS_COLS;               \
+#define GEMM_DOWN(tile) const int row = gemm_row(tile, n, flags), rows = HLS_MIN(HLS_ROWS, m - row);
+#define GEMM_ACROSS(tile)                                              \
+	const int column = tile % HLS_DIVIDED(n, HLS_COLS) * HLS_COLS; \
 	const int cols = HLS_MIN(HLS_COLS, n - column);
+#define GEMM_PLACE(tile) GEMM_DOWN(tile) GEMM_ACROSS(tile)
 
-/* Of the block from k0 on. A k of 0 has one of a zero. */
+/* Blocks of k, and how deep the one from k0 on is. A k of 0 has one of a zero. */
+#define GEMM_K_BLOCKS(k) HLS_DIVIDED(HLS_MAX(1, k), HLS_DEPTH)
 static int gemm_depth(int k, int k0)
 {
 	return HLS_MAX(1, HLS_MIN(HLS_DEPTH, k - k0));
@@ -173,21 +174,12 @@ static int gemm_depth(int k, int k0)
 
 /* ---- feed ---- */
 
-#ifdef HLS_OP_gemm_bf16
-/* To bf16, to nearest even. */
-static hls_u16 gemm_round(float x)
-{
-	const hls_u32 bits = hls_float_bits(x);
-	const int nan = (bits & 0x7fffffff) > 0x7f800000; /* stays one */
-	return (hls_u16)(nan ? bits >> 16 | 64 : (bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-#endif
-
 /* A block of A; zeros beyond k. */
-static void gemm_feed_a(HLS_GLOBAL const gemm_a *a, int row, int rows, int k, int k0, int lda,
-                        gemm_a_block a_block)
+static void gemm_feed_a(HLS_GLOBAL const gemm_a *a, int tile, int block, int m, int n, int k,
+                        int lda, int flags, gemm_a_block a_block)
 {
-	const int steps = HLS_DIVIDED(gemm_depth(k, k0), HLS_WIDTH);
+	GEMM_DOWN(tile)
+	const int k0 = block * HLS_DEPTH, steps = HLS_DIVIDED(gemm_depth(k, k0), HLS_WIDTH);
 	int i = 0, step = 0;
 	for (int trip = 0; trip < rows * steps; trip++) {
 		HLS_PIPELINE
@@ -300,10 +292,11 @@ static void gemm_feed_elements(HLS_GLOBAL const hls_u8 *w, int column, int cols,
 }
 
 /* A block of W; zeros beyond k. */
-static void gemm_feed_w(HLS_GLOBAL const hls_u8 *w, int column, int cols, int k, int k0,
+static void gemm_feed_w(HLS_GLOBAL const hls_u8 *w, int tile, int block, int n, int k,
                         GEMM_W_ARGS int w_panel, gemm_w_block w_block)
 {
-	const int words = GEMM_PAIRS ? w_panel / 2 : w_panel;
+	GEMM_ACROSS(tile)
+	const int k0 = block * HLS_DEPTH, words = GEMM_PAIRS ? w_panel / 2 : w_panel;
 	if (k > 0 && w_panel > 1 && HLS_COLS % w_panel == 0 && words % HLS_WIDTH == 0)
 		gemm_feed_panels(w, column, cols, k, k0, GEMM_TYPE w_panel, w_block);
 #ifdef GEMM_F32
@@ -317,9 +310,7 @@ static void gemm_feed_w(HLS_GLOBAL const hls_u8 *w, int column, int cols, int k,
 /* ---- between the stages ---- */
 
 /* The names of what is beside the op's kernel. */
-#define GEMM_JOINED(op, part) op##_##part
-#define GEMM_JOIN(op, part)   GEMM_JOINED(op, part)
-#define GEMM_NAME(part)       GEMM_JOIN(GEMM_OP, part)
+#define GEMM_NAME(part)       HLS_JOIN(GEMM_OP, part)
 #define GEMM_KERNEL(op, LIST) HLS_KERNEL(op, LIST)
 
 #ifdef HLS_CHANNELS
@@ -352,10 +343,13 @@ static gemm_factor gemm_hop(gemm_factor x)
 	return HLS_REGISTER(x);
 }
 
-/* A block of k, from k0 on: steps of PE rows times WIDTH columns. */
-static void gemm_compute(int rows, int cols, int k, int k0, GEMM_BLOCK_ARGS gemm_tile sums)
+/* A block of k: steps of PE rows times WIDTH columns. */
+static void gemm_compute(int tile, int block, int m, int n, int k, int flags,
+                         GEMM_BLOCK_ARGS gemm_tile sums)
 {
-	const int col_steps = HLS_DIVIDED(cols, HLS_WIDTH), depth = gemm_depth(k, k0);
+	GEMM_PLACE(tile)
+	const int col_steps = HLS_DIVIDED(cols, HLS_WIDTH);
+	const int k0 = block * HLS_DEPTH, depth = gemm_depth(k, k0);
 	const int live = HLS_DIVIDED(rows, HLS_PE) * col_steps, steps = HLS_MAX(live, GEMM_LATENCY);
 	int kk = 0, slot = 0, r = 0, c = 0;
 #ifdef HLS_CHANNELS
@@ -365,7 +359,7 @@ static void gemm_compute(int rows, int cols, int k, int k0, GEMM_BLOCK_ARGS gemm
 	HLS_NO_CONFLICT_IN(sums, GEMM_LATENCY)
 	for (int trip = 0; trip < depth * steps; trip++) {
 		HLS_PIPELINE
-		HLS_INDEPENDENT(sums)
+		HLS_APART(sums, GEMM_LATENCY)
 		const int fresh = k0 + kk == 0;
 		HLS_TRIP(HLS_COMPUTE);
 		if (slot < live) {
@@ -494,47 +488,53 @@ static void gemm_store(GEMM_SCALE_ARGS HLS_GLOBAL const float *bias,
 }
 
 /* The sums of a tile. */
-static void gemm_product(HLS_GLOBAL const gemm_a *a, HLS_GLOBAL const hls_u8 *w, int tile, int m,
-                         int n, int k, int lda, GEMM_W_ARGS int w_panel, int flags, gemm_tile sums)
+static void gemm_product(HLS_GLOBAL const gemm_a *a, HLS_GLOBAL const hls_u8 *w, int tile,
+                         int blocks, int m, int n, int k, int lda, GEMM_W_ARGS int w_panel,
+                         int flags, gemm_tile sums)
 {
-	GEMM_PLACE(tile)
-	for (int k0 = 0; k0 < HLS_MAX(1, k); k0 += HLS_DEPTH) {
+	for (int block = 0; block < blocks; block++) {
 		HLS_DATAFLOW
 #ifndef HLS_CHANNELS
 		gemm_a_block a_block;
 		gemm_w_block w_block;
 		GEMM_BANKS(a_block)
 		GEMM_BANKS(w_block)
-		gemm_feed_a(a, row, rows, k, k0, lda, a_block);
-		gemm_feed_w(w, column, cols, k, k0, GEMM_W w_panel, w_block);
+		gemm_feed_a(a, tile, block, m, n, k, lda, flags, a_block);
+		gemm_feed_w(w, tile, block, n, k, GEMM_W w_panel, w_block);
 #endif
-		gemm_compute(rows, cols, k, k0, GEMM_BLOCKS sums);
+		gemm_compute(tile, block, m, n, k, flags, GEMM_BLOCKS sums);
 	}
 }
 
 #ifndef HLS_CHANNELS
 
-GEMM_KERNEL(GEMM_OP, GEMM_LIST)
+static void gemm_all(int tiles, int blocks, HLS_ARGS(GEMM_LIST))
 {
-	HLS_PORTS(GEMM_LIST)
-	const int tiles = gemm_tiles(m, n, flags);
 	for (int tile = 0; tile < tiles; tile++) {
 		HLS_DATAFLOW
 		gemm_tile sums;
 		GEMM_BANKS(sums)
-		gemm_product(a, w, tile, m, n, k, lda, GEMM_W w_panel, flags, sums);
+		gemm_product(a, w, tile, blocks, m, n, k, lda, GEMM_W w_panel, flags, sums);
 		gemm_store(GEMM_SCALES bias, residual, c, tile, m, n, ldr, ldc, act, flags, n_first,
 		           sums);
 	}
 }
 
+GEMM_KERNEL(GEMM_OP, GEMM_LIST)
+{
+	HLS_PORTS(GEMM_LIST)
+	gemm_all(gemm_tiles(m, n, flags), GEMM_K_BLOCKS(k), HLS_PASS(GEMM_LIST));
+}
+
 #else
 
 /* A block as the chain takes it: for each k a column of A and a row of W. */
-static void gemm_send(int rows, int cols, int k, int k0, gemm_a_block a_block, gemm_w_block w_block)
+static void gemm_send(int tile, int block, int m, int n, int k, int flags, gemm_a_block a_block,
+                      gemm_w_block w_block)
 {
+	GEMM_PLACE(tile)
 	const int row_steps = HLS_DIVIDED(rows, HLS_PE), col_steps = HLS_DIVIDED(cols, HLS_WIDTH);
-	const int steps = HLS_MAX(row_steps, col_steps), depth = gemm_depth(k, k0);
+	const int steps = HLS_MAX(row_steps, col_steps), depth = gemm_depth(k, block * HLS_DEPTH);
 	int kk = 0, i = 0;
 	for (int trip = 0; trip < depth * steps; trip++) {
 		gemm_a_part a_now;
@@ -558,14 +558,13 @@ static void gemm_send(int rows, int cols, int k, int k0, gemm_a_block a_block, g
 GEMM_KERNEL(GEMM_NAME(feed), GEMM_LIST)
 {
 	for (int tile = 0; tile < gemm_tiles(m, n, flags); tile++) {
-		GEMM_PLACE(tile)
-		for (int k0 = 0; k0 < HLS_MAX(1, k); k0 += HLS_DEPTH) {
+		for (int block = 0; block < GEMM_K_BLOCKS(k); block++) {
 			/* Declared here, so that one is filled while another is sent. */
 			gemm_a_block a_block;
 			gemm_w_block w_block;
-			gemm_feed_a(a, row, rows, k, k0, lda, a_block);
-			gemm_feed_w(w, column, cols, k, k0, GEMM_W w_panel, w_block);
-			gemm_send(rows, cols, k, k0, a_block, w_block);
+			gemm_feed_a(a, tile, block, m, n, k, lda, flags, a_block);
+			gemm_feed_w(w, tile, block, n, k, GEMM_W w_panel, w_block);
+			gemm_send(tile, block, m, n, k, flags, a_block, w_block);
 		}
 	}
 }
@@ -574,7 +573,8 @@ GEMM_KERNEL(GEMM_OP, GEMM_LIST)
 {
 	gemm_tile sums;
 	for (int tile = 0; tile < gemm_tiles(m, n, flags); tile++)
-		gemm_product(a, w, tile, m, n, k, lda, GEMM_W w_panel, flags, sums);
+		gemm_product(a, w, tile, GEMM_K_BLOCKS(k), m, n, k, lda, GEMM_W w_panel, flags,
+		             sums);
 }
 
 GEMM_KERNEL(GEMM_NAME(drain), GEMM_LIST)

@@ -27,7 +27,7 @@ HLS_KERNEL(l2norm, OMT_L2NORM)
 		for (int i = 0; i < steps; i++) {
 			HLS_PIPELINE
 			HLS_INDEPENDENT(line)
-			HLS_INDEPENDENT(partial)
+			HLS_APART(partial, HLS_PARTIALS)
 			const int at = i * HLS_WIDTH;
 			float vector[HLS_WIDTH];
 			if (row > 0) {

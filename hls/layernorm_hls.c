@@ -27,7 +27,7 @@ static inline float squares(float line[STEPS][HLS_WIDTH], int steps, int cols, f
 	HLS_NO_CONFLICT
 	for (int i = 0; i < steps; i++) {
 		HLS_PIPELINE
-		HLS_INDEPENDENT(partial)
+		HLS_APART(partial, HLS_PARTIALS)
 		HLS_TRIP(HLS_COMPUTE);
 		HLS_UNROLL
 		for (int w = 0; w < HLS_WIDTH; w++) {
@@ -100,7 +100,7 @@ HLS_KERNEL(layernorm, OMT_LAYERNORM)
 		for (int i = 0; i < out_steps; i++) {
 			HLS_PIPELINE
 			HLS_INDEPENDENT(line)
-			HLS_INDEPENDENT(partial)
+			HLS_APART(partial, HLS_PARTIALS)
 			const int at = i * HLS_WIDTH;
 			const hls_at to = (hls_at)(row - 1) * ldo + at;
 			float vector[HLS_WIDTH];

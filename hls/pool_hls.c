@@ -29,7 +29,7 @@ HLS_KERNEL(pool, OMT_POOL)
 			HLS_NO_CONFLICT
 			for (int i = 0; i < period; i++) {
 				HLS_PIPELINE
-				HLS_INDEPENDENT(sums)
+				HLS_APART(sums, HLS_PARTIALS)
 				HLS_TRIP(HLS_LOAD);
 				const int at = i * HLS_WIDTH;
 				float vector[HLS_WIDTH];

@@ -89,10 +89,16 @@ typedef int64_t hls_at;
 /* First in a function, after the declarations of arrays: dimension `of` (from 1; 0: all) of an
  * array becomes registers or memories of their own. */
 #define HLS_PARTITION(array, of) HLS_PRAGMA(HLS array_partition variable = array complete dim = of)
-/* First in a loop's body: iterations fewer than HLS_PARTIALS apart do not use each other's elements
- * of the array. */
+/* First in a loop's body: no iteration uses another one's elements of the array. HLS_APART: none
+ * uses what one fewer than `cycles` before it wrote; so long, and no longer, an addition may take.
+ */
 #define HLS_INDEPENDENT(array) HLS_PRAGMA(HLS dependence variable = array inter false)
-/* First in a function: its calls run at the same time, arrays between them are queues. */
+#define HLS_APART(array, cycles) \
+	HLS_PRAGMA(HLS dependence variable = array inter RAW distance = cycles true)
+/* First in the body of a loop: its calls run at the same time, each on an iteration of its own, and
+ * the arrays between them, declared in the body, are doubled. UG1399's canonical form, or Vitis
+ * makes something else of it: the loop is all that its function has, counts from 0 to an argument
+ * in steps of 1, and has nothing but such arrays and calls with plain variables. */
 #define HLS_DATAFLOW HLS_PRAGMA(HLS dataflow)
 #define HLS_INLINE   HLS_PRAGMA(HLS inline)
 /* First in a function that returns HLS_REGISTER(its argument): a register between two places. */
@@ -104,6 +110,7 @@ typedef int64_t hls_at;
 #define HLS_PIPELINE
 #define HLS_PARTITION(array, dim)
 #define HLS_INDEPENDENT(array)
+#define HLS_APART(array, cycles)
 #define HLS_DATAFLOW
 #define HLS_INLINE
 #define HLS_HOP
@@ -144,13 +151,15 @@ typedef int64_t hls_at;
 #define HLS_PASS_SCALAR(type, name)         name
 #define HLS_PASS(LIST)                      LIST(HLS_PASS_BUFFER, HLS_PASS_SCALAR, OMT_COMMA)
 
+/* op_part, both expanded before. */
+#define HLS_JOINED(op, part) op##_##part
+#define HLS_JOIN(op, part)   HLS_JOINED(op, part)
+
 #if defined(HLS_OPENCL)
 /* HLS_UNIT: which of the op's compute units this is, where a unit is a kernel of its own; the first
  * has the op's name. */
 #ifdef HLS_UNIT
-#define HLS_JOINED(op, unit) op##_##unit
-#define HLS_JOIN(op, unit)   HLS_JOINED(op, unit)
-#define HLS_NAME(op)         HLS_JOIN(op, HLS_UNIT)
+#define HLS_NAME(op) HLS_JOIN(op, HLS_UNIT)
 #else
 #define HLS_NAME(op) op
 #endif
@@ -422,6 +431,14 @@ static inline float hls_from_f16(hls_u32 f16)
 	if (power == 0)
 		return sign ? -small : small;
 	return hls_bits_float(sign | (power == 31 ? 255 : power + 112) << 23 | rest << 13);
+}
+
+/* To bf16, to nearest even. */
+static inline hls_u16 hls_to_bf16(float x)
+{
+	const hls_u32 bits = hls_float_bits(x);
+	const int nan = (bits & 0x7fffffff) > 0x7f800000; /* stays one */
+	return (hls_u16)(nan ? bits >> 16 | 64 : (bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
 static inline float hls_number(HLS_GLOBAL const hls_u8 *from, int dtype, hls_at i)

@@ -77,7 +77,7 @@ HLS_KERNEL(rmsnorm, OMT_RMSNORM)
 		for (int i = 0; i < out_steps; i++) {
 			HLS_PIPELINE
 			HLS_INDEPENDENT(line)
-			HLS_INDEPENDENT(partial)
+			HLS_APART(partial, HLS_PARTIALS)
 			const int at = i * HLS_WIDTH;
 			const hls_at to = (hls_at)(row - 1) * ldo + at;
 			float vector[HLS_WIDTH];

@@ -21,23 +21,46 @@ static json_t *latency_of(const json_t *alone_s)
 	return latency;
 }
 
+/* Joules, or why there are none. */
+static json_t *energy_of(const json_t *group, double items, const char *card)
+{
+	const json_t *joules = json_object_get(group, "joules");
+	char source[128];
+	snprintf(source, sizeof source, "model of %.100s", card);
+	if (json_is_number(joules))
+		return json_pack("{sO sf s[s]}", "joules", joules, "joules_per_item",
+		                 json_number_value(joules) / items, "sources", source);
+	return json_pack("{ss}", "reason",
+	                 items > 0 ? "not available: the card's file says no power"
+	                           : "not available: no item was computed");
+}
+
+/* What a card cannot give for long. */
+static json_t *remarks_on(const json_t *group, double seconds, const json_t *card)
+{
+	const double most = json_number_value(json_object_get(card, "most_watts"));
+	const double watts = json_number_value(json_object_get(group, "joules")) / seconds;
+	return seconds > 0 && watts > most && most > 0
+	               ? json_pack("[o]", json_sprintf("%.0f W, the card takes %.0f", watts, most))
+	               : json_array();
+}
+
 /* A part from what omt_plan_items() says of its group. */
 static json_t *describe_part(const json_t *group, const char *file, const char *modality,
-                             const char *card)
+                             const char *name, const json_t *card)
 {
 	const json_int_t items = json_integer_value(json_object_get(group, "items"));
 	const json_int_t failed = json_integer_value(json_object_get(group, "failed"));
 	const json_int_t tokens = json_integer_value(json_object_get(group, "tokens"));
 	const double seconds = json_number_value(json_object_get(group, "seconds"));
-	const double joules = json_number_value(json_object_get(group, "joules"));
 	json_t *reasons = json_deep_copy(json_object_get(group, "reasons"));
-	json_t *part =
-		json_pack("{ss ss ss sb so sI sI sI sf so* s{sf sf s[s]}}", "mode",
-	                  omt_bench_mode_names[OMT_BENCH_MODELLED], "file", file, "modality",
-	                  modality, "valid", !failed, "reasons", reasons, "items", items + failed,
-	                  "failed", failed, "tokens", tokens, "duration_s", seconds, "latency_ms",
-	                  latency_of(json_object_get(group, "alone_s")), "energy", "joules", joules,
-	                  "joules_per_item", items ? joules / (double)items : 0, "sources", card);
+	json_t *part = json_pack("{ss ss ss sb so so sI sI sI sf so* so}", "mode",
+	                         omt_bench_mode_names[OMT_BENCH_MODELLED], "file", file, "modality",
+	                         modality, "valid", !failed, "reasons", reasons, "remarks",
+	                         remarks_on(group, seconds, card), "items", items + failed,
+	                         "failed", failed, "tokens", tokens, "duration_s", seconds,
+	                         "latency_ms", latency_of(json_object_get(group, "alone_s")),
+	                         "energy", energy_of(group, (double)items, name));
 	if (part && seconds > 0) {
 		json_object_set_new(part, "items_per_s", json_real((double)items / seconds));
 		json_object_set_new(part, "tokens_per_s", json_real((double)tokens / seconds));
@@ -104,13 +127,12 @@ omt_status omt_bench_modelled(const omt_model *model, const omt_bench_settings *
 	static const char *const files[FILES] = {"passages", "queries"};
 	omt_bench_items items = {0};
 	json_t *planned = NULL;
-	char source[128];
 	omt_status status = OMT_OK;
 	*parts = *card = NULL;
 	OMT_GOTO(load(s, &items, err));
 	OMT_GOTO(plan(model, s, options, &items, &planned, err));
-	snprintf(source, sizeof source, "model of %.100s", s->card_name);
 	*parts = json_array();
+	*card = json_incref(json_object_get(planned, "card"));
 	for (int32_t i = 0; i < PARTS; i++) {
 		const json_t *group = json_array_get(json_object_get(planned, "groups"), (size_t)i);
 		const char *modality = omt_bench_group_names[i % OMT_BENCH_GROUPS];
@@ -119,10 +141,10 @@ omt_status omt_bench_modelled(const omt_model *model, const omt_bench_settings *
 		    0)
 			continue;
 		if (json_array_append_new(*parts, describe_part(group, files[i / OMT_BENCH_GROUPS],
-		                                                modality, source)) != 0)
+		                                                modality, s->card_name, *card)) !=
+		    0)
 			status = OMT_FAIL(err, NO_MEMORY, "a part");
 	}
-	*card = json_incref(json_object_get(planned, "card"));
 done:
 	json_decref(planned);
 	omt_bench_items_free(&items);

@@ -152,16 +152,22 @@ static json_t *engine_described(const omt_bench_session *session)
 	return engine;
 }
 
+static void describe_model(const omt_bench_session *session, json_t *record)
+{
+	char *model = omt_model_describe(session->model);
+	json_object_set_new(record, "model", json_loads(model ? model : "{}", 0, NULL));
+	omt_free(model);
+}
+
 /* The engine after its work: with what each device did. */
 static void describe_engine(const omt_bench_session *session, json_t *record)
 {
-	char *model = omt_model_describe(session->model);
 	json_t *engine = engine_described(session);
 	json_t *start = json_deep_copy(json_object_get(engine, "start"));
 	json_object_update_new(start, json_pack("{sf sf sf sb}", "model_s", session->model_s,
 	                                        "open_s", session->open_s, "first_s",
 	                                        session->first_s, "reused", session->reused));
-	json_object_set_new(record, "model", json_loads(model ? model : "{}", 0, NULL));
+	describe_model(session, record);
 	json_object_set_new(record, "start", start);
 	json_object_set_new(record, "memory",
 	                    json_pack("{sI sO* sO*}", "host_peak_bytes",
@@ -171,7 +177,6 @@ static void describe_engine(const omt_bench_session *session, json_t *record)
 	json_object_del(engine, "start");
 	json_object_del(engine, "ops");
 	json_object_set_new(record, "engine", engine);
-	omt_free(model);
 }
 
 /* ---- measuring ----------------------------------------------------------------------------- */
@@ -336,6 +341,7 @@ static omt_status measure_modelled(omt_bench_session *session, const omt_bench_p
 	OMT_TRY(omt_bench_modelled(session->model, s, session->options, &parts, &card, err));
 	json_object_set_new(record, "parts", parts);
 	json_object_set_new(record, "card", card);
+	describe_model(session, record);
 	if (!s->qrels)
 		return OMT_OK;
 	OMT_TRY(embed_all(session, point, record, err));

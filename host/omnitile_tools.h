@@ -37,7 +37,8 @@ omt_status omt_tune(const omt_tune_options *options, char **json, omt_error *err
  * a file of configs/devices/: its path, or its name ("u55c") in the user's folder or among those
  * that the library was built with. On an FPGA card the kernels of hls/ are chosen under its limits:
  * "card" has their parameters, resources, time and energy, each op its cycles, bytes, GOp/s,
- * joules and what bounds it. */
+ * joules and what bounds it. It is the kernels' time: preparation on the host and transfers over
+ * the card's link are not in it. Joules are missing where the card's file says no power. */
 typedef struct omt_plan_card {
 	int32_t pe, width, rows, cols, depth; /* of the gemm kernels; 0: chosen */
 	double clock_mhz;                     /* 0: the card's usual one */
@@ -67,9 +68,9 @@ typedef struct omt_plan_list {
 	void *user;
 } omt_plan_list;
 /* `json`, given: {"card": as omt_plan()'s, over all batches, "groups": [{"items", "failed",
- * "reasons", "tokens", "batches", "seconds", "joules", "alone_s": [of each item]}]}. Items that
- * cannot be read are counted as failed, with the first reason. options' sizes of items are not
- * looked at. */
+ * "reasons", "tokens", "batches", "seconds", "joules" (null: the card says no power, or no item),
+ * "alone_s": [of each item]}]}. Items that cannot be read are counted as failed, with the first
+ * reason. options' sizes of items are not looked at. */
 omt_status omt_plan_items(const omt_model *model, const omt_plan_options *options,
                           const omt_plan_list *list, char **json, omt_error *err);
 

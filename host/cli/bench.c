@@ -16,6 +16,16 @@ static const char *figure(char text[16], const json_t *value, double scale, cons
 	return text;
 }
 
+/* The last column: of a card's model what it costs, else what was hidden. */
+static const char *last_column(char text[16], const json_t *part)
+{
+	const json_t *joules = json_object_get(json_object_get(part, "energy"), "joules_per_item");
+	if (strcmp(cli_string(part, "mode"), "modelled") != 0)
+		return figure(text, json_object_get(part, "hidden_share"), 100, "%");
+	snprintf(text, 16, json_is_number(joules) ? "%.4g" : "-", json_number_value(joules));
+	return text;
+}
+
 static void print_part(const json_t *part, const char *file, const char *modality)
 {
 	static const char *const latencies[] = {"p50", "p90", "p99", "p99_9"};
@@ -26,7 +36,7 @@ static void print_part(const json_t *part, const char *file, const char *modalit
 	       cli_number(part, "tokens_per_s"));
 	for (size_t i = 0; i < sizeof latencies / sizeof *latencies; i++)
 		printf(" %9s", figure(text, json_object_get(latency, latencies[i]), 1, ""));
-	printf(" %8s", figure(text, json_object_get(part, "hidden_share"), 100, "%"));
+	printf(" %8s", last_column(text, part));
 }
 
 /* A server's part has figures of each modality. */
@@ -54,8 +64,10 @@ static void print_parts(const json_t *record)
 {
 	size_t i, j;
 	json_t *part, *reason;
+	const bool modelled = json_object_get(record, "card") != NULL;
 	printf("\n%-9s %-8s %6s %6s %9s %10s %9s %9s %9s %9s %8s\n", "file", "modality", "items",
-	       "failed", "items/s", "tokens/s", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "hidden");
+	       "failed", "items/s", "tokens/s", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms",
+	       modelled ? "J/item" : "hidden");
 	json_array_foreach(json_object_get(record, "parts"), i, part)
 	{
 		const bool server = json_object_get(part, "modalities") != NULL;
@@ -64,10 +76,14 @@ static void print_parts(const json_t *record)
 		       json_is_false(json_object_get(part, "valid")) ? "INVALID" : "valid");
 		json_array_foreach(json_object_get(part, "reasons"), j, reason)
 			printf("%-18s not valid: %s\n", "", json_string_value(reason));
+		json_array_foreach(json_object_get(part, "remarks"), j, reason)
+			printf("%-18s %s\n", "", json_string_value(reason));
 		if (server)
 			print_server(part);
 	}
-	printf("hidden: share of preparation and transfers that ran while the device computed\n");
+	puts(modelled ? "by the card's model: its kernels alone, without preparation and transfers"
+	              : "hidden: share of preparation and transfers that ran while the device "
+	                "computed");
 }
 
 static void print_measure(const json_t *retrieval, const char *key, const json_t *cuts)
@@ -110,10 +126,13 @@ static void print_record(const json_t *record)
 	if (varies)
 		printf("\npoint     %s\n", varies);
 	free(varies);
-	printf("device    %s (%s), driver %s\nbackends  %s\nmodel     %s, %s\n",
-	       cli_string(engine, "device"), cli_string(engine, "platform"),
-	       cli_string(engine, "driver"), cli_string(engine, "chain"),
-	       cli_string(json_object_get(record, "model"), "path"),
+	if (json_is_object(json_object_get(record, "card")))
+		cli_print_card(json_object_get(record, "card"));
+	if (engine)
+		printf("device    %s (%s), driver %s\nbackends  %s\n", cli_string(engine, "device"),
+		       cli_string(engine, "platform"), cli_string(engine, "driver"),
+		       cli_string(engine, "chain"));
+	printf("model     %s, %s\n", cli_string(json_object_get(record, "model"), "path"),
 	       cli_string(json_object_get(record, "model"), "architecture"));
 	cli_print_devices(stdout, engine);
 	print_parts(record);

@@ -89,6 +89,8 @@ bool cli_engine_build(const cli_engine *from, const omt_model *model, omt_engine
 json_t *cli_engine_described(const omt_engine *engine);
 /* What each device of a described engine did, a line each; nothing for a single one. */
 void cli_print_devices(FILE *to, const json_t *engine);
+/* The line of an FPGA card that a plan is for. */
+void cli_print_card(const json_t *card);
 /* Whether it is a model of a device's time (--backend model), whose vectors are zeros; by the
  * options, before there is an engine, too. */
 bool cli_engine_is_modelled(const omt_engine *engine);

@@ -178,6 +178,14 @@ void cli_warn_modelled(const char *verb, const omt_engine *engine)
 		        verb);
 }
 
+void cli_print_card(const json_t *card)
+{
+	const json_t *memory = json_object_get(card, "memory");
+	printf("card      %s at %.0f MHz, tensors in %s, %.1f GB/s\n", cli_string(card, "part"),
+	       cli_number(card, "clock_mhz"), cli_string(memory, "kind"),
+	       cli_number(memory, "gbs"));
+}
+
 void cli_print_devices(FILE *to, const json_t *engine)
 {
 	const json_t *devices = json_object_get(engine, "devices");

@@ -4,19 +4,42 @@
 
 int cli_plan(int argc, char **argv);
 
-/* "m 512 n 2048 k 2048": the sizes, without strides and flags. */
+/* "m 512 n 2048 k 2048": the sizes in SHAPE columns, without strides and flags. */
+enum { SHAPE = 31 };
 static void print_shape(const json_t *shape)
 {
-	static const char *const sizes[] = {"m",     "n",        "k",        "sequences", "max_len",
-	                                    "heads", "kv_heads", "head_dim", "rows",      "cols",
-	                                    "count", "out_rows", "channels"};
+	static const struct {
+		const char *size, *shown;
+	} sizes[] = {
+		{"m", "m "},
+		{"n", "n "},
+		{"k", "k "},
+		{"sequences", ""},
+		{"max_len", "x "},
+		{"heads", "heads "},
+		{"kv_heads", "kv "},
+		{"head_dim", "x "},
+		{"rows", "rows "},
+		{"cols", "cols "},
+		{"count", "rows "},
+		{"out_rows", "rows "},
+		{"channels", "channels "},
+	};
 	int width = 0;
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-		const json_t *value = json_object_get(shape, sizes[i]);
+		const json_t *value = json_object_get(shape, sizes[i].size);
 		if (value)
-			width += printf("%s %lld ", sizes[i], (long long)json_integer_value(value));
+			width += printf("%s%lld ", sizes[i].shown,
+			                (long long)json_integer_value(value));
 	}
-	printf("%*s", width < 56 ? 56 - width : 1, "");
+	printf("%*s", width < SHAPE ? SHAPE - width : 0, "");
+}
+
+/* A figure of four digits in `width` columns, of a range that no fixed point suits. */
+static void print_figure(double value, int width)
+{
+	const int decimals = value < 9.9995 ? 3 : value < 99.995 ? 2 : value < 999.95 ? 1 : 0;
+	printf(" %*.*f", width, decimals, value);
 }
 
 static void print_head(const json_t *plan)
@@ -28,16 +51,24 @@ static void print_head(const json_t *plan)
 	       cli_number(plan, "tokens"));
 }
 
+/* Of a device's memory; 0: its file does not say. */
+static void print_limit(double bytes)
+{
+	if (bytes > 0)
+		printf(" of %.2f MB", bytes / 1e6);
+}
+
 static void print_totals(const json_t *plan)
 {
 	const json_t *device = json_object_get(plan, "device");
 	printf("\ntotal     %.0f launches, %.3f GFLOP, %.2f MB moved\n",
 	       cli_number(plan, "launches"), cli_number(plan, "flops") / 1e9,
 	       cli_number(plan, "bytes") / 1e6);
-	printf("memory    %.2f MB of %.2f MB, a buffer up to %.2f MB of %.2f MB: %s\n",
-	       cli_number(plan, "memory_bytes") / 1e6, cli_number(device, "memory_bytes") / 1e6,
-	       cli_number(plan, "largest_bytes") / 1e6, cli_number(device, "max_alloc_bytes") / 1e6,
-	       json_is_true(json_object_get(plan, "fits")) ? "fits" : "does not fit");
+	printf("memory    %.2f MB", cli_number(plan, "memory_bytes") / 1e6);
+	print_limit(cli_number(device, "memory_bytes"));
+	printf(", a buffer up to %.2f MB", cli_number(plan, "largest_bytes") / 1e6);
+	print_limit(cli_number(device, "max_alloc_bytes"));
+	printf(": %s\n", json_is_true(json_object_get(plan, "fits")) ? "fits" : "does not fit");
 }
 
 static void print_table(const json_t *plan)
@@ -45,15 +76,15 @@ static void print_table(const json_t *plan)
 	size_t i;
 	json_t *op;
 	print_head(plan);
-	printf("%-12s %-56s %8s %7s %10s %10s %12s\n", "op", "shape", "launches", "tiles", "GFLOP",
-	       "MB", "roofline ms");
+	printf("%-12s %-*s %6s %7s %10s %10s %12s\n", "op", SHAPE, "shape", "times", "tiles",
+	       "GFLOP", "MB", "roofline ms");
 	json_array_foreach(json_object_get(plan, "ops"), i, op)
 	{
 		const json_t *tiles = json_object_get(op, "tiles");
 		const json_t *roofline = json_object_get(op, "roofline_ms");
 		printf("%-12s ", cli_string(op, "op"));
 		print_shape(json_object_get(op, "shape"));
-		printf(" %8.0f ", cli_number(op, "launches"));
+		printf(" %6.0f ", cli_number(op, "launches"));
 		if (tiles)
 			printf("%7lld ", (long long)json_integer_value(tiles));
 		else
@@ -83,65 +114,81 @@ static void print_params(const json_t *params)
 	}
 }
 
+/* "kernel  dsp bram uram lut ff", what follows is the caller's. */
+static void print_amount(const char *name, const json_t *amount)
+{
+	printf("%-12s %5.0f %5.0f %5.0f %7.0f %7.0f", name, cli_number(amount, "dsp"),
+	       cli_number(amount, "bram"), cli_number(amount, "uram"), cli_number(amount, "lut"),
+	       cli_number(amount, "ff"));
+}
+
 static void print_kernels(const json_t *card)
 {
-	static const char *const resources[] = {"dsp", "bram", "uram", "lut", "ff"};
 	const json_t *all = json_object_get(card, "resources");
-	const json_t *used = json_object_get(all, "used"), *usable = json_object_get(all, "usable");
 	const char *name;
 	json_t *kernel;
-	printf("\n%-12s %6s %6s %6s %9s %9s  %-14s %s\n", "kernel", "dsp", "bram", "uram", "lut",
-	       "ff", "share", "parameters");
+	printf("\n%-12s %5s %5s %5s %7s %7s %8s %s\n", "kernel", "dsp", "bram", "uram", "lut", "ff",
+	       "most: %", "parameters");
 	json_object_foreach(json_object_get(card, "kernels"), name, kernel)
 	{
-		const json_t *amount = json_object_get(kernel, "resources");
-		printf("%-12s %6.0f %6.0f %6.0f %9.0f %9.0f  %5.1f %% of %-4s ", name,
-		       cli_number(amount, "dsp"), cli_number(amount, "bram"),
-		       cli_number(amount, "uram"), cli_number(amount, "lut"),
-		       cli_number(amount, "ff"), 100 * cli_number(kernel, "share"),
-		       cli_string(kernel, "most_of"));
+		print_amount(name, json_object_get(kernel, "resources"));
+		printf(" %4s %3.0f ", cli_string(kernel, "most_of"),
+		       100 * cli_number(kernel, "share"));
 		print_params(json_object_get(kernel, "params"));
 		putchar('\n');
 	}
-	printf("%-12s", "together");
-	for (size_t i = 0; i < sizeof resources / sizeof *resources; i++)
-		printf(" %s %.0f of %.0f%s", resources[i], cli_number(used, resources[i]),
-		       cli_number(usable, resources[i]), i < 4 ? "," : "\n");
+	print_amount("together", json_object_get(all, "used"));
+	putchar('\n');
+	print_amount("can be used", json_object_get(all, "usable"));
+	putchar('\n');
+}
+
+static void print_energy(const json_t *card)
+{
+	const double watts = cli_number(card, "watts"), most = cli_number(card, "most_watts");
+	if (most > 0)
+		printf("energy    %.4g J an item, %.1f W of %.0f%s (an estimate: "
+		       "host/exec/card_kernel.h)\n",
+		       cli_number(card, "joules_per_item"), watts, most,
+		       watts > most ? ", more than the card takes" : "");
+	else
+		puts("energy    not known: the card's file says no power");
+}
+
+static void print_op(const json_t *op)
+{
+	printf("%-12s ", cli_string(op, "op"));
+	print_shape(json_object_get(op, "shape"));
+	printf(" %5.0f", cli_number(op, "launches"));
+	if (!json_object_get(op, "seconds")) {
+		puts(" (no kernel in hls/)");
+		return;
+	}
+	print_figure(cli_number(op, "cycles") / 1e6, 8);
+	print_figure(cli_number(op, "seconds") * 1e3, 8);
+	print_figure(cli_number(op, "gops"), 6);
+	print_figure((cli_number(op, "read_bytes") + cli_number(op, "written_bytes")) / 1e6, 8);
+	print_figure(cli_number(op, "joules"), 6);
+	printf(" %s\n", cli_string(op, "bound"));
 }
 
 static void print_card(const json_t *plan)
 {
 	const json_t *card = json_object_get(plan, "card");
-	const json_t *memory = json_object_get(card, "memory");
 	size_t i;
 	json_t *op;
 	print_head(plan);
-	printf("%-12s %-56s %8s %10s %10s %9s %10s %9s  %s\n", "op", "shape", "launches", "Mcycles",
+	printf("%-12s %-*s %5s %8s %8s %6s %8s %6s %s\n", "op", SHAPE, "shape", "times", "Mcycles",
 	       "ms", "GOp/s", "MB", "J", "bound");
-	json_array_foreach(json_object_get(plan, "ops"), i, op)
-	{
-		printf("%-12s ", cli_string(op, "op"));
-		print_shape(json_object_get(op, "shape"));
-		printf(" %8.0f ", cli_number(op, "launches"));
-		if (!json_object_get(op, "seconds")) {
-			puts("(no kernel in hls/)");
-			continue;
-		}
-		printf("%10.3f %10.3f %9.1f %10.2f %9.4f  %s\n", cli_number(op, "cycles") / 1e6,
-		       cli_number(op, "seconds") * 1e3, cli_number(op, "gops"),
-		       (cli_number(op, "read_bytes") + cli_number(op, "written_bytes")) / 1e6,
-		       cli_number(op, "joules"), cli_string(op, "bound"));
-	}
+	json_array_foreach(json_object_get(plan, "ops"), i, op) print_op(op);
 	print_kernels(card);
 	print_totals(plan);
-	printf("card      %s at %.0f MHz, tensors in %s, %.1f GB/s\n", cli_string(card, "part"),
-	       cli_number(card, "clock_mhz"), cli_string(memory, "kind"),
-	       cli_number(memory, "gbs"));
-	printf("time      %.3f ms, %.3f items/s, %.1f GOp/s\n", cli_number(card, "seconds") * 1e3,
-	       cli_number(card, "items_per_s"), cli_number(card, "gops"));
-	printf("energy    %.3f J an item, %.1f W of %.0f (an estimate: host/exec/card_kernel.h)\n",
-	       cli_number(card, "joules_per_item"), cli_number(card, "watts"),
-	       cli_number(card, "most_watts"));
+	cli_print_card(card);
+	printf("time      %.3f ms of kernels, without preparation and transfers: "
+	       "%.4g items/s, %.1f GOp/s\n",
+	       cli_number(card, "seconds") * 1e3, cli_number(card, "items_per_s"),
+	       cli_number(card, "gops"));
+	print_energy(card);
 }
 
 /* Sizes of the item and of the card's kernels, as the options take them. */

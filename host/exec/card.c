@@ -144,6 +144,13 @@ static omt_status read_sections(const omt_yaml *yaml, omt_card *card, omt_error 
 	return read_lists(yaml, card, err);
 }
 
+/* Of a section, or of the card's where it has none. */
+static int line_of(const omt_yaml *yaml, const char *section)
+{
+	const int line = omt_yaml_line(yaml, section);
+	return line ? line : omt_yaml_line(yaml, "card");
+}
+
 static omt_status check_memory(const omt_card *card, const omt_yaml *yaml, omt_error *err)
 {
 	int kinds = 0;
@@ -151,10 +158,9 @@ static omt_status check_memory(const omt_card *card, const omt_yaml *yaml, omt_e
 		const omt_card_memory *memory = &card->memory[i];
 		kinds += memory->count > 0;
 		if (memory->count && (!memory->bytes || memory->gbs <= 0 || !memory->bits))
-			return OMT_FAIL(err, BAD_FORMAT,
-			                "%s:%d: card.memory.%s needs bytes, gbs and bits",
-			                yaml->path, omt_yaml_line(yaml, "card.memory"),
-			                omt_card_memory_names[i]);
+			return OMT_FAIL(
+				err, BAD_FORMAT, "%s:%d: card.memory.%s needs bytes, gbs and bits",
+				yaml->path, line_of(yaml, "card.memory"), omt_card_memory_names[i]);
 	}
 	if (!kinds)
 		return OMT_FAIL(err, BAD_FORMAT, "%s:%d: a card without channels in card.memory",
@@ -169,7 +175,7 @@ static omt_status check(const omt_card *card, const omt_yaml *yaml, omt_error *e
 			return OMT_FAIL(err, BAD_FORMAT,
 			                "%s:%d: %s: the shell has %g of %g, of the rest %g can be "
 			                "used",
-			                yaml->path, omt_yaml_line(yaml, "card.total"),
+			                yaml->path, line_of(yaml, "card.total"),
 			                omt_card_resource_names[i], card->shell.of[i],
 			                card->total.of[i], card->fill.of[i]);
 	if (card->total.of[OMT_CARD_dsp] < 1 || card->total.of[OMT_CARD_lut] < 1 ||
@@ -183,8 +189,12 @@ static omt_status check(const omt_card *card, const omt_yaml *yaml, omt_error *e
 	if (!(card->low_mhz > 0 && card->low_mhz <= card->usual_mhz &&
 	      card->usual_mhz <= card->high_mhz))
 		return OMT_FAIL(err, BAD_FORMAT, "%s:%d: clock_mhz: %g, %g, %g do not ascend",
-		                yaml->path, omt_yaml_line(yaml, "card.clock_mhz"), card->low_mhz,
+		                yaml->path, line_of(yaml, "card.clock_mhz"), card->low_mhz,
 		                card->usual_mhz, card->high_mhz);
+	if (card->most_w < card->idle_w)
+		return OMT_FAIL(err, BAD_FORMAT, "%s:%d: power: idle_w is %g, most_w %g",
+		                yaml->path, line_of(yaml, "card.power"), card->idle_w,
+		                card->most_w);
 	return check_memory(card, yaml, err);
 }
 

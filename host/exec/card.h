@@ -115,7 +115,8 @@ typedef struct omt_card {
 } omt_card;
 
 /* Reads section `card`; *there: whether there is one. Its numbers are checked: what a kernel needs
- * has to be said, clocks ascend, the shell is not larger than the card. */
+ * has to be said, clocks ascend, the shell is not larger than the card, idle power than the most. A
+ * card that says no power has most_w 0: energy on it is not known. */
 omt_status omt_card_read(const omt_yaml *yaml, omt_card *card, bool *there, omt_error *err);
 
 /* What kernels may use: (total - shell) * fill. */

@@ -29,7 +29,8 @@ typedef struct search {
 	omt_card_amount usable;
 	omt_op op;
 	candidates *found;
-	bool failed; /* no memory */
+	bool allowed; /* some parameters were the source's, whether or not they fit */
+	bool failed;  /* no memory */
 } search;
 
 /* ---- one candidate ---- */
@@ -110,14 +111,19 @@ static void keep_best(candidates *all)
 
 /* ---- the candidates of a kind of op ---- */
 
+/* Elements of k beside each other in the gemm's memory of W. */
+static int32_t depth_unit(omt_op op)
+{
+	return op == OMT_OP_gemm_i8 ? 4 : op == OMT_OP_gemm_bf16 ? 2 : 1;
+}
+
 /* As hls/gemm_hls.c demands. */
 static bool gemm_allows(omt_op op, const omt_hls_params *p)
 {
-	const int32_t line = op == OMT_OP_gemm_i8 ? 4 : 1;
 	return p->pe > 0 && p->width > 0 && p->rows > 0 && p->cols > 0 && p->depth > 0 &&
 	       p->rows % p->pe == 0 && p->cols % p->width == 0 && p->depth % p->width == 0 &&
-	       p->depth % line == 0 &&
-	       (int64_t)(p->rows / p->pe) * (p->cols / p->width) >= HLS_PARTIALS;
+	       p->depth % depth_unit(op) == 0 &&
+	       (int64_t)(p->rows / p->pe) * (p->cols / p->width) >= omt_hls_gemm_latency(op);
 }
 
 /* Tiles of a chain of PEs: from one vector of sums for each, up to what memory takes. */
@@ -131,6 +137,7 @@ static void walk_gemm_tiles(search *s, int32_t pe, int32_t width, int32_t depth)
 				pe, width, rows, s->fixed->cols ? s->fixed->cols : cols, depth};
 			if (rows > 8192 || !gemm_allows(s->op, &params))
 				continue;
+			s->allowed = true;
 			const omt_card_amount amount = amount_of(s, &params);
 			if (omt_card_share(&amount, &s->usable, NULL) > 1)
 				break;
@@ -200,18 +207,6 @@ static void walk_attention(search *s)
 					    omt_card_share(&amount, &s->usable, NULL) <= 1)
 						add(s, &params);
 				}
-}
-
-static void walk(search *s)
-{
-	if (is_gemm(s->op))
-		walk_gemm(s);
-	else if (s->op == OMT_OP_attention)
-		walk_attention(s);
-	else
-		walk_rows(s);
-	if (!s->failed)
-		keep_best(s->found);
 }
 
 /* ---- all kernels together ---- */
@@ -308,18 +303,72 @@ static omt_status settle(const omt_card *card, const candidates found[OMT_OP_COU
 	return OMT_OK;
 }
 
+/* " pe 7, rows 64" of the parameters that are given. */
+static void name_given(const omt_hls_params *p, char *text, size_t size)
+{
+	const char *before = " of";
+	size_t used = 0;
+	*text = 0;
+#define GIVEN(name, macro)                                                                    \
+	if (p->name && used < size) {                                                         \
+		used += (size_t)snprintf(text + used, size - used, "%s " #name " %d", before, \
+		                         p->name);                                            \
+		before = ",";                                                                 \
+	}
+	OMT_HLS_PARAM_LIST(GIVEN)
+#undef GIVEN
+}
+
 /* Why an op that has launches and a kernel has no candidate. */
 static omt_status none_found(const search *s, omt_error *err)
 {
-	const omt_hls_params *p = s->fixed;
-	if (is_gemm(s->op) && (p->pe || p->width || p->rows || p->cols || p->depth))
-		return OMT_FAIL(err, BAD_ARGUMENT,
-		                "%s: no kernel of pe %d, width %d, rows %d, cols %d, depth %d (0: "
-		                "any) fits %s: rows are a multiple of pe, cols and depth of width",
-		                omt_op_infos[s->op].name, p->pe, p->width, p->rows, p->cols,
-		                p->depth, s->card->part);
-	return OMT_FAIL(err, UNSUPPORTED, "%s: no kernel fits %s", omt_op_infos[s->op].name,
-	                s->card->part);
+	const char *op = omt_op_infos[s->op].name;
+	char given[128] = "";
+	if (is_gemm(s->op))
+		name_given(s->fixed, given, sizeof given);
+	if (!*given)
+		return OMT_FAIL(err, UNSUPPORTED, "%s: no kernel fits %s", op, s->card->part);
+	if (s->allowed)
+		return OMT_FAIL(err, BAD_ARGUMENT, "%s: no kernel%s fits %s", op, given,
+		                s->card->part);
+	return OMT_FAIL(err, BAD_ARGUMENT,
+	                "%s: no kernel%s: rows are a multiple of pe (at most 8192), cols and depth "
+	                "of width, depth of %d, rows x cols / (pe x width) is at least %d",
+	                op, given, depth_unit(s->op), omt_hls_gemm_latency(s->op));
+}
+
+/* A multiplier of unknown size cannot be counted. */
+static omt_status check_numbers(const search *s, omt_error *err)
+{
+	omt_card_number number = omt_card_number_used(s->use, s->op);
+	if (!omt_hls_formulas_of(s->op)->multipliers)
+		return OMT_OK;
+	if (number == OMT_CARD_NUMBERS)
+		number = omt_card_number_of(s->op);
+	for (int i = 0; i < OMT_CARD_RESOURCES; i++)
+		if (s->card->multiply_add[number].of[i] > 0)
+			return OMT_OK;
+	return OMT_FAIL(err, UNSUPPORTED,
+	                "%s: the card's multiply_add says nothing of %s, which "
+	                "%s needs",
+	                s->card->part, omt_card_number_infos[number].name,
+	                omt_op_infos[s->op].name);
+}
+
+static omt_status walk(search *s, omt_error *err)
+{
+	OMT_TRY(check_numbers(s, err));
+	s->allowed = false;
+	if (is_gemm(s->op))
+		walk_gemm(s);
+	else if (s->op == OMT_OP_attention)
+		walk_attention(s);
+	else
+		walk_rows(s);
+	if (s->failed)
+		return OMT_FAIL(err, NO_MEMORY, "candidates of %s", omt_op_infos[s->op].name);
+	keep_best(s->found);
+	return s->found->count ? OMT_OK : none_found(s, err);
 }
 
 omt_status omt_card_choose(const omt_card *card, const omt_card_use *use,
@@ -343,12 +392,7 @@ omt_status omt_card_choose(const omt_card *card, const omt_card_use *use,
 		if (!launched[s.op])
 			continue;
 		s.found = &found[s.op];
-		walk(&s);
-		if (s.failed)
-			status = OMT_FAIL(err, NO_MEMORY, "candidates of %s",
-			                  omt_op_infos[s.op].name);
-		else if (!s.found->count)
-			status = none_found(&s, err);
+		status = walk(&s, err);
 	}
 	if (status == OMT_OK)
 		status = settle(card, found, kernels, err);

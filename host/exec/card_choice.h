@@ -29,7 +29,8 @@ typedef struct omt_card_kernel {
 
 /* The kernels that take the least time together, by op. fixed: parameters of the gemms that are not
  * chosen but given; 0: chosen. OMT_UNSUPPORTED: they do not fit the card, with the resource and
- * both numbers; OMT_BAD_ARGUMENT: `fixed` is nothing that the kernel's source allows. */
+ * both numbers, or the card does not say what multiply-adds of their numbers take;
+ * OMT_BAD_ARGUMENT: `fixed` is nothing that the kernel's source allows. */
 omt_status omt_card_choose(const omt_card *card, const omt_card_use *use,
                            const omt_card_launch *launches, size_t count,
                            const omt_hls_params *fixed, omt_card_kernel kernels[OMT_OP_COUNT],

@@ -121,13 +121,15 @@ omt_card_number omt_card_number_used(const omt_card_use *use, omt_op op)
 	return use->number && OMT_CL_FOR_GEMMS >> op & 1 ? *use->number : OMT_CARD_NUMBERS;
 }
 
-/* Of as many channels as the kernel has buffers, each through a port at the kernel's clock. */
-static double bandwidth_gbs(const omt_card *card, const omt_card_use *use, omt_op op)
+/* Seconds that memory takes: of all channels for all bytes, of one for the busiest buffer's, which
+ * go through a port at the kernel's clock. */
+static double memory_seconds(const omt_card *card, const omt_card_use *use, double bytes,
+                             double port_bytes)
 {
 	const omt_card_memory *memory = &card->memory[use->memory];
 	const double channel = card->memory_efficiency * memory->gbs;
 	const double port = memory->bits / 8.0 * use->clock_mhz * 1e-3;
-	return fmin(memory->count * channel, omt_op_infos[op].buffers * fmin(channel, port));
+	return 1e-9 * fmax(bytes / (memory->count * channel), port_bytes / fmin(channel, port));
 }
 
 omt_card_cost omt_card_cost_of(const omt_card *card, const omt_card_use *use, omt_op op,
@@ -141,7 +143,7 @@ omt_card_cost omt_card_cost_of(const omt_card *card, const omt_card_use *use, om
 	const double launch_s = card->launch_us * 1e-6;
 	double work_pj = 0;
 	cost.compute_s = cycles / (use->clock_mhz * 1e6);
-	cost.memory_s = bytes / (bandwidth_gbs(card, use, op) * 1e9);
+	cost.memory_s = memory_seconds(card, use, bytes, wider * (double)cost.hls.port_bytes);
 	cost.bound = cost.memory_s > cost.compute_s ? OMT_CARD_BANDWIDTH : OMT_CARD_COMPUTE;
 	if (launch_s > fmax(cost.compute_s, cost.memory_s))
 		cost.bound = OMT_CARD_LAUNCH;

@@ -10,11 +10,12 @@
  *                   the same time)
  *   functions       exponentials and divisions that begin each cycle, as the sources have them
  *   ports           each buffer of the op, and the kernel's control, as the card says
- * Time: max(cycles / clock, bytes / bandwidth) + launch. A kernel's bandwidth is that of as many
- * channels as it has buffers, times the card's efficiency, each through a port as wide as the card
- * says at the kernel's clock; that of all channels at most.
- * Energy, an estimate: idle power for that time + cycles times pJ of each resource of the kernel
- * that runs + bytes times pJ of the memory. Kernels that wait cost nothing but idle power. */
+ * Time: max(cycles / clock, all bytes / bandwidth of all channels, bytes of the busiest buffer /
+ * bandwidth of one) + launch. A buffer lies in one channel and has one port, as wide as the card
+ * says: it gets the lesser of the port's bandwidth at the kernel's clock and the channel's, times
+ * the card's efficiency. Energy, an estimate: idle power for that time + cycles times pJ of each
+ * resource of the kernel that runs + bytes times pJ of the memory. Kernels that wait cost nothing
+ * but idle power. */
 #ifndef OMT_EXEC_CARD_KERNEL_H
 #define OMT_EXEC_CARD_KERNEL_H
 

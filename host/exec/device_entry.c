@@ -123,6 +123,17 @@ static omt_status shipped_named(const char *name, omt_device_file *file, bool *t
 	return OMT_OK;
 }
 
+void omt_device_shipped_names(char *names, size_t size)
+{
+	size_t used = 0;
+	*names = 0;
+	for (size_t i = 0; i < omt_device_entries_count && used < size; i++) {
+		const char *name = omt_device_entries[i].name, *dot = strrchr(name, '.');
+		used += (size_t)snprintf(names + used, size - used, "%s %.*s", i ? "," : "",
+		                         (int)(dot ? dot - name : (ptrdiff_t)strlen(name)), name);
+	}
+}
+
 static omt_status users_named(const char *name, omt_device_file *file, bool *there, omt_error *err)
 {
 	char base[128];

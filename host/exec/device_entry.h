@@ -24,6 +24,9 @@ size_t omt_device_shipped_tiles(omt_cl_tile_set *sets, size_t limit);
  * Into *there whether there is one: false is no error, the name may be of a device that is here. */
 omt_status omt_device_named(const char *name, omt_device_file *file, bool *there, omt_error *err);
 
+/* " agilex7, generic-cpu, ...": all shipped entries, cut to size. */
+void omt_device_shipped_names(char *names, size_t size);
+
 /* The user's folder; given, free(). NULL: no memory, or no home. */
 char *omt_device_folder(void);
 

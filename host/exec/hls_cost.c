@@ -15,6 +15,9 @@ omt_hls_cost omt_hls_cost_of(omt_op op, const void *args, const omt_hls_params *
 {
 	omt_hls_cost cost = {0};
 	omt_hls_formulas_of(op)->cost(args, params, content, &cost);
+	if (!cost.port_bytes)
+		cost.port_bytes =
+			cost.read_bytes > cost.written_bytes ? cost.read_bytes : cost.written_bytes;
 	return cost;
 }
 

@@ -16,6 +16,10 @@
 typedef struct omt_hls_cost {
 	uint64_t trips[HLS_STAGES];         /* iterations of pipelined loops, by stage */
 	uint64_t read_bytes, written_bytes; /* of buffers */
+	/* Through the port of the one buffer that most goes through, both ways; not counted. Where
+	 * a formula leaves it 0, all that is read is of one buffer, all that is written of another.
+	 */
+	uint64_t port_bytes;
 	/* From start to done at one iteration a cycle and memory that keeps up: stages that run at
 	 * the same time count once, a pipeline's filling is left out. */
 	uint64_t cycles;
@@ -43,6 +47,8 @@ typedef struct omt_hls_array {
 /* Returns how many. */
 int32_t omt_hls_arrays_of(omt_op op, const omt_hls_params *params,
                           omt_hls_array arrays[OMT_HLS_ARRAYS]);
+/* Cycles that additions to one sum of a gemm lie apart: no tile takes fewer steps. */
+int32_t omt_hls_gemm_latency(omt_op op);
 /* Multiply-adds (floating point, or of the op's data type) that a kernel does each cycle at most.
  */
 int32_t omt_hls_multipliers_of(omt_op op, const omt_hls_params *params);

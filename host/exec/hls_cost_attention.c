@@ -47,12 +47,16 @@ static void cost_attention(const void *any, const omt_hls_params *params,
 	const uint64_t kv_heads = (uint64_t)args->kv_heads;
 	for (int32_t s = 0; s < args->sequences; s++)
 		add_sequence(args, params, cu ? cu[s + 1] - cu[s] : args->max_len, cost);
+	/* Queries are as many as results, keys as many as values. */
+	cost->port_bytes =
+		larger(cost->written_bytes, (cost->read_bytes - cost->written_bytes) / 2);
 	for (int stage = 0; stage < HLS_STAGES; stage++) {
 		cost->trips[stage] *= kv_heads;
 		cost->cycles += cost->trips[stage];
 	}
 	cost->read_bytes = cost->read_bytes * kv_heads + 8 * (uint64_t)args->sequences;
 	cost->written_bytes *= kv_heads;
+	cost->port_bytes *= kv_heads;
 }
 
 static bool fits_attention(const void *any, const omt_hls_params *params)

@@ -4,6 +4,7 @@
 
 /* A launch of any of the three. */
 typedef struct gemm_shape {
+	omt_op op;
 	int32_t m, n, k, flags;
 	int32_t w_dtype, panel; /* OMT_I8X4, OMT_BF16X2 for the other two */
 	int32_t a_bytes;        /* of an element of A */
@@ -63,12 +64,16 @@ static gemm_stage feed_w(const gemm_shape *shape, const omt_hls_params *params, 
 
 /* ---- a tile ---- */
 
+int32_t omt_hls_gemm_latency(omt_op op)
+{
+	return op == OMT_OP_gemm_i8 ? HLS_LATENCY_I32 : HLS_PARTIALS;
+}
+
 static uint64_t steps_of(const gemm_shape *shape, const omt_hls_params *params, int32_t rows,
                          int32_t cols)
 {
-	const uint64_t latency = shape->w_dtype == OMT_I8X4 ? HLS_LATENCY_I32 : HLS_PARTIALS;
 	return greater(omt_hls_divided(rows, params->pe) * omt_hls_divided(cols, params->width),
-	               latency);
+	               (uint64_t)omt_hls_gemm_latency(shape->op));
 }
 
 static gemm_stage drain_of(const gemm_shape *shape, const omt_hls_params *params, int32_t rows,
@@ -93,9 +98,9 @@ static gemm_stage drain_of(const gemm_shape *shape, const omt_hls_params *params
 	return drain;
 }
 
-/* Adds `count` tiles of rows x cols. */
+/* Adds `count` tiles of rows x cols; into operand[2]: bytes of A and of W. */
 static void add_tiles(const gemm_shape *shape, const omt_hls_params *params, uint64_t count,
-                      int32_t rows, int32_t cols, omt_hls_cost *cost)
+                      int32_t rows, int32_t cols, omt_hls_cost *cost, uint64_t operand[2])
 {
 	/* Blocks of depth, and the last one. A k of 0 is computed as one of a zero. */
 	const int32_t k = shape->k > 0 ? shape->k : 1;
@@ -114,6 +119,8 @@ static void add_tiles(const gemm_shape *shape, const omt_hls_params *params, uin
 		cost->trips[HLS_LOAD] += count * times[i] * (a.load_trips + w.load_trips);
 		cost->trips[HLS_COMPUTE] += count * times[i] * compute[i];
 		cost->read_bytes += count * times[i] * (a.read_bytes + w.read_bytes);
+		operand[0] += count * times[i] * a.read_bytes;
+		operand[1] += count * times[i] * w.read_bytes;
 	}
 	cost->trips[HLS_LOAD] += count * drain.load_trips;
 	cost->trips[HLS_STORE] += count * drain.trips;
@@ -143,9 +150,12 @@ static void cost_of(const gemm_shape *shape, const omt_hls_params *params, omt_h
 	const uint64_t mine = omt_hls_divided(down - part, parts),
 		       last = (down - 1) % parts == part;
 	const uint64_t tall[2] = {mine - last, last}, wide[2] = {across - 1, 1};
+	uint64_t operand[2] = {0};
 	for (int i = 0; i < 2; i++)
 		for (int j = 0; j < 2; j++)
-			add_tiles(shape, params, tall[i] * wide[j], rows[i], cols[j], cost);
+			add_tiles(shape, params, tall[i] * wide[j], rows[i], cols[j], cost,
+			          operand);
+	cost->port_bytes = greater(greater(operand[0], operand[1]), cost->written_bytes);
 	const gemm_stage drain = drain_of(shape, params, rows[last], cols[1]);
 	cost->cycles += drain.load_trips + drain.trips;
 }
@@ -155,8 +165,8 @@ static void cost_gemm(const void *any, const omt_hls_params *params, const int32
 {
 	const omt_gemm_args *args = any;
 	(void)content;
-	cost_of(&(gemm_shape){args->m, args->n, args->k, args->flags, args->w_dtype, args->w_panel,
-	                      4, (args->flags & OMT_GEMM_SCALE) != 0, false},
+	cost_of(&(gemm_shape){OMT_OP_gemm, args->m, args->n, args->k, args->flags, args->w_dtype,
+	                      args->w_panel, 4, (args->flags & OMT_GEMM_SCALE) != 0, false},
 	        params, cost);
 }
 
@@ -165,8 +175,8 @@ static void cost_gemm_i8(const void *any, const omt_hls_params *params,
 {
 	const omt_gemm_i8_args *args = any;
 	(void)content;
-	cost_of(&(gemm_shape){args->m, args->n, args->k, args->flags, OMT_I8X4, args->w_panel, 1,
-	                      true, true},
+	cost_of(&(gemm_shape){OMT_OP_gemm_i8, args->m, args->n, args->k, args->flags, OMT_I8X4,
+	                      args->w_panel, 1, true, true},
 	        params, cost);
 }
 
@@ -175,8 +185,8 @@ static void cost_gemm_bf16(const void *any, const omt_hls_params *params,
 {
 	const omt_gemm_bf16_args *args = any;
 	(void)content;
-	cost_of(&(gemm_shape){args->m, args->n, args->k, args->flags, OMT_BF16X2, args->w_panel, 4,
-	                      false, false},
+	cost_of(&(gemm_shape){OMT_OP_gemm_bf16, args->m, args->n, args->k, args->flags, OMT_BF16X2,
+	                      args->w_panel, 4, false, false},
 	        params, cost);
 }
 

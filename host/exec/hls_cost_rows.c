@@ -94,6 +94,7 @@ static void cost_rotary(const void *any, const omt_hls_params *params,
 	cost->trips[HLS_COMPUTE] = rows * heads * steps;
 	cost->read_bytes = rows * pairs * 8 * (1 + heads);
 	cost->written_bytes = rows * pairs * 8 * heads;
+	cost->port_bytes = 2 * cost->written_bytes; /* in place */
 	cost->cycles = rows * steps * (1 + heads);
 }
 

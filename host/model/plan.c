@@ -69,19 +69,31 @@ const void *omt_plan_args(const omt_plan_line *line, omt_plan_any_args *args)
 
 /* ---- the device ---------------------------------------------------------------------------- */
 
+/* No device that is here: those that need not be are told, too. */
+static omt_status no_device(const omt_error *why, omt_error *err)
+{
+	char names[256];
+	omt_device_shipped_names(names, sizeof names);
+	return omt_fail(err, why->status, "%s; described are%s", why->text, names);
+}
+
 omt_status omt_plan_device(const omt_engine_options *options, omt_device_file *file, omt_error *err)
 {
 	omt_exec *exec;
+	omt_error why;
 	bool there;
 	OMT_TRY(omt_device_named(options->device, file, &there, err));
 	if (there)
 		return OMT_OK;
 	*file = (omt_device_file){0};
-	OMT_TRY(omt_exec_open(options->backend,
-	                      &(omt_backend_options){.device = options->device,
-	                                             .tiles = options->tiles,
-	                                             .bitstream = options->bitstream},
-	                      &exec, err));
+	if (omt_exec_open(options->backend,
+	                  &(omt_backend_options){.device = options->device,
+	                                         .tiles = options->tiles,
+	                                         .bitstream = options->bitstream},
+	                  &exec, &why) != OMT_OK)
+		return why.status == OMT_DEVICE && options->device
+		               ? no_device(&why, err)
+		               : omt_fail(err, why.status, "%s", why.text);
 	omt_exec_info(exec, &file->info);
 	omt_exec_close(exec);
 	return OMT_OK;
@@ -267,6 +279,12 @@ omt_status omt_plan(const omt_model *model, const omt_plan_options *options, cha
 		engine_options.batch_items = options->items;
 	OMT_GOTO(omt_engine_options_check(&engine_options, err));
 	OMT_GOTO(omt_plan_device(&options->engine, file, err));
+	if (!file->is_card && memcmp(&options->card, &(omt_plan_card){0}, sizeof options->card)) {
+		status = OMT_FAIL(err, BAD_ARGUMENT,
+		                  "%s: no FPGA card: it has no pe, width, rows, cols, depth, clock",
+		                  file->info.device);
+		goto done;
+	}
 	OMT_GOTO(omt_exec_open_recorder(&(omt_recorder){record, &plan, true}, &file->info, &exec,
 	                                err));
 	OMT_GOTO(omt_engine_open_on(model, &engine_options, &exec, 1, &engine, err));

@@ -79,7 +79,8 @@ static void add_line(const omt_card *card, const omt_card_use *use, const omt_pl
 	                    json_integer((json_int_t)(line->launches * cost.hls.written_bytes)));
 	json_object_set_new(json, "seconds", json_real(launches * cost.seconds));
 	json_object_set_new(json, "gops", json_real(1e-9 * line->cost.flops / cost.seconds));
-	json_object_set_new(json, "joules", json_real(launches * cost.joules));
+	if (card->most_w > 0)
+		json_object_set_new(json, "joules", json_real(launches * cost.joules));
 	json_object_set_new(json, "bound", json_string(omt_card_bound_names[cost.bound]));
 }
 
@@ -120,19 +121,24 @@ json_t *omt_plan_card_json(const omt_card *card, const omt_card_use *use,
 {
 	const omt_card_amount used = omt_card_sum(kernels), usable = omt_card_usable(card);
 	const omt_card_memory_kind memory = use->memory;
-	return json_pack("{ss sf s{ss sI sf} so s{so so so} sf sf sf sI sI sI sf sf sf sf sI}",
-	                 "part", card->part, "clock_mhz", use->clock_mhz, "memory", "kind",
-	                 omt_card_memory_names[memory], "bytes",
-	                 (json_int_t)omt_card_memory_bytes(card, memory), "gbs",
-	                 omt_card_memory_gbs(card, memory) * card->memory_efficiency, "kernels",
-	                 kernels_json(card, kernels), "resources", "used", amount_json(&used),
-	                 "usable", amount_json(&usable), "total", amount_json(&card->total),
-	                 "seconds", sum->seconds, "items_per_s", items / sum->seconds, "gops",
-	                 1e-9 * sum->flops / sum->seconds, "cycles", (json_int_t)sum->cycles,
-	                 "read_bytes", (json_int_t)sum->read_bytes, "written_bytes",
-	                 (json_int_t)sum->written_bytes, "joules", sum->joules, "joules_per_item",
-	                 sum->joules / items, "watts", sum->joules / sum->seconds, "most_watts",
-	                 card->most_w, "launches_elsewhere", (json_int_t)sum->elsewhere);
+	json_t *json = json_pack(
+		"{ss sf s{ss sI sf} so s{so so so} sf sf sf sI sI sI sI}", "part", card->part,
+		"clock_mhz", use->clock_mhz, "memory", "kind", omt_card_memory_names[memory],
+		"bytes", (json_int_t)omt_card_memory_bytes(card, memory), "gbs",
+		omt_card_memory_gbs(card, memory) * card->memory_efficiency, "kernels",
+		kernels_json(card, kernels), "resources", "used", amount_json(&used), "usable",
+		amount_json(&usable), "total", amount_json(&card->total), "seconds", sum->seconds,
+		"items_per_s", items / sum->seconds, "gops", 1e-9 * sum->flops / sum->seconds,
+		"cycles", (json_int_t)sum->cycles, "read_bytes", (json_int_t)sum->read_bytes,
+		"written_bytes", (json_int_t)sum->written_bytes, "launches_elsewhere",
+		(json_int_t)sum->elsewhere);
+	if (json && card->most_w > 0) {
+		json_object_set_new(json, "joules", json_real(sum->joules));
+		json_object_set_new(json, "joules_per_item", json_real(sum->joules / items));
+		json_object_set_new(json, "watts", json_real(sum->joules / sum->seconds));
+		json_object_set_new(json, "most_watts", json_real(card->most_w));
+	}
+	return json;
 }
 
 static omt_status use_of(const omt_card *card, const omt_plan_card *options, uint64_t bytes,

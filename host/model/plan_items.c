@@ -136,11 +136,14 @@ static json_t *describe(const item_planner *p)
 		all.elsewhere += group->sum.elsewhere;
 		json_array_append_new(
 			groups,
-			json_pack("{sI sI sO sI sI sf sf sO}", "items", (json_int_t)group->items,
+			json_pack("{sI sI sO sI sI sf so sO}", "items", (json_int_t)group->items,
 		                  "failed", (json_int_t)group->failed, "reasons", group->reasons,
 		                  "tokens", (json_int_t)group->tokens, "batches",
 		                  (json_int_t)group->batches, "seconds", group->sum.seconds,
-		                  "joules", group->sum.joules, "alone_s", group->alone_s));
+		                  "joules",
+		                  p->card->most_w > 0 && group->items ? json_real(group->sum.joules)
+		                                                      : json_null(),
+		                  "alone_s", group->alone_s));
 	}
 	return json_pack("{so so}", "card",
 	                 items > 0 ? omt_plan_card_json(p->card, &p->use, p->kernels, &all, items)

@@ -39,3 +39,14 @@ check "a card that nobody asks" 2 '"card(.name|)" says nothing in this scenario.
 	bench "$tmp/offline.yaml"
 sed 's/u250/x9/' "$tmp/codesign.yaml" >"$tmp/x9.yaml"
 check "a card of no name" 2 'x9' "$omnitile" bench "$tmp/x9.yaml"
+# Passages alone, one of which is not there: what could be planned is, the energy of none is none.
+printf '{"id":"a","text":"a bird"}\n{"id":"b","image":"nope.png"}\n' >"$tmp/halves.jsonl"
+sed 's/few/halves/; /^retrieval/d; s/, queries.*}/}/; s/codesign.jsonl/halves-out.jsonl/
+	s/weights.*/weights: stored/; s/\[4, 8\]/4/' "$tmp/codesign.yaml" >"$tmp/halves.yaml"
+check "a card's model, an item that is not there" 1 'INVALID' "$omnitile" bench "$tmp/halves.yaml"
+"$omnitile" bench "$tmp/halves.yaml" --restart >"$tmp/halves.txt" 2>&1
+check "which card, not what computed nothing" 0 '^card +xcu250' cat "$tmp/halves.txt"
+check "and which model" 0 '^model +.*synth' cat "$tmp/halves.txt"
+check "what is in the figures" 0 'kernels alone, without preparation and transfers' \
+	cat "$tmp/halves.txt"
+check "energy of no item" 0 '"reason":"not available: no item' cat "$tmp/halves-out.jsonl"

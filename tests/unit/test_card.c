@@ -64,6 +64,9 @@ Test(card, refuses_with_file_and_line)
 		{"  regions: 0\n", "c.yaml:11: \"regions\" is 0, expected 1 to 16"},
 		{"  power: {watts: 3}\n", "c.yaml:11: unknown key \"card.power.watts\""},
 		{"  power:\n    idle_w: much\n", "c.yaml:12: \"idle_w\" is a string"},
+		{"  power: {idle_w: 30, most_w: 20}\n",
+	         "c.yaml:11: power: idle_w is 30, most_w 20"},
+		{"  power: {idle_w: 30}\n", "c.yaml:11: power: idle_w is 30, most_w 0"},
 		{"  link: {kind: 3}\n", "c.yaml:11: \"kind\" is an integer, expected a string"},
 		{"  total: {dsp: 1}\n", "c.yaml:11: \"total\" for the second time"},
 	};
@@ -75,6 +78,8 @@ Test(card, refuses_with_file_and_line)
 		{"card:\n  total: {dsp: 9, lut: 9}\n  blocks: {bram: {bits: 36, words: 512}}\n"
 	         "  clock_mhz: {low: 200, usual: 100, high: 300}\n",
 	         "c.yaml:4: clock_mhz: 200, 100, 300 do not ascend"},
+		{"card:\n  total: {dsp: 9, lut: 9}\n  blocks: {bram: {bits: 36, words: 512}}\n",
+	         "c.yaml:1: clock_mhz: 0, 0, 0 do not ascend"},
 		{"card:\n  total: {dsp: 9, lut: 9}\n  blocks: {bram: {bits: 36, words: 512}}\n"
 	         "  clock_mhz: {low: 1, usual: 1, high: 1}\n",
 	         "c.yaml:1: a card without channels in card.memory"},

@@ -269,6 +269,82 @@ Test(card_plan, resources_follow_the_parameters)
 	cr_expect_geq(blocks.of[OMT_CARD_bram], 8);
 }
 
+/* A tile takes as many steps as its kind of additions needs, and no more are asked for: 16 of f32,
+ * 4 of int32; words of W hold 4 elements of int8, 2 of bf16. */
+Test(card_plan, given_parameters_are_those_of_the_source)
+{
+	static const struct {
+		omt_op op;
+		omt_hls_params params;
+		bool allowed;
+	} cases[] = {
+		{OMT_OP_gemm_i8, {16, 32, 16, 128, 64}, true},
+		{OMT_OP_gemm_i8, {16, 32, 16, 64, 64}, false},
+		{OMT_OP_gemm_i8, {1, 3, 4, 48, 6}, false},
+		{OMT_OP_gemm, {16, 8, 16, 128, 64}, true},
+		{OMT_OP_gemm, {16, 8, 16, 64, 64}, false},
+		{OMT_OP_gemm, {1, 3, 4, 48, 3}, true},
+		{OMT_OP_gemm_bf16, {16, 8, 16, 128, 64}, true},
+		{OMT_OP_gemm_bf16, {1, 3, 4, 48, 3}, false},
+	};
+	const omt_card card = card_named("u250");
+	const omt_card_use use = usual(&card);
+	const omt_gemm_args f32 = {.m = 40, .n = 64, .k = 64, .w_dtype = OMT_BF16, .w_panel = 32};
+	const omt_gemm_i8_args i8 = {.m = 40, .n = 64, .k = 64, .w_panel = 32};
+	const omt_gemm_bf16_args bf16 = {.m = 40, .n = 64, .k = 64, .w_panel = 32};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const omt_op op = cases[i].op;
+		const void *args = op == OMT_OP_gemm      ? (const void *)&f32
+		                   : op == OMT_OP_gemm_i8 ? (const void *)&i8
+		                                          : (const void *)&bf16;
+		const omt_card_launch launch = {op, args, NULL, 1};
+		omt_card_kernel kernels[OMT_OP_COUNT];
+		const omt_status status =
+			omt_card_choose(&card, &use, &launch, 1, &cases[i].params, kernels, &err);
+		cr_expect_eq(status, cases[i].allowed ? OMT_OK : OMT_BAD_ARGUMENT, "%zu: %s", i,
+		             cases[i].allowed ? err.text : "chosen");
+		cr_expect(cases[i].allowed || strstr(err.text, "pe"), "%s", err.text);
+	}
+}
+
+/* Whatever is asked of a gemm, its busiest buffer comes through one port and one channel. */
+Test(card_plan, a_buffer_has_one_channel)
+{
+	for (size_t i = 0; i < CARDS; i++) {
+		const omt_card card = card_named(cards[i]);
+		const omt_card_use use = usual(&card);
+		const omt_card_memory *memory = &card.memory[use.memory];
+		const double gbs = fmin(memory->gbs * card.memory_efficiency,
+		                        memory->bits / 8.0 * use.clock_mhz * 1e-3);
+		const omt_hls_params wide = {16, 16, 16, 512, 64};
+		const omt_gemm_args query = {.m = 16,
+		                             .n = 8192,
+		                             .k = 2048,
+		                             .lda = 2048,
+		                             .ldw = 2048,
+		                             .ldc = 8192,
+		                             .w_dtype = OMT_F32,
+		                             .w_panel = 32};
+		const omt_card_amount amount =
+			omt_card_kernel_amount(&card, OMT_OP_gemm, &wide, OMT_CARD_NUMBERS);
+		const omt_card_cost cost =
+			omt_card_cost_of(&card, &use, OMT_OP_gemm, &query, NULL, &wide, &amount);
+		cr_expect_eq(cost.hls.port_bytes, 4u * 8192 * 2048); /* W, once */
+		cr_expect_geq(cost.seconds, 4.0 * 8192 * 2048 / gbs * 1e-9, "%s", cards[i]);
+	}
+	/* In place: both ways through one. */
+	const omt_rotary_args turned = {.rows = 7, .heads = 3, .head_dim = 16, .ldx = 48};
+	const omt_hls_params narrow = {1, 8, 1, 64, 1};
+	cr_expect_eq(omt_hls_cost_of(OMT_OP_rotary, &turned, &narrow, NULL).port_bytes,
+	             2u * 4 * 7 * 48);
+	/* Four queries of a head see all keys in one block: keys are what comes most. */
+	const omt_attention_args few = {
+		.sequences = 1, .max_len = 4, .heads = 2, .kv_heads = 2, .head_dim = 16};
+	const omt_hls_params block = {2, 8, 2, 16, 16};
+	cr_expect_eq(omt_hls_cost_of(OMT_OP_attention, &few, &block, NULL).port_bytes,
+	             2u * 2 * 4 * 4 * 16);
+}
+
 Test(card_plan, what_does_not_fit_is_told)
 {
 	omt_card card = card_named("vck190");
@@ -281,6 +357,12 @@ Test(card_plan, what_does_not_fit_is_told)
 		omt_card_choose(&card, &use, l.launches, 4, &(omt_hls_params){0}, kernels, &err),
 		OMT_UNSUPPORTED);
 	cr_expect_not_null(strstr(err.text, card.part), "%s", err.text);
+	card = card_named("vck190");
+	card.multiply_add[OMT_CARD_f32] = (omt_card_amount){0};
+	cr_expect_eq(
+		omt_card_choose(&card, &use, l.launches, 4, &(omt_hls_params){0}, kernels, &err),
+		OMT_UNSUPPORTED);
+	cr_expect_not_null(strstr(err.text, "multiply_add says nothing of f32"), "%s", err.text);
 }
 
 /* ---- whole plans ---- */

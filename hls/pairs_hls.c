@@ -1,7 +1,8 @@
 /* pairs_hls.c - row t of output sequence s is the mean of rows 2t and 2t + 1 of input sequence s.
  *
- * Two rows are read and one is written in one pass, HLS_WIDTH columns a cycle.
- *   II 1; ceil(cols / WIDTH) cycles (load and store at once) for each output row; no memory. */
+ * Two rows are read and one is written in one pass, HLS_WIDTH columns a step.
+ *   II 2: both rows come through one port; 2 x ceil(cols / WIDTH) cycles (load and store at once)
+ *   for each output row; no memory. */
 #ifndef HLS_WIDTH
 #define HLS_WIDTH 8
 #endif

@@ -2,8 +2,9 @@
  *
  * A row's angles are read once and stay on the chip for all its heads; each head's pairs are read,
  * rotated and written back, HLS_WIDTH pairs a cycle. head_dim of 2 x HLS_COLS at most.
- *   II 1; with steps = ceil(head_dim / 2 / WIDTH), a row takes steps (load) + heads x steps
- *   (compute) cycles; memory: 2 x COLS x 32 bits. */
+ *   II 1 (load), 2 (compute: both halves of a head pass through one port, each way); with steps =
+ *   ceil(head_dim / 2 / WIDTH), a row takes steps + 2 x heads x steps cycles; memory: 2 x COLS x 32
+ *   bits. */
 #ifndef HLS_WIDTH
 #define HLS_WIDTH 8
 #endif

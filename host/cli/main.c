@@ -48,7 +48,7 @@ const cli_verb cli_verbs[] = {
 	{"synth", "--like SHAPE --tokenizer DIR --output DIR [options]",
          "Writes a checkpoint with random weights in the published layout.", cli_synth},
 	{"bitstream", "build | pack | digest | info | verify",
-         "Binaries for FPGA cards:", cli_bitstream},
+         "Makes, packs and checks binaries for FPGA cards.", cli_bitstream},
 	{"bitstream build", "--name NAME [options]",
          "Makes the binary of an entry of a manifest out of the kernels in hls/.",
          cli_bitstream_build},

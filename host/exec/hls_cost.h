@@ -20,8 +20,9 @@ typedef struct omt_hls_cost {
 	 * a formula leaves it 0, all that is read is of one buffer, all that is written of another.
 	 */
 	uint64_t port_bytes;
-	/* From start to done at one iteration a cycle and memory that keeps up: stages that run at
-	 * the same time count once, a pipeline's filling is left out. */
+	/* From start to done at the II of each loop (one iteration a cycle; two cycles where a step
+	 * takes two vectors through one port) and memory that keeps up: stages that run at the same
+	 * time count once, a pipeline's filling is left out. */
 	uint64_t cycles;
 } omt_hls_cost;
 

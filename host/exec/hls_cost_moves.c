@@ -80,7 +80,7 @@ static void cost_pairs(const void *any, const omt_hls_params *params, const int3
 	cost->trips[HLS_STORE] = rows * omt_hls_divided(args->cols, params->width);
 	cost->read_bytes = 8 * elements + 12 * (uint64_t)args->sequences;
 	cost->written_bytes = 4 * elements;
-	cost->cycles = cost->trips[HLS_STORE];
+	cost->cycles = 2 * cost->trips[HLS_STORE];
 }
 
 const omt_hls_formulas omt_hls_pairs = {cost_pairs, NULL, arrays_none, multipliers_of_width};

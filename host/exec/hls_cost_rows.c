@@ -95,7 +95,7 @@ static void cost_rotary(const void *any, const omt_hls_params *params,
 	cost->read_bytes = rows * pairs * 8 * (1 + heads);
 	cost->written_bytes = rows * pairs * 8 * heads;
 	cost->port_bytes = 2 * cost->written_bytes; /* in place */
-	cost->cycles = rows * steps * (1 + heads);
+	cost->cycles = rows * steps * (1 + 2 * heads);
 }
 
 static bool fits_rotary(const void *any, const omt_hls_params *params)

@@ -40,24 +40,21 @@ bool omt_cl_card_supports(const omt_cl_card *card, omt_op op, const void *args)
 	return card->units[op] && omt_hls_fits(op, args, &params);
 }
 
-/* Where an op has the flags that take a share; 0: it cannot be shared. */
-static size_t flags_at(omt_op op)
-{
-	return op == OMT_OP_gemm        ? offsetof(omt_gemm_args, flags)
-	       : op == OMT_OP_gemm_i8   ? offsetof(omt_gemm_i8_args, flags)
-	       : op == OMT_OP_gemm_bf16 ? offsetof(omt_gemm_bf16_args, flags)
-	                                : 0;
-}
+/* Ops that several units can share: where their arguments have the flags that take a share, and the
+ * rows of C. flags 0: it cannot be shared. */
+static const struct {
+	size_t flags, m;
+} shared[OMT_OP_COUNT] = {
+#define SHARED(op) [OMT_OP_##op] = {offsetof(omt_##op##_args, flags), offsetof(omt_##op##_args, m)}
+	SHARED(gemm),
+	SHARED(gemm_i8),
+	SHARED(gemm_bf16),
+#undef SHARED
+};
 
-/* Tiles of rows that a gemm's C has. */
-static int32_t tiles_of(omt_op op, const void *args, int32_t rows)
+static int32_t *scalar_at(const void *args, size_t at)
 {
-	const size_t at = op == OMT_OP_gemm        ? offsetof(omt_gemm_args, m)
-	                  : op == OMT_OP_gemm_i8   ? offsetof(omt_gemm_i8_args, m)
-	                  : op == OMT_OP_gemm_bf16 ? offsetof(omt_gemm_bf16_args, m)
-	                                           : 0;
-	const int32_t m = *(const int32_t *)(const void *)((const uint8_t *)args + at);
-	return (m + rows - 1) / rows;
+	return (int32_t *)((uintptr_t)args + at);
 }
 
 omt_cl_launch omt_cl_card_launch(const omt_cl_card *card, omt_op op, const void *args)
@@ -65,8 +62,9 @@ omt_cl_launch omt_cl_card_launch(const omt_cl_card *card, omt_op op, const void 
 	const omt_bitstream_kernel *kernel = &card->entry.kernels[op];
 	const omt_hls_params params = omt_cl_card_params(card, op);
 	omt_cl_launch launch = {.units = card->units[op], .parts = 1, .names = kernel->name_count};
-	if (flags_at(op) && kernel->units > 1) {
-		const int32_t tiles = tiles_of(op, args, params.rows);
+	if (shared[op].flags && kernel->units > 1) {
+		const int32_t m = *scalar_at(args, shared[op].m);
+		const int32_t tiles = (int32_t)omt_hls_divided(m, params.rows);
 		launch.parts = tiles < kernel->units ? tiles : kernel->units;
 		launch.parts = launch.parts ? launch.parts : 1;
 		launch.tiles = tiles;
@@ -85,7 +83,7 @@ void omt_cl_card_share(omt_op op, const void *args, int32_t part, int32_t parts,
 {
 	memcpy(share, args, omt_op_args_bytes(op));
 	if (parts > 1)
-		*(int32_t *)(void *)(share->bytes + flags_at(op)) |= OMT_GEMM_SHARE(part, parts);
+		*scalar_at(share, shared[op].flags) |= OMT_GEMM_SHARE(part, parts);
 }
 
 /* ---- memory ---- */

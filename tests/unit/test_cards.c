@@ -204,7 +204,7 @@ Test(cards, are_not_taken_unasked)
 
 /* ---- a kernel that takes too long ---- */
 
-/* l2norm, which takes about a second where the first number is this one. */
+/* l2norm, which takes most of a second at least where the first number is this one. */
 #define SLOW     12345
 #define TEXT_(x) #x
 #define TEXT(x)  TEXT_(x)
@@ -215,7 +215,7 @@ static const char slow_l2norm[] =
 	"	volatile int spin = 0;\n"
 	"	if (x[0] == " TEXT(
 		SLOW) ")\n"
-		      "		for (int i = 0; i < 800000000; i++)\n"
+		      "		for (int i = 0; i < 2000000000; i++)\n"
 		      "			spin = i;\n"
 		      "	for (int r = 0; r < rows; r++) {\n"
 		      "		float sum = 0;\n"

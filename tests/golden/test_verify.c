@@ -55,7 +55,8 @@ static void verify(const char *backend)
 	             "%s", err.text);
 	cr_expect_eq(counts.failed, 0);
 	cr_expect_geq(counts.passed, 440);
-	expect_no_fallbacks(engine);
+	if (strcmp(backend, "openblas") != 0) /* has gemm and attention alone */
+		expect_no_fallbacks(engine);
 	omt_engine_close(engine);
 	omt_model_close(model);
 }

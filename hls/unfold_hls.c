@@ -28,14 +28,17 @@ static inline void put_window(float ring[HLS_ROWS][STEPS][HLS_WIDTH], int first,
 	HLS_PARTITION(window, 0)
 	HLS_PARTITION(tap, 0)
 	HLS_PARTITION(feature, 0)
-	const int more_taps = HLS_WIDTH % taps, more_channels = HLS_WIDTH / taps;
 	const int vectors = HLS_DIVIDED(channels * taps, HLS_WIDTH);
-	int group = 0, i = 0;
 	/* Lane w of the group's vector i is element i * WIDTH + w: counted, not divided. */
+	int group = 0, i = 0, more_taps = 0, more_channels = 0;
 	HLS_UNROLL
 	for (int w = 0; w < HLS_WIDTH; w++) {
-		tap[w] = w % taps;
-		feature[w] = w / taps;
+		tap[w] = more_taps++;
+		feature[w] = more_channels;
+		if (more_taps == taps) {
+			more_taps = 0;
+			more_channels++;
+		}
 	}
 	for (int step = 0; step < vectors; step++) {
 		HLS_PIPELINE

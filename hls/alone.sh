@@ -26,11 +26,11 @@ try() {
 # UG1399, "HLS Pragmas"; Intel FPGA SDK for OpenCL Pro Edition Programming Guide, "unroll", "ivdep".
 variable='variable = [a-z_]+'
 interface='interface (s_axilite port = [a-z_0-9]+|'
-interface+='m_axi port = ([a-z_0-9]+) bundle = \2 offset = slave( max_[a-z_]+ = [0-9]+){3})'
+interface+='m_axi port = [a-z_0-9]+ bundle = gmem[0-2] offset = slave( max_[a-z_]+ = [0-9]+){3})'
 known=(-e "^#pragma HLS $interface\$"
 	-e "^#pragma HLS array_partition $variable complete dim = [0-4]\$"
 	-e "^#pragma HLS dependence $variable inter (false|RAW distance = [0-9]+ true)\$"
-	-e '^#pragma HLS (pipeline II = 1|dataflow|inline( off)?|latency min = 1 max = 1)$'
+	-e '^#pragma HLS (pipeline II = [1-3]|dataflow|inline( off)?|latency min = 1 max = 1)$'
 	-e '^#pragma (unroll|ivdep (array\([a-z_]+\) )?safelen\([0-9]+\))$'
 	-e '^#pragma OPENCL (EXTENSION cl_intel_channels : enable|FP_CONTRACT OFF)$')
 

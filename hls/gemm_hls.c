@@ -13,14 +13,14 @@
  * and written, LANES columns a cycle, while the next is computed. In Vitis: nested dataflow
  * regions; for Intel (HLS_CHANNELS): kernels <op>_feed, <op>, <op>_drain joined by channels.
  *
- * Every loop has II 1. Cycles, for a tile of rows x cols (at the edges what is there), d <= DEPTH:
+ * Every loop has II 1 but that of bias and scale, which come through one port: 2. Cycles, for a
+ * tile of rows x cols (at the edges what is there), d <= DEPTH:
  *
- * - compute: d max(ceil(rows / PE) ceil(cols / WIDTH), LATENCY): additions to an element must lie
- *   LATENCY cycles apart
+ * - compute: d max(ceil(rows / PE) ceil(cols / WIDTH), LATENCY), cycles between additions to one
  * - feed of A: rows ceil(d / WIDTH). Of W: from rows cols ceil(d / WIDTH); from panels that divide
  *   COLS and that WIDTH divides (bf16, f16: half a panel) WIDTH words a cycle: an element of f32,
  *   two of bf16 and f16, four of gemm_i8, a byte of int8 in gemm; else an element a cycle
- * - drain: ceil(cols / LANES) (1 + rows), bias and scale first; gemm_i8: + rows
+ * - drain: ceil(cols / LANES) (2 + rows), bias and scale first; gemm_i8: + rows
  * - a tile: feed of its first block + sum over blocks of max(compute, feed of the next), or the
  *   drain of the one before if that is longer; at the end the last drain
  *
@@ -450,7 +450,7 @@ static void gemm_store(GEMM_SCALE_ARGS HLS_GLOBAL const float *bias,
 	}
 #endif
 	for (int step = 0; step < steps; step++) {
-		HLS_PIPELINE
+		HLS_PIPELINE_EVERY(2)
 		const int left = cols - step * GEMM_LANES;
 		const int biased = (flags & OMT_GEMM_BIAS) != 0, scaled = GEMM_SCALED;
 		HLS_TRIP(HLS_LOAD);

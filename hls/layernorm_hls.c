@@ -6,9 +6,10 @@
  * from the memory and puts the next row's in its place. A pass over the memory between the two adds
  * up the squares of what differs from the mean; to int8, a second one normalises the row and finds
  * its largest value. Rows of HLS_COLS elements at most.
- *   II 1; with steps = ceil(cols / WIDTH): steps (weights) + (rows + 1) x steps (load and store at
- *   once) + rows x (2 x PARTIALS + steps) (compute) cycles. layernorm_i8: (rows + 1) x ceil(ldo /
- *   WIDTH) and rows x (2 x PARTIALS + 2 x steps). Memory: 3 x COLS x 32 bits. */
+ *   II 1, of weights and biases 2; with steps = ceil(cols / WIDTH): 2 x steps (these) + (rows + 1)
+ * x steps (load and store at once) + rows x (2 x PARTIALS + steps) (compute) cycles. layernorm_i8:
+ * (rows + 1) x ceil(ldo / WIDTH) and rows x (2 x PARTIALS + 2 x steps). Memory: 3 x COLS x 32 bits.
+ */
 #ifndef HLS_WIDTH
 #define HLS_WIDTH 8
 #endif
@@ -90,7 +91,7 @@ HLS_KERNEL(layernorm, OMT_LAYERNORM)
 	HLS_PARTITION(partial, 2)
 	const int steps = HLS_DIVIDED(cols, HLS_WIDTH);
 	for (int i = 0; i < steps; i++) {
-		HLS_PIPELINE
+		HLS_PIPELINE_EVERY(2)
 		HLS_TRIP(HLS_LOAD);
 		hls_load(weight, i * HLS_WIDTH, cols - i * HLS_WIDTH, weights[i]);
 		hls_load(bias, i * HLS_WIDTH, cols - i * HLS_WIDTH, biases[i]);

@@ -19,7 +19,7 @@ HLS_KERNEL(pairs, OMT_PAIRS)
 			const hls_at at = (hls_at)(from + 2 * (row - begin)) * ldx;
 			HLS_NO_CONFLICT
 			for (int i = 0; i < cols; i += HLS_WIDTH) {
-				HLS_PIPELINE
+				HLS_PIPELINE_EVERY(2)
 				HLS_TRIP(HLS_STORE);
 				float a[HLS_WIDTH], b[HLS_WIDTH];
 				hls_load(x, at + i, cols - i, a);

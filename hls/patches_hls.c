@@ -3,8 +3,9 @@
  * The table of what 8-bit values stand for is read once. A patch is read pixel by pixel, line by
  * line, into three planes on the chip, then written plane by plane, HLS_WIDTH values a cycle. A
  * plane (frames x side x side) has HLS_COLS values at most.
- *   II 1; 256 cycles (load) at the start, then for each patch frames x side^2 (load) + 3 x
- *   ceil(frames x side^2 / WIDTH) (store); memory: 3 x (COLS + 256) x 32 bits. */
+ *   II 1, of loads 3: a pixel's values come through one port; 3 x 256 cycles (load) at the start,
+ *   then for each patch 3 x frames x side^2 (load) + 3 x ceil(frames x side^2 / WIDTH) (store);
+ *   memory: 3 x (COLS + 256) x 32 bits. */
 #ifndef HLS_WIDTH
 #define HLS_WIDTH 8
 #endif
@@ -22,7 +23,7 @@ HLS_KERNEL(patches, OMT_PATCHES)
 	HLS_PARTITION(plane, 3)
 	const int count = frames * side * side, steps = HLS_DIVIDED(count, HLS_WIDTH);
 	for (int v = 0; v < 256; v++) {
-		HLS_PIPELINE
+		HLS_PIPELINE_EVERY(3)
 		HLS_TRIP(HLS_LOAD);
 		HLS_READ(12);
 		HLS_UNROLL
@@ -38,7 +39,7 @@ HLS_KERNEL(patches, OMT_PATCHES)
 			const int at = places[place + t];
 			int x = 0, y = 0; /* counted, not divided */
 			for (int i = 0; i < side * side; i++) {
-				HLS_PIPELINE
+				HLS_PIPELINE_EVERY(3)
 				HLS_TRIP(HLS_LOAD);
 				HLS_READ(format == OMT_U8 ? 3 : 12);
 				const hls_at pixel = at + (hls_at)y * width + x;

@@ -2,7 +2,7 @@
  * takes it. A kernel includes this file and device/contract.h, nothing else.
  *
  *   gcc, clang      simulation: void hls_<op>(...); with HLS_COUNTING it counts what it does
- *   Vitis HLS (C)   void <op>(...), pragmas, a memory bundle for each buffer (__VITIS_HLS__)
+ *   Vitis HLS (C)   void <op>(...), pragmas, memory bundles by HLS_BUNDLE_* (__VITIS_HLS__)
  *   Bambu           the same without pragmas (HLS_PLAIN)
  *   OpenCL C 1.2    __kernel void <op>(...), a single work-item: Intel FPGA, PoCL
  *
@@ -86,6 +86,8 @@ typedef int64_t hls_at;
 /* First in a loop's body: a new iteration begins every cycle; loops inside are unrolled. */
 #ifdef HLS_VITIS
 #define HLS_PIPELINE HLS_PRAGMA(HLS pipeline II = 1)
+/* A new iteration begins every `cycles`: so many reads or writes of it go through one port. */
+#define HLS_PIPELINE_EVERY(cycles) HLS_PRAGMA(HLS pipeline II = cycles)
 /* First in a function, after the declarations of arrays: dimension `of` (from 1; 0: all) of an
  * array becomes registers or memories of their own. */
 #define HLS_PARTITION(array, of) HLS_PRAGMA(HLS array_partition variable = array complete dim = of)
@@ -108,6 +110,7 @@ typedef int64_t hls_at;
 	HLS_PRAGMA(HLS latency min = 1 max = 1)
 #else
 #define HLS_PIPELINE
+#define HLS_PIPELINE_EVERY(cycles)
 #define HLS_PARTITION(array, dim)
 #define HLS_INDEPENDENT(array)
 #define HLS_APART(array, cycles)
@@ -183,12 +186,53 @@ typedef int64_t hls_at;
 	void op(HLS_ARGS(LIST))
 #endif
 
-/* First in the top: a memory bundle for each buffer with long bursts, scalars in registers. */
+/* Memory bundles: buffers of a kernel that have the same number here share a port to memory
+ * (m_axi), which reads and writes at the same time. v++ takes 15 ports on a bank, and a port takes
+ * as much of a card as a small kernel. So one does, but where a loop reads two buffers in each
+ * iteration (keys and values; the two results of topk), or functions of a dataflow region read at
+ * the same time (Vitis takes a bundle in one of them: operands of gemm and its drain). The host
+ * counts ports and writes them down by this table, too (host/exec/op.h). */
+#define HLS_BUNDLES           3 /* of a kernel, at most */
+#define HLS_BUNDLE_a          1
+#define HLS_BUNDLE_a_scale    0
+#define HLS_BUNDLE_bias       0
+#define HLS_BUNDLE_bound      0
+#define HLS_BUNDLE_c          0
+#define HLS_BUNDLE_cosines    0
+#define HLS_BUNDLE_cu_in      0
+#define HLS_BUNDLE_cu_out     0
+#define HLS_BUNDLE_cu_seqlens 0
+#define HLS_BUNDLE_dst        0
+#define HLS_BUNDLE_dst_index  0
+#define HLS_BUNDLE_index      1
+#define HLS_BUNDLE_k          1
+#define HLS_BUNDLE_order      0
+#define HLS_BUNDLE_out        0
+#define HLS_BUNDLE_pixels     0
+#define HLS_BUNDLE_places     0
+#define HLS_BUNDLE_q          0
+#define HLS_BUNDLE_residual   0
+#define HLS_BUNDLE_scale      0
+#define HLS_BUNDLE_sines      0
+#define HLS_BUNDLE_src        0
+#define HLS_BUNDLE_src_index  0
+#define HLS_BUNDLE_table      0
+#define HLS_BUNDLE_v          0
+#define HLS_BUNDLE_values     0
+#define HLS_BUNDLE_w          2
+#define HLS_BUNDLE_weight     0
+#define HLS_BUNDLE_x          0
+
+/* First in the top: buffers in their bundles with long bursts, scalars in registers. */
 #ifdef HLS_VITIS
-#define HLS_PORT_BUFFER(access, type, name)                                       \
-	HLS_PRAGMA(HLS interface m_axi port = name bundle = name offset =         \
-	                   slave max_widen_bitwidth = 512 max_read_burst_length = \
-	                           64 max_write_burst_length = 64)                \
+#define HLS_PRAGMA_OF(text) HLS_PRAGMA(text) /* of the macros' values */
+#define HLS_BUNDLED_IN(port_, number)                                                 \
+	HLS_PRAGMA_OF(HLS interface m_axi port = port_ bundle = gmem##number offset = \
+	                      slave max_widen_bitwidth = 512 max_read_burst_length =  \
+	                              64 max_write_burst_length = 64)
+#define HLS_BUNDLED(port_, number) HLS_BUNDLED_IN(port_, number)
+#define HLS_PORT_BUFFER(access, type, name)  \
+	HLS_BUNDLED(name, HLS_BUNDLE_##name) \
 	HLS_PRAGMA(HLS interface s_axilite port = name)
 #define HLS_PORT_SCALAR(type, name) HLS_PRAGMA(HLS interface s_axilite port = name)
 #define HLS_PORTS(LIST)                                     \

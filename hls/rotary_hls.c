@@ -1,10 +1,9 @@
 /* rotary_hls.c - rotates pairs (i, i + head_dim / 2) of every head by the row's angles.
  *
  * A row's angles are read once and stay on the chip for all its heads; each head's pairs are read,
- * rotated and written back, HLS_WIDTH pairs a cycle. head_dim of 2 x HLS_COLS at most.
- *   II 1 (load), 2 (compute: both halves of a head pass through one port, each way); with steps =
- *   ceil(head_dim / 2 / WIDTH), a row takes steps + 2 x heads x steps cycles; memory: 2 x COLS x 32
- *   bits. */
+ * rotated and written back, HLS_WIDTH pairs a step. head_dim of 2 x HLS_COLS at most.
+ *   II 2: two vectors come and go through one port; with steps = ceil(head_dim / 2 / WIDTH), a row
+ *   takes 2 x steps (load) + 2 x heads x steps (compute) cycles; memory: 2 x COLS x 32 bits. */
 #ifndef HLS_WIDTH
 #define HLS_WIDTH 8
 #endif
@@ -22,7 +21,7 @@ HLS_KERNEL(rotary, OMT_ROTARY)
 	const int pairs = head_dim / 2, steps = HLS_DIVIDED(pairs, HLS_WIDTH);
 	for (int row = 0; row < rows; row++) {
 		for (int i = 0; i < steps; i++) {
-			HLS_PIPELINE
+			HLS_PIPELINE_EVERY(2)
 			HLS_TRIP(HLS_LOAD);
 			const int at = i * HLS_WIDTH;
 			hls_load(cosines, (hls_at)row * pairs + at, pairs - at, cosine[i]);
@@ -31,7 +30,7 @@ HLS_KERNEL(rotary, OMT_ROTARY)
 		int head = 0, i = 0; /* counted, not divided */
 		HLS_NO_CONFLICT
 		for (int step = 0; step < heads * steps; step++) {
-			HLS_PIPELINE
+			HLS_PIPELINE_EVERY(2)
 			HLS_INDEPENDENT(x)
 			HLS_TRIP(HLS_COMPUTE);
 			const int left = pairs - i * HLS_WIDTH;

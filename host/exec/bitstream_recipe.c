@@ -99,7 +99,7 @@ static omt_status check_ports(const recipe *from, omt_error *err)
 	for (omt_op op = 0; op < OMT_OP_COUNT; op++) {
 		const omt_bitstream_kernel *kernel = &from->entry->kernels[op];
 		for (int32_t i = 0; kernel->units && i < kernel->bank_count; i++)
-			ports[kernel->banks[i]] += kernel->units * omt_op_infos[op].buffers;
+			ports[kernel->banks[i]] += kernel->units * omt_op_infos[op].ports;
 	}
 	for (int32_t bank = 0; bank < OMT_BITSTREAM_BANKS; bank++)
 		if (ports[bank] > MOST_PORTS)

@@ -89,7 +89,7 @@ omt_card_amount omt_card_kernel_amount(const omt_card *card, omt_op op,
 	for (int i = 0; i < OMT_CARD_RESOURCES; i++)
 		amount.of[i] += multipliers * card->multiply_add[number].of[i] +
 		                functions * card->function.of[i] +
-		                omt_op_infos[op].buffers * card->port.of[i];
+		                omt_op_infos[op].ports * card->port.of[i];
 	for (int32_t i = 0; i < count; i++)
 		add_array(card, &arrays[i], ceil(arrays[i].bits * wider), &amount);
 	for (int i = 0; i < OMT_CARD_RESOURCES; i++)

@@ -9,13 +9,14 @@
  *                   (b, w) (FPGA'20, 4.2: a memory is never less than the blocks that are read at
  *                   the same time)
  *   functions       exponentials and divisions that begin each cycle, as the sources have them
- *   ports           each buffer of the op, and the kernel's control, as the card says
+ *   ports           each bundle of the op's buffers (hls/portable.h), and the kernel's control, as
+ *                   the card says
  * Time: max(cycles / clock, all bytes / bandwidth of all channels, bytes of the busiest buffer /
- * bandwidth of one) + launch. A buffer lies in one channel and has one port, as wide as the card
- * says: it gets the lesser of the port's bandwidth at the kernel's clock and the channel's, times
- * the card's efficiency. Energy, an estimate: idle power for that time + cycles times pJ of each
- * resource of the kernel that runs + bytes times pJ of the memory. Kernels that wait cost nothing
- * but idle power. */
+ * bandwidth of one) + launch. A buffer lies in one channel and has one port (its bundle's, of which
+ * it is all but the whole traffic), as wide as the card says: it gets the lesser of the port's
+ * bandwidth at the kernel's clock and the channel's, times the card's efficiency. Energy, an
+ * estimate: idle power for that time + cycles times pJ of each resource of the kernel that runs +
+ * bytes times pJ of the memory. Kernels that wait cost nothing but idle power. */
 #ifndef OMT_EXEC_CARD_KERNEL_H
 #define OMT_EXEC_CARD_KERNEL_H
 

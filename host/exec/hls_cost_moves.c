@@ -103,7 +103,7 @@ static void cost_patches(const void *any, const omt_hls_params *params,
 	cost->read_bytes = 256 * 12 + rows * 4 * (uint64_t)(args->frames + 3) + 3 * pixels +
 	                   9 * floats * (uint64_t)count;
 	cost->written_bytes = 12 * pixels;
-	cost->cycles = cost->trips[HLS_LOAD] + cost->trips[HLS_STORE];
+	cost->cycles = 3 * cost->trips[HLS_LOAD] + cost->trips[HLS_STORE];
 }
 
 static bool fits_patches(const void *any, const omt_hls_params *params)

@@ -34,7 +34,9 @@ static void cost_row(const row_op *op, const row_args *args, const omt_hls_param
 	cost->trips[HLS_STORE] = rows * out_steps;
 	cost->read_bytes = 4 * cols * (rows + (uint64_t)op->tables);
 	cost->written_bytes = rows * (op->i8 ? (uint64_t)args->ldo + 4 : 4 * cols);
-	cost->cycles = table_steps + (rows + 1) * out_steps + cost->trips[HLS_COMPUTE];
+	/* All tables in an iteration, through one port. */
+	cost->cycles = (uint64_t)op->tables * table_steps + (rows + 1) * out_steps +
+	               cost->trips[HLS_COMPUTE];
 }
 
 static int32_t arrays_row(const row_op *op, const omt_hls_params *params, omt_hls_array *arrays)
@@ -95,7 +97,7 @@ static void cost_rotary(const void *any, const omt_hls_params *params,
 	cost->read_bytes = rows * pairs * 8 * (1 + heads);
 	cost->written_bytes = rows * pairs * 8 * heads;
 	cost->port_bytes = 2 * cost->written_bytes; /* in place */
-	cost->cycles = rows * steps * (1 + 2 * heads);
+	cost->cycles = 2 * rows * steps * (1 + heads);
 }
 
 static bool fits_rotary(const void *any, const omt_hls_params *params)

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stddef.h>
 
+#include "hls/portable.h"
+
 #define COUNT_ONE(...) +1
 #define COUNT_NONE(...)
 #define CHECK(LIST, op)                                                                 \
@@ -12,13 +14,21 @@
 	              "too many scalars in " #op);
 OMT_OP_LIST(CHECK)
 
-#define BUFFER(access, type, name) {OMT_ACCESS_##access, OMT_ELEMENT_##type, #name},
-#define SCALAR(type, name)         {OMT_ELEMENT_##type, #name},
+#define BUFFER(access, type, name) \
+	{OMT_ACCESS_##access, OMT_ELEMENT_##type, #name, HLS_BUNDLE_##name},
+/* A bundle is a port however many buffers it has. */
+#define IN_BUNDLE_0(access, type, name) || HLS_BUNDLE_##name == 0
+#define IN_BUNDLE_1(access, type, name) || HLS_BUNDLE_##name == 1
+#define IN_BUNDLE_2(access, type, name) || HLS_BUNDLE_##name == 2
+#define BUNDLE(LIST, number)            (0 LIST(IN_BUNDLE_##number, NONE, OMT_NOTHING))
+#define PORTS(LIST)                     BUNDLE(LIST, 0) + BUNDLE(LIST, 1) + BUNDLE(LIST, 2)
+#define SCALAR(type, name)              {OMT_ELEMENT_##type, #name},
 #define NONE(...)
 #define INFO(LIST, op)                               \
 	{#op,                                        \
 	 0 LIST(COUNT_ONE, COUNT_NONE, OMT_NOTHING), \
 	 0 LIST(COUNT_NONE, COUNT_ONE, OMT_NOTHING), \
+	 PORTS(LIST),                                \
 	 {LIST(BUFFER, NONE, OMT_NOTHING)},          \
 	 {LIST(NONE, SCALAR, OMT_NOTHING)}},
 const omt_op_info omt_op_infos[OMT_OP_COUNT] = {OMT_OP_LIST(INFO)};

@@ -41,10 +41,12 @@ typedef enum omt_element { OMT_ELEMENT_f32, OMT_ELEMENT_i32, OMT_ELEMENT_u8 } om
 typedef struct omt_op_info {
 	const char *name;
 	int32_t buffers, scalars;
+	int32_t ports; /* to memory, of a kernel of hls/: bundles of its buffers, from 0 on */
 	struct {
 		omt_access access;
 		omt_element element;
 		const char *name;
+		int32_t bundle; /* HLS_BUNDLE_* of hls/portable.h */
 	} buffer[OMT_OP_MAX_BUFFERS];
 	struct {
 		omt_element element; /* f32 or i32 */

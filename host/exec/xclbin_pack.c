@@ -34,7 +34,7 @@ static json_t *arguments(const omt_op_info *info)
 	int32_t offset = FIRST_OFFSET;
 	char port[32];
 	for (int32_t i = 0; i < info->buffers; i++) {
-		snprintf(port, sizeof port, "M_AXI_GMEM%d", i);
+		snprintf(port, sizeof port, "M_AXI_GMEM%d", info->buffer[i].bundle);
 		json_array_append_new(list,
 		                      argument(info->buffer[i].name, types[info->buffer[i].element],
 		                               true, port, i, &offset));
@@ -51,7 +51,7 @@ static json_t *ports(const omt_op_info *info)
 	json_t *list = json_pack("[{ss ss si si ss si}]", "name", "S_AXI_CONTROL", "mode", "slave",
 	                         "range", REGISTERS, "dataWidth", 32, "portType", "addressable",
 	                         "base", 0);
-	for (int32_t i = 0; i < info->buffers; i++) {
+	for (int32_t i = 0; i < info->ports; i++) {
 		json_t *port = json_pack("{ss ss ss si}", "mode", "master", "portType",
 		                         "addressable", "range", "0xFFFFFFFFFFFFFFFF", "base", 0);
 		json_object_set_new(port, "name", json_sprintf("M_AXI_GMEM%d", i));

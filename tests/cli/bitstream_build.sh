@@ -17,7 +17,7 @@ rows='{l2norm: {params: {width: 4}}, rotary: {units: 2, bank: [0, 1]}}'
 	card parts opencl any parts.bin '{l2norm: {names: [l2norm, l2norm_drain]}}'
 	card none opencl any none.bin '{quantize: {}}'
 	card broken opencl any broken.bin '{l2norm: {params: {width: 7}}}'
-	card many xrt hw many.xclbin '{gemm: {units: 3}}'
+	card many xrt hw many.xclbin '{gemm: {units: 6}}'
 	card gap xrt hw gap.xclbin '{l2norm: {bank: [0, 2]}}'
 	card old xrt hw old.xclbin '{l2norm: {}}' 3
 } >"$tmp/built/manifest.yaml"

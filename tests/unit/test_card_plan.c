@@ -345,6 +345,36 @@ Test(card_plan, a_buffer_has_one_channel)
 	             2u * 2 * 4 * 4 * 16);
 }
 
+/* A bundle of buffers is one port of the card; bundles are numbered without a gap. */
+Test(card_plan, ports_are_counted_by_bundle)
+{
+	const omt_card card = card_named("u250");
+	omt_card apart = card;
+	apart.port = (omt_card_amount){0};
+	for (omt_op op = 0; op < OMT_OP_COUNT; op++) {
+		const omt_op_info *info = &omt_op_infos[op];
+		const omt_hls_params params = omt_hls_simulated(op);
+		int32_t most = 0, buffers[HLS_BUNDLES] = {0};
+		for (int32_t i = 0; i < info->buffers; i++) {
+			cr_assert_lt(info->buffer[i].bundle, HLS_BUNDLES);
+			buffers[info->buffer[i].bundle]++;
+			most = info->buffer[i].bundle > most ? info->buffer[i].bundle : most;
+		}
+		cr_expect_eq(info->ports, most + 1, "%s", info->name);
+		for (int32_t i = 0; i < info->ports; i++)
+			cr_expect_geq(buffers[i], 1, "%s", info->name);
+		const omt_card_amount with =
+			omt_card_kernel_amount(&card, op, &params, OMT_CARD_NUMBERS);
+		const omt_card_amount without =
+			omt_card_kernel_amount(&apart, op, &params, OMT_CARD_NUMBERS);
+		cr_expect_eq(with.of[OMT_CARD_lut] - without.of[OMT_CARD_lut],
+		             info->ports * card.port.of[OMT_CARD_lut], "%s", info->name);
+	}
+	cr_expect_eq(omt_op_infos[OMT_OP_gemm].ports, 3);
+	cr_expect_eq(omt_op_infos[OMT_OP_attention].ports, 2);
+	cr_expect_eq(omt_op_infos[OMT_OP_layernorm].ports, 1);
+}
+
 Test(card_plan, what_does_not_fit_is_told)
 {
 	omt_card card = card_named("vck190");

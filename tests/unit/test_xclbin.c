@@ -148,7 +148,15 @@ Test(xclbin, arguments_are_the_contracts)
 		cr_expect_eq(number(arg, "addressQualifier"), 1);
 		cr_expect_eq(number(arg, "offset"), 0x10 + 12 * i);
 		cr_expect_eq(number(arg, "hostSize"), 8);
+		/* Operands have ports of their own, the rest shares one. */
+		const char *name = info->buffer[i].name;
+		cr_expect_str_eq(json_string_value(json_object_get(arg, "port")),
+		                 !strcmp(name, "a")   ? "M_AXI_GMEM1"
+		                 : !strcmp(name, "w") ? "M_AXI_GMEM2"
+		                                      : "M_AXI_GMEM0");
 	}
+	/* S_AXI_CONTROL and the three. */
+	cr_expect_eq(json_array_size(json_object_get(gemm, "ports")), 4u);
 	for (int32_t i = 0; i < info->scalars; i++) {
 		const json_t *arg = named(args, info->scalar[i].name);
 		cr_expect_eq(number(arg, "id"), info->buffers + i);

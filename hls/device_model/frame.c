@@ -90,6 +90,8 @@ static omt_status transmit(int fd, const uint8_t *data, size_t bytes, omt_error 
 		ssize_t n = send(fd, data, bytes, MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
+			return OMT_OK;
 		if (n < 0)
 			return OMT_FAIL(err, IO, "writing to the host: %s", strerror(errno));
 		data += n;
@@ -98,6 +100,7 @@ static omt_status transmit(int fd, const uint8_t *data, size_t bytes, omt_error 
 	return OMT_OK;
 }
 
+/* A host that is gone is no mistake: the next read finds the end. */
 omt_status omt_frame_write(int fd, const uint8_t *data, size_t bytes, omt_error *err)
 {
 	uint8_t header[OMT_FRAME_REPLY];

@@ -40,8 +40,10 @@ static omt_status connect_host(pid_t host, int *fd, omt_error *err)
 		*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (*fd < 0)
 			break;
-		if (connect(*fd, (struct sockaddr *)&address, sizeof address) == 0)
+		if (connect(*fd, (struct sockaddr *)&address, sizeof address) == 0) {
+			unlink(address.sun_path); /* the shim leaves it */
 			return OMT_OK;
+		}
 		close(*fd);
 		nanosleep(&(struct timespec){.tv_nsec = STEP_MS * 1000000L}, NULL);
 	}
@@ -113,11 +115,21 @@ done:
 	return status;
 }
 
+/* Signals to the host's process group (Ctrl-C, `timeout`, a closed terminal) are the host's to
+ * heed: the card ends with it. Were it to end first, the shim would end the host at once. */
+static void leave_signals(void)
+{
+	static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		signal(numbers[i], SIG_IGN);
+}
+
 int main(void)
 {
 	static omt_session session;
 	const pid_t host = getppid();
 	omt_error err, wrong;
+	leave_signals();
 	/* Settings that are wrong must not leave the host waiting for a connection: the container
 	 * is refused. */
 	if (omt_model_settings_load(&session.board.settings, &wrong))

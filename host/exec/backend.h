@@ -63,6 +63,9 @@ typedef struct omt_backend_options {
 	 * NULL: OMT_BITSTREAM, else one that fits where a device cannot build kernels; "": none. */
 	const char *bitstream;
 	int32_t threads; /* for ops on the host; 0: all cores */
+	/* Gets why a device that was found did not open, where the chain may go on without it; its
+	 * status is OMT_OK before. NULL: nobody asks. */
+	omt_error *left_out;
 } omt_backend_options;
 
 /* The devices that are asked for: the option's, else OMT_DEVICE; NULL: nobody asked. */

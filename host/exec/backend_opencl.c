@@ -24,7 +24,8 @@ static omt_status wait_card(omt_cl *cl, uint64_t mark, omt_error *err)
 {
 	omt_error why = {.status = OMT_OK}, next;
 	omt_status status = omt_cl_order_wait(&cl->order, mark, &why);
-	bool looked = status != OMT_STALLED && !cl->order.suspect;
+	/* Without a buffer to look with, the card did not open. */
+	bool looked = !cl->probe || (status != OMT_STALLED && !cl->order.suspect);
 	while (!looked) {
 		cl->order.suspect = false;
 		const omt_status memory = omt_cl_check_memory(cl, cl->probe, 0, &next);
@@ -201,6 +202,8 @@ static omt_status open_cl(const omt_backend_options *options, int32_t most, omt_
 		*count = found;
 		return OMT_OK;
 	}
+	if (options->left_out)
+		*options->left_out = *err;
 	omt_cl_devices_release(devices + opened, contexts + opened, found - opened);
 	for (int32_t i = 0; i < opened - 1; i++)
 		close_cl(selves[i]);

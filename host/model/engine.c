@@ -185,19 +185,37 @@ static omt_status check_memory(const omt_model *model, const omt_engine_options 
 	return OMT_OK;
 }
 
+/* "reason; goes on with openblas,ref" */
+static void say_rest(const omt_error *why, const char *rest, omt_error *note)
+{
+	OMT_FAIL(note, DEVICE, "%.400s; goes on with %s", why->text, rest);
+}
+
+static void note_rest(const omt_engine_options *options, const omt_error *why, const char *rest)
+{
+	omt_error note;
+	say_rest(why, rest, &note);
+	if (options->progress.note)
+		options->progress.note(options->progress.user, note.text);
+}
+
 /* On a chain whose first backend that can be opened takes it all; rest[64] gets the names behind
  * it. */
 static omt_status open_chain(const omt_model *model, const omt_engine_options *options,
                              const char *chain, omt_engine **engine, char *rest, omt_error *err)
 {
 	omt_exec *execs[OMT_MAX_DEVICES];
+	omt_error left_out = {.status = OMT_OK};
 	int32_t count;
 	const omt_backend_options backend = {.device = options->device,
 	                                     .tiles = options->tiles,
 	                                     .bitstream = options->bitstream,
-	                                     .threads = cores_left(options->threads)};
+	                                     .threads = cores_left(options->threads),
+	                                     .left_out = &left_out};
 	*rest = '\0';
 	OMT_TRY(omt_exec_open_all(chain, &backend, OMT_MAX_DEVICES, execs, &count, err));
+	if (left_out.status != OMT_OK)
+		note_rest(options, &left_out, omt_exec_chain(execs[0]));
 	const char *comma = strchr(omt_exec_chain(execs[0]), ',');
 	if (comma && !omt_backend_device(&backend) && !omt_backend_bitstream(&backend))
 		snprintf(rest, REST, "%s", comma + 1);
@@ -209,17 +227,11 @@ static omt_status open_chain(const omt_model *model, const omt_engine_options *o
 	return status;
 }
 
-/* "reason; goes on with openblas,ref" */
-static void say_rest(const omt_error *why, const char *rest, omt_error *note)
-{
-	OMT_FAIL(note, DEVICE, "%.400s; goes on with %s", why->text, rest);
-}
-
 omt_status omt_engine_open(const omt_model *model, const omt_engine_options *options,
                            omt_engine **engine, omt_error *err)
 {
 	omt_engine_options defaults;
-	omt_error why, note;
+	omt_error why;
 	char chain[REST], rest[REST];
 	const double begin_s = omt_now_s();
 	omt_engine_options_init(&defaults);
@@ -230,9 +242,7 @@ omt_status omt_engine_open(const omt_model *model, const omt_engine_options *opt
 	omt_status status = open_chain(model, options, options->backend, engine, rest, &why);
 	/* A device that has no room after all. */
 	while (status == OMT_DEVICE && *rest) {
-		say_rest(&why, rest, &note);
-		if (options->progress.note)
-			options->progress.note(options->progress.user, note.text);
+		note_rest(options, &why, rest);
 		memcpy(chain, rest, sizeof chain);
 		status = open_chain(model, options, chain, engine, rest, &why);
 	}

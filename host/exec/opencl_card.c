@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "exec/hls_cost.h"
+#include "exec/xclbin.h"
 
 /* Of XRT's CL/cl_ext_xilinx.h; only programs for its platform are given them. */
 #define MEM_EXT_PTR_XILINX (1u << 31)
@@ -168,12 +169,31 @@ static omt_status find_banks(omt_cl_card *card, omt_error *err)
 
 /* ---- open and close ---- */
 
+/* XRT reads beyond the end of what is no container: it gets none. */
+static omt_status check_container(const omt_cl_card *card, const omt_map *map, omt_error *err)
+{
+	omt_xclbin file;
+	json_t *design = NULL;
+	if (card->entry.flow != OMT_FLOW_xrt)
+		return OMT_OK;
+	OMT_TRY(omt_xclbin_parse(card->entry.file, map->data, map->bytes, &file, err));
+	omt_status status = omt_xclbin_design(&file, &design, err);
+	json_decref(design);
+	omt_xclbin_free(&file);
+	return status;
+}
+
 static omt_status load_program(omt_cl_card *card, cl_device_id device, const omt_bitstreams *all,
                                omt_error *err)
 {
 	omt_map map;
 	cl_int state = CL_SUCCESS, code;
 	OMT_TRY(omt_bitstream_load(all, &card->entry, &map, err));
+	const omt_status status = check_container(card, &map, err);
+	if (status != OMT_OK) {
+		omt_map_close(&map);
+		return omt_fail_at(err, status, "%s", card->name);
+	}
 	card->program = clCreateProgramWithBinary(card->context, 1, &device, &map.bytes,
 	                                          (const unsigned char **)&map.data, &state, &code);
 	omt_map_close(&map);

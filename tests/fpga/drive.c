@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "tests/fpga/expect.h"
 
 static cl_context context;
 static cl_device_id device;
@@ -18,15 +19,6 @@ static cl_command_queue queue;
 static cl_program program;
 static const unsigned char *binary;
 static size_t binary_bytes;
-static int wrong;
-
-#define EXPECT(condition)                                                              \
-	do {                                                                           \
-		if (!(condition)) {                                                    \
-			printf("%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-			wrong = 1;                                                     \
-		}                                                                      \
-	} while (0)
 
 /* An OpenCL call that must succeed for the test to go on. */
 static void must(cl_int status, int line)

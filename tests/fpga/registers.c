@@ -7,15 +7,7 @@
 
 #include "base/clock.h"
 #include "hls/device_model/board.h"
-
-static int wrong;
-#define EXPECT(condition)                                                              \
-	do {                                                                           \
-		if (!(condition)) {                                                    \
-			printf("%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-			wrong = 1;                                                     \
-		}                                                                      \
-	} while (0)
+#include "tests/fpga/expect.h"
 
 /* Two kernels with one unit each: lonely counts its launches, add takes s1 milliseconds. */
 static const char text[] =

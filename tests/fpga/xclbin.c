@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "exec/op.h"
 #include "exec/xclbin_format.h"
+#include "tests/fpga/expect.h"
 
 /* ---- the format ---- */
 
@@ -108,18 +109,6 @@ static_assert(XCLBIN_MAX_NUM_SECTION == OMT_AXLF_MAX_SECTIONS, "sections");
 
 /* ---- XRT ---- */
 
-static int wrong;
-
-#define EXPECT(condition, ...)                                                 \
-	do {                                                                   \
-		if (!(condition)) {                                            \
-			printf("%s:%d: %s: ", __FILE__, __LINE__, #condition); \
-			printf(__VA_ARGS__);                                   \
-			putchar('\n');                                         \
-			wrong = 1;                                             \
-		}                                                              \
-	} while (0)
-
 static cl_context context;
 static cl_program program;
 
@@ -142,7 +131,7 @@ static bool load(const char *path)
 	context = clCreateContext(NULL, 1, &device, NULL, NULL, &status);
 	program = clCreateProgramWithBinary(context, 1, &device, &map.bytes, &map.data, &loaded,
 	                                    &status);
-	EXPECT(status == CL_SUCCESS && loaded == CL_SUCCESS, "%d, %d", status, loaded);
+	EXPECT_OR(status == CL_SUCCESS && loaded == CL_SUCCESS, "%d, %d", status, loaded);
 	return program != NULL;
 }
 
@@ -161,15 +150,15 @@ static void check_argument(cl_kernel kernel, const omt_op_info *info, int32_t i)
 	                   NULL);
 	clGetKernelArgInfo(kernel, (cl_uint)i, CL_KERNEL_ARG_TYPE_NAME, sizeof said_type, said_type,
 	                   NULL);
-	EXPECT(!strcmp(said_name, name) && !strcmp(said_type, type), "%s: %s %s, not %s %s",
-	       info->name, said_type, said_name, type, name);
+	EXPECT_OR(!strcmp(said_name, name) && !strcmp(said_type, type), "%s: %s %s, not %s %s",
+	          info->name, said_type, said_name, type, name);
 	if (buffer)
 		return;
 	const int32_t value = 1;
-	EXPECT(clSetKernelArg(kernel, (cl_uint)i, 4, &value) == CL_SUCCESS, "%s: %s", info->name,
-	       name);
-	EXPECT(clSetKernelArg(kernel, (cl_uint)i, 2, &value) == CL_INVALID_ARG_SIZE, "%s: %s",
-	       info->name, name);
+	EXPECT_OR(clSetKernelArg(kernel, (cl_uint)i, 4, &value) == CL_SUCCESS, "%s: %s", info->name,
+	          name);
+	EXPECT_OR(clSetKernelArg(kernel, (cl_uint)i, 2, &value) == CL_INVALID_ARG_SIZE, "%s: %s",
+	          info->name, name);
 }
 
 /* A buffer in a bank: whether the argument takes it. */
@@ -190,7 +179,7 @@ static cl_kernel kernel_of(const char *name)
 {
 	cl_int status;
 	cl_kernel kernel = clCreateKernel(program, name, &status);
-	EXPECT(kernel, "%s: %d", name, status);
+	EXPECT_OR(kernel, "%s: %d", name, status);
 	return kernel;
 }
 
@@ -201,11 +190,11 @@ static void check_op(const omt_op_info *info)
 	if (!kernel)
 		return;
 	clGetKernelInfo(kernel, CL_KERNEL_NUM_ARGS, sizeof count, &count, NULL);
-	EXPECT((int32_t)count == info->buffers + info->scalars, "%s: %u", info->name, count);
+	EXPECT_OR((int32_t)count == info->buffers + info->scalars, "%s: %u", info->name, count);
 	for (int32_t i = 0; i < info->buffers + info->scalars; i++)
 		check_argument(kernel, info, i);
 	for (int32_t i = 0; i < info->buffers; i++)
-		EXPECT(takes_bank(kernel, (cl_uint)i, 0), "%s", info->buffer[i].name);
+		EXPECT_OR(takes_bank(kernel, (cl_uint)i, 0), "%s", info->buffer[i].name);
 	clReleaseKernel(kernel);
 }
 
@@ -219,11 +208,11 @@ static void check_units(void)
 			cl_kernel kernel = kernel_of(names[unit]);
 			if (!kernel)
 				return;
-			EXPECT(takes_bank(kernel, last, bank) == (bank == 0 || bank == 2),
-			       "%s, bank %u", names[unit], bank);
+			EXPECT_OR(takes_bank(kernel, last, bank) == (bank == 0 || bank == 2),
+			          "%s, bank %u", names[unit], bank);
 			clReleaseKernel(kernel);
 		}
-	EXPECT(!clCreateKernel(program, "gemm:{gemm_3}", NULL), "a third unit");
+	EXPECT_OR(!clCreateKernel(program, "gemm:{gemm_3}", NULL), "a third unit");
 }
 
 int main(int argc, char **argv)
@@ -232,7 +221,7 @@ int main(int argc, char **argv)
 	if (argc != 2 || !load(argv[1]))
 		return 1;
 	clGetProgramInfo(program, CL_PROGRAM_NUM_KERNELS, sizeof kernels, &kernels, NULL);
-	EXPECT(kernels == OMT_OP_COUNT, "%zu", kernels);
+	EXPECT_OR(kernels == OMT_OP_COUNT, "%zu", kernels);
 	for (omt_op op = 0; op < OMT_OP_COUNT; op++)
 		check_op(&omt_op_infos[op]);
 	check_units();

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "exec/backend_host.h"
 #include "exec/hls_cost.h"
 #include "exec/opencl_tiles.h"
 
@@ -16,16 +14,8 @@ __thread hls_counts hls_count;
 	extern const int32_t hls_params_##op[];
 OMT_OP_LIST(PROTOTYPE)
 
-/* hls_<op>(a, w, ..., m, n, ...) from an argument struct. */
-#define ARG_BUFFER(access, type, name) omt_host_buffer_data(args->name)
-#define ARG_SCALAR(type, name)         args->name
-#define RUN(LIST, op)                                              \
-	static void run_##op(const void *any)                      \
-	{                                                          \
-		const omt_##op##_args *args = any;                 \
-		hls_##op(LIST(ARG_BUFFER, ARG_SCALAR, OMT_COMMA)); \
-	}
-OMT_OP_LIST(RUN)
+#define OMT_FUNCTION(op) hls_##op
+#include "exec/backend_calls.h"
 
 omt_hls_params omt_hls_simulated(omt_op op)
 {
@@ -74,20 +64,6 @@ static bool supports_hls(const omt_backend *self, omt_op op, const void *args)
 	return omt_hls_fits(op, args, &params);
 }
 
-static omt_status run_hls(omt_backend *self, omt_op op, const void *args, uint64_t *mark,
-                          omt_error *err)
-{
-#define RUNNER(LIST, name) run_##name,
-	static void (*const runners[OMT_OP_COUNT])(const void *) = {OMT_OP_LIST(RUNNER)};
-#undef RUNNER
-	(void)err;
-	const double begin_s = omt_now_s();
-	runners[op](args);
-	if (mark)
-		omt_host_mark(self, begin_s, mark);
-	return OMT_OK;
-}
-
 const omt_backend_class omt_backend_hls = {
 	.name = "hls",
 	.open = open_hls,
@@ -98,7 +74,7 @@ const omt_backend_class omt_backend_hls = {
 	.free = omt_host_free,
 	.write = omt_host_write,
 	.read = omt_host_read,
-	.run = run_hls,
+	.run = run_here,
 	.done = omt_host_done,
 	.wait = omt_host_wait,
 	.elapsed = omt_host_elapsed,

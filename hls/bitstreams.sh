@@ -9,7 +9,7 @@ set -eu
 omnitile=$1 name=$2 folder=$3
 manifest=$folder/manifest.yaml recipe=$folder/$name
 sources=$(dirname "$0")
-rm -f "$recipe"/build.sh "$recipe"/*.{c,cl,cfg,xo} # of another day
+rm -f "$recipe"/build.sh "$recipe"/*.{c,cl,cfg,xo,aoco,aocr} # of another day
 # Machine code of Intel's emulator for any CPU with AVX2: it knows no recent ones, for which its
 # code is eight times slower.
 if [ -z "${CL_CONFIG_CPU_TARGET_ARCH:-}" ] && grep -qw avx2 /proc/cpuinfo; then
@@ -19,7 +19,7 @@ fi
 "$omnitile" bitstream build --manifest "$manifest" --name "$name" --sources "$sources" \
 	--recipe "$recipe" 2> >(grep -v 'Unknown host CPU' >&2)
 [ -f "$recipe/build.sh" ] || exit 0
-file=$(sed -nE 's/.* -o ([^ ]+) .*/\1/p' "$recipe/build.sh")
+file=$(sed -nE 's/.* -o ([^ ]+) .*/\1/p' "$recipe/build.sh" | tail -1)
 
 # For XRT's software emulation: a shared library in a container of our own.
 if grep -q '^v++ -l -t sw_emu' "$recipe/build.sh"; then

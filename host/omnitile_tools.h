@@ -42,6 +42,9 @@ omt_status omt_tune(const omt_tune_options *options, char **json, omt_error *err
 typedef struct omt_plan_card {
 	int32_t pe, width, rows, cols, depth; /* of the gemm kernels; 0: chosen */
 	double clock_mhz;                     /* 0: the card's usual one */
+	/* Not NULL: "entry" of the plan is the text of an entry of bitstreams/manifest.yaml of this
+	 * name, with these kernels. */
+	const char *entry;
 } omt_plan_card;
 typedef struct omt_plan_options {
 	omt_engine_options engine;

@@ -232,7 +232,7 @@ int cli_plan(int argc, char **argv)
 	cli_engine engine;
 	plan_numbers n = {.tokens = 64, .items = 1};
 	int dtype = -1;
-	const char *like = NULL;
+	const char *like = NULL, *entry = NULL;
 	const cli_option own[] = {
 		{"tokens", "N", "tokens of text an item (64)", CLI_INT, &n.tokens, 0, 1 << 20,
 	         NULL},
@@ -253,6 +253,9 @@ int cli_plan(int argc, char **argv)
 		{"rows", "N", "rows of its tile (chosen)", CLI_INT, &n.rows, 1, 8192, NULL},
 		{"cols", "N", "columns of its tile (chosen)", CLI_INT, &n.cols, 1, 65536, NULL},
 		{"depth", "N", "block of k (64)", CLI_INT, &n.depth, 1, 4096, NULL},
+		{"entry", "NAME",
+	         "print the kernels as an entry of bitstreams/manifest.yaml of this name", CLI_TEXT,
+	         &entry, 0, 0, NULL},
 		{"clock", "MHZ", "of the card's kernels (its usual one)", CLI_REAL, &n.clock_mhz, 1,
 	         1e5, NULL},
 		{0},
@@ -266,7 +269,8 @@ int cli_plan(int argc, char **argv)
 		return cli_usage(verb, "expected --model DIR");
 	if (dtype >= 0 && engine.options.weights)
 		return cli_usage(verb, "--dtype and --weights are one choice");
-	const omt_plan_options options = options_of(&engine, &n, dtype);
+	omt_plan_options options = options_of(&engine, &n, dtype);
+	options.card.entry = entry;
 	if (omt_model_open_like(engine.model, like, &model, &err) != OMT_OK)
 		return cli_fail(verb, &err);
 	omt_status status = omt_plan(model, &options, &json, &err);
@@ -276,6 +280,8 @@ int cli_plan(int argc, char **argv)
 	json_t *plan = json_loads(json, 0, NULL);
 	if (cli_json)
 		puts(json);
+	else if (entry)
+		fputs(cli_string(plan, "entry"), stdout);
 	else
 		(json_object_get(plan, "card") ? print_card : print_table)(plan);
 	bool fits = json_is_true(json_object_get(plan, "fits"));

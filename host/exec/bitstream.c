@@ -27,7 +27,7 @@ char *omt_bitstreams_path(void)
 /* What an entry says in words that stand for something. */
 typedef struct raw_entry {
 	omt_bitstream entry;
-	char flow[16];
+	char flow[16], banks[16];
 } raw_entry;
 
 #define ENTRY_TEXT(member) OMT_FIELD_OF(TEXT, raw_entry, entry.member), 0, 0
@@ -44,6 +44,7 @@ static const omt_field entry_fields[] = {
 	{"digest", ENTRY_TEXT(digest)},
 	{"clock_mhz", OMT_FIELD_OF(REAL, raw_entry, entry.clock_mhz), 1, 10000},
 	{"timeout", OMT_FIELD_SECTION, 0, 0, 0, 0},
+	{"banks", OMT_FIELD_OF(TEXT, raw_entry, banks), 0, 0},
 	{"kernels", OMT_FIELD_SECTION, 0, 0, 0, 0},
 	{0},
 };
@@ -114,13 +115,31 @@ static omt_status read_names(const omt_yaml *yaml, const char *section, const ch
 	return OMT_OK;
 }
 
+/* "0-31", banks side by side, of all kernels that do not say theirs. */
+static omt_status read_range(const omt_yaml *yaml, const char *section, const char *text,
+                             omt_bitstream_kernel *kernel, omt_error *err)
+{
+	int first, last, length = 0;
+	char place[512];
+	if (sscanf(text, "%2d-%2d%n", &first, &last, &length) != 2 || text[length] || first < 0 ||
+	    first > last || last >= OMT_BITSTREAM_BANKS)
+		return OMT_FAIL(
+			err, BAD_FORMAT, "%s: \"banks\" is \"%s\", expected a range like 0-%d",
+			place_of(yaml, section, "banks", place), text, OMT_BITSTREAM_BANKS - 1);
+	kernel->bank_count = 0;
+	for (int bank = first; bank <= last; bank++)
+		kernel->banks[kernel->bank_count++] = bank;
+	return OMT_OK;
+}
+
+/* The kernel's, where its section says them; else they stay. */
 static omt_status read_banks(const omt_yaml *yaml, const char *section,
                              omt_bitstream_kernel *kernel, omt_error *err)
 {
 	char place[512];
 	const omt_json in = {place_of(yaml, section, "bank", place),
 	                     omt_yaml_at(yaml, section).object};
-	size_t count = 1; /* bank 0 */
+	size_t count = (size_t)kernel->bank_count;
 	OMT_TRY(omt_json_ints(in, "bank", 0, OMT_BITSTREAM_BANKS - 1, kernel->banks,
 	                      OMT_BITSTREAM_BANKS, &count, err));
 	kernel->bank_count = (int32_t)count;
@@ -132,13 +151,16 @@ static omt_status read_banks(const omt_yaml *yaml, const char *section,
 	return OMT_OK;
 }
 
+/* others: the entry's own keys that its kernels have, too. */
 static omt_status read_kernel(const omt_yaml *yaml, const char *entry, const char *op,
-                              omt_bitstream_kernel *kernel, omt_error *err)
+                              const omt_bitstream_kernel *others, omt_bitstream_kernel *kernel,
+                              omt_error *err)
 {
 	char section[160], params[192];
 	snprintf(section, sizeof section, "%s.kernels.%s", entry, op);
 	snprintf(params, sizeof params, "%s.params", section);
-	*kernel = (omt_bitstream_kernel){.units = 1, .line = omt_yaml_line(yaml, section)};
+	*kernel = *others;
+	kernel->line = omt_yaml_line(yaml, section);
 	OMT_TRY(omt_fields_read(yaml, section, kernel_fields, kernel, err));
 	OMT_TRY(omt_fields_read(yaml, params, param_fields, &kernel->params, err));
 	OMT_TRY(read_names(yaml, section, op, kernel, err));
@@ -171,14 +193,18 @@ static omt_status check_names(const omt_yaml *yaml, const omt_bitstream *entry, 
 	return OMT_OK;
 }
 
-static omt_status read_kernels(const omt_yaml *yaml, const char *section, omt_bitstream *entry,
+static omt_status read_kernels(const omt_yaml *yaml, const char *section, raw_entry *raw,
                                omt_error *err)
 {
+	omt_bitstream *entry = &raw->entry;
 	char kernels[64];
 	const char *name;
 	json_t *value;
 	snprintf(kernels, sizeof kernels, "%s.kernels", section);
 	const json_t *object = omt_yaml_at(yaml, kernels).object;
+	omt_bitstream_kernel others = {.units = 1, .bank_count = 1}; /* bank 0 */
+	if (*raw->banks)
+		OMT_TRY(read_range(yaml, section, raw->banks, &others, err));
 	json_object_foreach((json_t *)(uintptr_t)object, name, value)
 	{
 		const omt_op op = op_named(name);
@@ -188,7 +214,8 @@ static omt_status read_kernels(const omt_yaml *yaml, const char *section, omt_bi
 			return OMT_FAIL(err, BAD_FORMAT, "%s: kernel \"%s\" is not a mapping",
 			                place, name);
 		if (op < OMT_OP_COUNT)
-			OMT_TRY(read_kernel(yaml, section, name, &entry->kernels[op], err));
+			OMT_TRY(read_kernel(yaml, section, name, &others, &entry->kernels[op],
+			                    err));
 		else if (!entry->unknown[0]) /* told when the entry is used */
 			snprintf(entry->unknown, sizeof entry->unknown, "%s", name);
 	}
@@ -259,7 +286,7 @@ static omt_status read_entry(const omt_yaml *yaml, size_t number, omt_bitstream 
 	OMT_TRY(omt_fields_read(yaml, timeout, timeout_fields, &raw.entry, err));
 	OMT_TRY(check_texts(yaml, section, &raw.entry, err));
 	OMT_TRY(read_flow(yaml, section, &raw, err));
-	OMT_TRY(read_kernels(yaml, section, &raw.entry, err));
+	OMT_TRY(read_kernels(yaml, section, &raw, err));
 	*entry = raw.entry;
 	return OMT_OK;
 }

@@ -20,4 +20,8 @@ omt_status omt_bitstream_compile(const omt_bitstreams *all, const omt_bitstream 
 omt_status omt_bitstream_recipe(const omt_bitstreams *all, const omt_bitstream *entry,
                                 const char *sources, const char *folder, omt_error *err);
 
+/* Whether v++ takes the entry's kernels: 15 ports on a bank at most, where it would say so after
+ * all kernels were synthesized. Else OMT_UNSUPPORTED. */
+omt_status omt_bitstream_ports_check(const omt_bitstream *entry, omt_error *err);
+
 #endif

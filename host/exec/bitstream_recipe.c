@@ -1,5 +1,5 @@
 /* What vendors' tools are given. Sources: UG1702 (v++ Mode HLS, Package Options, Connectivity
- * Options), Intel FPGA SDK for OpenCL Pro Edition Programming Guide (683846). */
+ * Options), Intel FPGA SDK for OpenCL Pro Edition Programming Guide (683846), 7. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,8 +36,8 @@ static omt_status make_file(const recipe *from, const char *stem, const char *en
 	return status == OMT_OK ? closed : status;
 }
 
-/* An op's source as one text, the same for both: aoc compiles each .cl by itself with the options
- * of all, and the folder can go to the machine where the tools are. */
+/* An op's source as one text with its own parameters, the same for both: the folder can go to the
+ * machine where the tools are. */
 static omt_status write_source(const recipe *from, omt_op op, int32_t unit, FILE *to,
                                omt_error *err)
 {
@@ -92,12 +92,11 @@ static omt_status write_banks(const recipe *from, omt_op op, const omt_xclbin_ba
 /* UG1393 and UG1701, "Mapping Kernel Ports to Memory". */
 #define MOST_PORTS 15
 
-/* v++ says so, too, but after all kernels were synthesized. */
-static omt_status check_ports(const recipe *from, omt_error *err)
+omt_status omt_bitstream_ports_check(const omt_bitstream *entry, omt_error *err)
 {
 	int32_t ports[OMT_BITSTREAM_BANKS] = {0};
 	for (omt_op op = 0; op < OMT_OP_COUNT; op++) {
-		const omt_bitstream_kernel *kernel = &from->entry->kernels[op];
+		const omt_bitstream_kernel *kernel = &entry->kernels[op];
 		for (int32_t i = 0; kernel->units && i < kernel->bank_count; i++)
 			ports[kernel->banks[i]] += kernel->units * omt_op_infos[op].ports;
 	}
@@ -105,7 +104,7 @@ static omt_status check_ports(const recipe *from, omt_error *err)
 		if (ports[bank] > MOST_PORTS)
 			return OMT_FAIL(err, UNSUPPORTED,
 			                "%s: %d ports of kernels on bank %d, v++ takes %d",
-			                from->entry->name, ports[bank], bank, MOST_PORTS);
+			                entry->name, ports[bank], bank, MOST_PORTS);
 	return OMT_OK;
 }
 
@@ -136,12 +135,38 @@ static omt_status write_link(const recipe *from, omt_op op, int32_t unit, FILE *
 	(void)unit;
 	OMT_TRY(omt_xclbin_card_banks(from->entry->card, banks, &count, err));
 	if (strcmp(from->entry->target, "sw_emu"))
-		OMT_TRY(check_ports(from, err));
+		OMT_TRY(omt_bitstream_ports_check(from->entry, err));
 	fprintf(to, "[connectivity]\n");
 	for (op = 0; op < OMT_OP_COUNT; op++)
 		if (from->entry->kernels[op].units)
 			OMT_TRY(write_units(from, op, banks, count, to, err));
 	return OMT_OK;
+}
+
+static bool has_banks(const omt_bitstream *entry)
+{
+	for (omt_op op = 0; op < OMT_OP_COUNT; op++)
+		if (entry->kernels[op].units && entry->kernels[op].bank_count > 1)
+			return true;
+	return false;
+}
+
+/* aoc makes one file of all .cl that it is given at once: objects keep each op's macros apart. With
+ * several banks the host places buffers, otherwise the channels of a memory are interleaved. */
+static void write_aoc(const omt_bitstream *entry, FILE *to)
+{
+	fprintf(to,
+	        "options=\"-board=${BOARD:?a board of aoc -list-boards} -cl-kernel-arg-info "
+	        "-clock=%gMHz%s\"\n",
+	        entry->clock_mhz, has_banks(entry) ? " -no-interleaving=default" : "");
+	fputs("for source in *.cl; do\n"
+	      "\taoc -c $options -o \"${source%.cl}.aoco\" \"$source\"\n"
+	      "done\n",
+	      to);
+	fprintf(to,
+	        "aoc -rtl $options -o %s.aocr *.aoco\n"
+	        "aoc -o %s %s.aocr\n",
+	        entry->name, entry->file, entry->name);
 }
 
 /* The commands, for `sh build.sh` in the folder. */
@@ -154,10 +179,7 @@ static omt_status write_commands(const recipe *from, omt_op op, int32_t unit, FI
 	(void)err;
 	fprintf(to, "set -eu\ncd \"$(dirname \"$0\")\"\n");
 	if (entry->flow != OMT_FLOW_xrt) {
-		fprintf(to,
-		        "aoc -board=\"${BOARD:?a board of aoc -list-boards}\" "
-		        "-cl-kernel-arg-info -o %s *.cl\n",
-		        entry->file);
+		write_aoc(entry, to);
 		return OMT_OK;
 	}
 	fprintf(to, "platform=\"${PLATFORM:?the platform of the card, as v++ names it}\"\n");

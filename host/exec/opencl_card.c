@@ -129,8 +129,9 @@ omt_status omt_cl_card_alloc(omt_cl_card *card, size_t bytes, omt_usage usage, c
 		flags |= MEM_EXT_PTR_XILINX;
 		host = &place;
 	} else if (card->entry.flow == OMT_FLOW_intel && !strcmp(card->entry.target, "hw") &&
-	           bank->number < MOST_CHANNELS_INTEL) {
-		flags |= MEM_CHANNEL_INTEL(bank->number); /* emulation has one memory */
+	           card->bank_count > 1 && bank->number < MOST_CHANNELS_INTEL) {
+		/* A single bank is all channels interleaved; emulation has one memory. */
+		flags |= MEM_CHANNEL_INTEL(bank->number);
 	}
 	*chosen = bank;
 	*memory = clCreateBuffer(card->context, flags, bytes, host, &code);

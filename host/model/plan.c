@@ -52,6 +52,12 @@ static void record(void *user, omt_op op, const void *args)
 {
 	omt_planner *plan = user;
 	const int32_t *content[OMT_OP_MAX_BUFFERS] = {0};
+	if (op == OMT_OP_pack) {
+		plan->packs = true;
+		plan->pack.op = op;
+		memcpy(plan->pack.scalars, omt_op_scalars(op, args),
+		       (size_t)omt_op_infos[op].scalars * sizeof *plan->pack.scalars);
+	}
 	if (!plan->recording)
 		return;
 	omt_plan_content(op, args, content);
@@ -248,7 +254,7 @@ static omt_status write_plan(const omt_planner *plan, const omt_engine *engine,
 	json_t *all = plan->failed ? NULL : plan_json(plan, engine, &engine->batches[0], file);
 	omt_status status = all ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "the plan");
 	if (status == OMT_OK && file->is_card)
-		status = omt_plan_on_card(plan, &options->card, &file->card, all, err);
+		status = omt_plan_on_card(plan, options, &file->card, all, err);
 	else if (status == OMT_OK && !strcmp(file->info.backend, "hls"))
 		status = omt_plan_simulated(plan, all, err);
 	if (status == OMT_OK && !(*json = json_dumps(all, JSON_INDENT(1))))
@@ -280,9 +286,11 @@ omt_status omt_plan(const omt_model *model, const omt_plan_options *options, cha
 	OMT_GOTO(omt_engine_options_check(&engine_options, err));
 	OMT_GOTO(omt_plan_device(&options->engine, file, err));
 	if (!file->is_card && memcmp(&options->card, &(omt_plan_card){0}, sizeof options->card)) {
-		status = OMT_FAIL(err, BAD_ARGUMENT,
-		                  "%s: no FPGA card: it has no pe, width, rows, cols, depth, clock",
-		                  file->info.device);
+		status = OMT_FAIL(
+			err, BAD_ARGUMENT,
+			"%s: no FPGA card: it has no pe, width, rows, cols, depth, clock or "
+			"entry",
+			file->info.device);
 		goto done;
 	}
 	OMT_GOTO(omt_exec_open_recorder(&(omt_recorder){record, &plan, true}, &file->info, &exec,

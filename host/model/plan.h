@@ -22,7 +22,9 @@ typedef struct omt_plan_line {
 } omt_plan_line;
 
 typedef struct omt_planner {
-	bool recording; /* off while weights are packed */
+	bool recording;     /* off while weights are packed */
+	omt_plan_line pack; /* the last of these launches */
+	bool packs;
 	omt_plan_line *lines;
 	size_t count, capacity;
 	bool failed;
@@ -43,11 +45,19 @@ omt_status omt_plan_sample(const omt_model *model, const omt_plan_options *optio
 /* Adds to the plan's JSON `all`: object "card" with kernels, resources and totals; in each of
  * all["ops"] (a line each, in order) "kernel", "cycles", "read_bytes", "written_bytes", "seconds",
  * "gops", "joules", "bound". */
-omt_status omt_plan_on_card(const omt_planner *plan, const omt_plan_card *options,
+omt_status omt_plan_on_card(const omt_planner *plan, const omt_plan_options *options,
                             const omt_card *card, json_t *all, omt_error *err);
 
-/* Kernels of a card for all lines of a plan, and how the card is used; memory_bytes: of the model
- * with its activations. */
+/* An entry of bitstreams/manifest.yaml, not built yet: all kernels with these parameters, each in
+ * one unit, all banks of the memory in use. On flow intel all channels are one interleaved bank,
+ * and gemms are made of three kernels. card_file: the card's name, or the path of its file. What
+ * v++ would refuse is refused. `text`, given. */
+omt_status omt_plan_entry(const char *name, const char *card_file, const omt_card *card,
+                          const omt_card_use *use, const omt_card_kernel kernels[OMT_OP_COUNT],
+                          char **text, omt_error *err);
+
+/* Kernels of a card for all lines of a plan (and for packing weights, if it does), and how the card
+ * is used; memory_bytes: of the model with its activations. */
 omt_status omt_plan_choose(const omt_planner *plan, const omt_plan_card *options,
                            const omt_card *card, uint64_t memory_bytes, omt_card_use *use,
                            omt_card_kernel kernels[OMT_OP_COUNT], omt_error *err);

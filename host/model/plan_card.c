@@ -163,6 +163,7 @@ omt_status omt_plan_choose(const omt_planner *plan, const omt_plan_card *options
 	omt_status status = OMT_OK;
 	omt_card_launch *launches = calloc(plan->count + 1, sizeof *launches);
 	omt_plan_any_args *args = calloc(plan->count + 1, sizeof *args);
+	size_t count = plan->count;
 	if (!launches || !args) {
 		status = OMT_FAIL(err, NO_MEMORY, "%zu launches", plan->count);
 		goto done;
@@ -172,15 +173,31 @@ omt_status omt_plan_choose(const omt_planner *plan, const omt_plan_card *options
 		                                .args = omt_plan_args(&plan->lines[i], &args[i]),
 		                                .content = plan->lines[i].content,
 		                                .count = plan->lines[i].launches};
+	if (plan->packs) /* before anything is timed: as small as can be */
+		launches[count++] = (omt_card_launch){
+			.op = OMT_OP_pack, .args = omt_plan_args(&plan->pack, &args[plan->count])};
 	OMT_GOTO(use_of(card, options, memory_bytes, use, err));
-	status = omt_card_choose(card, use, launches, plan->count, &fixed, kernels, err);
+	status = omt_card_choose(card, use, launches, count, &fixed, kernels, err);
 done:
 	free(launches);
 	free(args);
 	return status;
 }
 
-omt_status omt_plan_on_card(const omt_planner *plan, const omt_plan_card *options,
+/* The plan's "entry". */
+static omt_status add_entry(const omt_plan_options *options, const omt_card *card,
+                            const omt_card_use *use, const omt_card_kernel kernels[OMT_OP_COUNT],
+                            json_t *all, omt_error *err)
+{
+	char *text;
+	OMT_TRY(omt_plan_entry(options->card.entry, options->engine.device, card, use, kernels,
+	                       &text, err));
+	const int failed = json_object_set_new(all, "entry", json_string(text));
+	free(text);
+	return failed ? OMT_FAIL(err, NO_MEMORY, "the plan") : OMT_OK;
+}
+
+omt_status omt_plan_on_card(const omt_planner *plan, const omt_plan_options *options,
                             const omt_card *card, json_t *all, omt_error *err)
 {
 	const double items = (double)json_integer_value(json_object_get(all, "items"));
@@ -188,7 +205,9 @@ omt_status omt_plan_on_card(const omt_planner *plan, const omt_plan_card *option
 	omt_card_kernel kernels[OMT_OP_COUNT];
 	omt_card_use use;
 	omt_plan_sum sum = {0};
-	OMT_TRY(omt_plan_choose(plan, options, card, (uint64_t)bytes, &use, kernels, err));
+	OMT_TRY(omt_plan_choose(plan, &options->card, card, (uint64_t)bytes, &use, kernels, err));
+	if (options->card.entry)
+		OMT_TRY(add_entry(options, card, &use, kernels, all, err));
 	for (size_t i = 0; i < plan->count; i++)
 		add_line(card, &use, &plan->lines[i], &kernels[plan->lines[i].op],
 		         json_array_get(json_object_get(all, "ops"), i), &sum);

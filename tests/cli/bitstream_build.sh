@@ -61,6 +61,21 @@ check "bitstream build, banks with a gap" 2 'gap: banks 0 to 2 of l2norm: v..' b
 check "bitstream build, more ports than a bank has" 2 'many: 18 ports of kernels on bank 0' \
 	bitstream many --recipe "$tmp/many"
 check "bitstream build, another contract" 2 'contract' bitstream old --recipe "$tmp/old"
+# The shipped entries of real cards.
+cp bitstreams/manifest.yaml "$tmp/tools/"
+shipped() {
+	hls/bitstreams.sh "$omnitile" "$1" "$tmp/tools"
+}
+check "make bitstreams CARD=u55c" 1 \
+	'^u55c: v\+\+ is not installed here: .*/u55c has all that it takes$' shipped u55c
+check "its kernels reach all of HBM" 0 '^sp=gemm_1.a:HBM\[0:31\]$' cat "$tmp/tools/u55c/link.cfg"
+check "make bitstreams CARD=u250" 1 '^u250: v\+\+ is not installed' shipped u250
+check "make bitstreams CARD=agilex7" 1 '^agilex7: aoc is not installed' shipped agilex7
+check "its gemm is three kernels" 0 '^GEMM_KERNEL\(GEMM_NAME\(drain\)' \
+	cat "$tmp/tools/agilex7/gemm.cl"
+check "a memory of all channels" 0 '-clock=350MHz"$' cat "$tmp/tools/agilex7/build.sh"
+check "make bitstreams CARD=stratix10mx-int8" 1 '^stratix10mx-int8: aoc is not installed' \
+	shipped stratix10mx-int8
 check "make bitstreams without v++" 1 'v\+\+ is not installed' make_bitstream alveo
 check "two units on two banks" 0 '^sp=rotary_2.sines:DDR\[0:1\]$' cat "$tmp/built/alveo/link.cfg"
 check "parameters of a kernel" 0 '^#define HLS_WIDTH 4$' cat "$tmp/built/alveo/l2norm.c"
@@ -82,9 +97,17 @@ esac
 END
 cat >"$tmp/tools/aoc" <<'END'
 #!/bin/sh -eu
-[ "$1 $2 $3 $4" = "-board=s10 -cl-kernel-arg-info -o stratix.aocx" ]
-shift 4
-cat "$@" >stratix.aocx
+# aoc -c OPTIONS -o OBJECT SOURCE, aoc -rtl OPTIONS -o RTL OBJECT..., aoc -o FILE RTL
+options="-board=s10 -cl-kernel-arg-info -clock=250MHz -no-interleaving=default -o"
+case "$*" in
+"-c $options "*.aoco\ *.cl | \
+	"-rtl $options stratix.aocr l2norm.aoco rotary.aoco rotary_2.aoco") shift 6 ;;
+"-o stratix.aocx stratix.aocr") shift ;;
+*) echo "aoc: $*" >&2; exit 1 ;;
+esac
+to=$1
+shift
+cat "$@" >"$to"
 END
 chmod +x "$tmp/tools/v++" "$tmp/tools/aoc"
 check "make bitstreams, no platform" 2 'PLATFORM' make_bitstream alveo

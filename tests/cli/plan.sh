@@ -22,6 +22,10 @@ check "plan, a card of another name" 2 'described are agilex7, .*u280, u55c' "$o
 	--model "$data/tiny" --device u251
 check "plan, shapes of no kind" 2 '"x" is neither tiny' "$omnitile" plan --model "$data/tiny" \
 	--like x
+check "plan, an entry of the manifest" 0 '^      gemm: .params: .pe: [0-9]+, width: ' \
+	"$omnitile" plan --model "$data/tiny" --device u55c --entry mine
+check "plan, an entry of no card" 2 'no FPGA card' "$omnitile" plan --model "$data/tiny" \
+	--backend ref --entry mine
 # Parameters that are chosen are such that the kernels' sources take them.
 compiles() { # what `plan` printed of kernels
 	local op words source defines

@@ -60,6 +60,21 @@ Test(bitstream, an_entry_says_how_ops_run)
 	omt_bitstreams_free(&all);
 }
 
+Test(bitstream, banks_of_all_kernels_and_of_one)
+{
+	omt_bitstreams all =
+		parse("bitstreams:\n" HEAD("one") "    banks: 2-33\n    kernels: {gemm: , "
+	                                          "rotary: {bank: [1]}}\n");
+	const omt_bitstream_kernel *gemm = &all.entries[0].kernels[OMT_OP_gemm];
+	cr_assert_eq(gemm->bank_count, 32);
+	cr_expect_eq(gemm->banks[0], 2);
+	cr_expect_eq(gemm->banks[31], 33);
+	cr_expect_eq(gemm->units, 1);
+	cr_expect_eq(all.entries[0].kernels[OMT_OP_rotary].bank_count, 1);
+	cr_expect_eq(all.entries[0].kernels[OMT_OP_rotary].banks[0], 1);
+	omt_bitstreams_free(&all);
+}
+
 Test(bitstream, refuses_with_file_and_line)
 {
 	static const struct {
@@ -67,6 +82,10 @@ Test(bitstream, refuses_with_file_and_line)
 	} cases[] = {
 		{"bitstream: []\n", "m.yaml:1: unknown key \"bitstream\""},
 		{"bitstreams: 3\n", "m.yaml:1: \"bitstreams\" is an integer, expected an array"},
+		{"bitstreams:\n" HEAD("one") "    banks: 3-2\n    kernels: {gemm: }\n",
+	         "m.yaml:8: \"banks\" is \"3-2\", expected a range like 0-63"},
+		{"bitstreams:\n" HEAD("one") "    banks: 0-64\n    kernels: {gemm: }\n",
+	         "m.yaml:8: \"banks\" is \"0-64\", expected a range"},
 		{"bitstreams:\n  - 3\n", "m.yaml:2: an entry that is not a mapping"},
 		{"bitstreams:\n  - card: u250\n", "m.yaml:2: \"name\" is \"\""},
 		{"bitstreams:\n" ENTRY "    colour: red\n",

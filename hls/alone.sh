@@ -45,6 +45,19 @@ pragmas() {
 	bad=1
 }
 
+# independent NAME FLAG...: nothing is said of the dependences of a buffer that shares its bundle.
+independent() {
+	local name=$1 said
+	shift
+	said=$(gcc -E "$@" | awk '
+		/m_axi port/ { of[$7] = $10; count[$10]++ }
+		/HLS dependence/ { told[$6] }
+		END { for (v in told) if (v in of && count[of[v]] > 1) print v }')
+	[ -z "$said" ] && return
+	echo "FAIL $name: HLS_INDEPENDENT of $said, which shares its bundle"
+	bad=1
+}
+
 c99=(-std=c99 -O1 -Wall -Wextra -Wvla -Wno-unknown-pragmas -c -o "$folder/object")
 # `channel` is a word of Intel's.
 opencl=(-x cl -cl-std=CL1.2 -Dchannel= -Xclang -finclude-default-header -Wall -c -emit-llvm
@@ -64,6 +77,7 @@ for op in $(sed -nE 's/^\tX\(OMT_[A-Z0-9_]+, ([a-z0-9_]+)\).*/\1/p' device/contr
 		[ $clang = 0 ] || try "$op" clang "${c99[@]}" $flags "${here[@]}"
 	done
 	pragmas "$op" -D__VITIS_HLS__ "${here[@]}"
+	independent "$op" -D__VITIS_HLS__ "${here[@]}"
 	pragmas "$op, OpenCL C" -D__OPENCL_VERSION__=120 -Dcl_intel_channels "${here[@]}"
 	[ $clang = 0 ] || try "$op, OpenCL C" clang "${opencl[@]}" "${here[@]}"
 done

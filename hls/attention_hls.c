@@ -14,10 +14,11 @@
  * sequence's keys and the head's elements: a row's bits depend on its sequence alone.
  * HLS_WIDTH is a power of two, HLS_ROWS a multiple of HLS_PE; heads of HLS_COLS elements at most.
  *
- *   II 1; with V = ceil(head_dim / WIDTH), g = groups: a block of queries takes PE g V (load) +
- *   queries x V (store) cycles, and each block of n keys n V (load) + V max(n g, PARTIALS) +
- *   (n + 1) (g + max(g V, PARTIALS)) (compute). PE x WIDTH multiply-adds a cycle.
- *   Memory: (2 x ROWS + 2 x DEPTH) x COLS x 32 bits, ROWS x DEPTH x 32 bits. */
+ *   II 1, of keys and values, which come through one port, 2; with V = ceil(head_dim / WIDTH), g =
+ *   groups: a block of queries takes PE g V (load) + queries x V (store) cycles, and each block of
+ * n keys 2 n V (load) + V max(n g, PARTIALS) + (n + 1) (g + max(g V, PARTIALS)) (compute). PE x
+ * WIDTH multiply-adds a cycle. Memory: (2 x ROWS + 2 x DEPTH) x COLS x 32 bits, ROWS x DEPTH x 32
+ * bits. */
 #ifndef HLS_PE
 #define HLS_PE 8
 #endif
@@ -105,7 +106,7 @@ static inline void take_keys(block b, HLS_GLOBAL const float *k, hls_at k_at,
 {
 	int key = 0, d = 0;
 	for (int step = 0; step < b.keys * b.vectors; step++) {
-		HLS_PIPELINE
+		HLS_PIPELINE_EVERY(2)
 		HLS_TRIP(HLS_LOAD);
 		const hls_at at = (hls_at)(b.key + key) * ldkv + d * HLS_WIDTH;
 		hls_load(k, k_at + at, b.head_dim - d * HLS_WIDTH, keys[key][d]);

@@ -354,7 +354,7 @@ static void gemm_compute(int tile, int block, int m, int n, int k, int flags,
 	int kk = 0, slot = 0, r = 0, c = 0;
 #ifdef HLS_CHANNELS
 	gemm_a_part a_now;
-	gemm_w_part w_now, w_row[GEMM_COL_STEPS];
+	gemm_w_part w_now, w_row[GEMM_COL_STEPS] HLS_REGISTERS;
 #endif
 	HLS_NO_CONFLICT_IN(sums, GEMM_LATENCY)
 	for (int trip = 0; trip < depth * steps; trip++) {
@@ -466,7 +466,6 @@ static void gemm_store(GEMM_SCALE_ARGS HLS_GLOBAL const float *bias,
 	HLS_NO_CONFLICT
 	for (int trip = 0; trip < rows * steps; trip++) {
 		HLS_PIPELINE
-		HLS_INDEPENDENT(c)
 		const int left = cols - step * GEMM_LANES, first = step * GEMM_LANES % HLS_WIDTH;
 		const int slot = i / HLS_PE * col_steps + step * GEMM_LANES / HLS_WIDTH;
 		const hls_at from = (hls_at)(row + i) * ldr + at + step * GEMM_LANES;

@@ -91,8 +91,9 @@ typedef int64_t hls_at;
 /* First in a function, after the declarations of arrays: dimension `of` (from 1; 0: all) of an
  * array becomes registers or memories of their own. */
 #define HLS_PARTITION(array, of) HLS_PRAGMA(HLS array_partition variable = array complete dim = of)
-/* First in a loop's body: no iteration uses another one's elements of the array. HLS_APART: none
- * uses what one fewer than `cycles` before it wrote; so long, and no longer, an addition may take.
+/* First in a loop's body: no iteration uses another one's elements of the array, or of a buffer
+ * that has a bundle to itself. HLS_APART: none uses what one fewer than `cycles` before it wrote;
+ * so long, and no longer, an addition may take.
  */
 #define HLS_INDEPENDENT(array) HLS_PRAGMA(HLS dependence variable = array inter false)
 #define HLS_APART(array, cycles) \
@@ -131,10 +132,13 @@ typedef int64_t hls_at;
 #define HLS_NO_CONFLICT                    HLS_PRAGMA(ivdep safelen(16))
 #define HLS_NO_CONFLICT_IN(array_, cycles) HLS_PRAGMA(ivdep array(array_) safelen(cycles))
 #define HLS_REGISTER(x)                    __fpga_reg(x)
+/* Behind an array: it is registers, an element can be read in the cycle after it is written. */
+#define HLS_REGISTERS __attribute__((register))
 #else
 #define HLS_NO_CONFLICT
 #define HLS_NO_CONFLICT_IN(array_, cycles)
 #define HLS_REGISTER(x) (x)
+#define HLS_REGISTERS
 #endif
 
 /* ---- the top function ---- */
@@ -188,24 +192,25 @@ typedef int64_t hls_at;
 
 /* Memory bundles: buffers of a kernel that have the same number here share a port to memory
  * (m_axi), which reads and writes at the same time. v++ takes 15 ports on a bank, and a port takes
- * as much of a card as a small kernel. So one does, but where a loop reads two buffers in each
- * iteration (keys and values; the two results of topk), or functions of a dataflow region read at
- * the same time (Vitis takes a bundle in one of them: operands of gemm and its drain). The host
- * counts ports and writes them down by this table, too (host/exec/op.h). */
+ * as much of a card as a small kernel. So one does, but where a loop writes two buffers in each
+ * iteration (the results of topk), where one is changed in place (rotary's x: Vitis takes no word
+ * on the independence of a buffer that shares its bundle), or where functions of a dataflow region
+ * read at the same time (Vitis takes a bundle in one of them: operands of gemm and its drain). The
+ * host counts ports and writes them down by this table, too (host/exec/op.h). */
 #define HLS_BUNDLES           3 /* of a kernel, at most */
 #define HLS_BUNDLE_a          1
 #define HLS_BUNDLE_a_scale    0
 #define HLS_BUNDLE_bias       0
 #define HLS_BUNDLE_bound      0
 #define HLS_BUNDLE_c          0
-#define HLS_BUNDLE_cosines    0
+#define HLS_BUNDLE_cosines    1
 #define HLS_BUNDLE_cu_in      0
 #define HLS_BUNDLE_cu_out     0
 #define HLS_BUNDLE_cu_seqlens 0
 #define HLS_BUNDLE_dst        0
 #define HLS_BUNDLE_dst_index  0
 #define HLS_BUNDLE_index      1
-#define HLS_BUNDLE_k          1
+#define HLS_BUNDLE_k          0
 #define HLS_BUNDLE_order      0
 #define HLS_BUNDLE_out        0
 #define HLS_BUNDLE_pixels     0
@@ -213,7 +218,7 @@ typedef int64_t hls_at;
 #define HLS_BUNDLE_q          0
 #define HLS_BUNDLE_residual   0
 #define HLS_BUNDLE_scale      0
-#define HLS_BUNDLE_sines      0
+#define HLS_BUNDLE_sines      1
 #define HLS_BUNDLE_src        0
 #define HLS_BUNDLE_src_index  0
 #define HLS_BUNDLE_table      0

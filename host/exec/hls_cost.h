@@ -16,9 +16,8 @@
 typedef struct omt_hls_cost {
 	uint64_t trips[HLS_STAGES];         /* iterations of pipelined loops, by stage */
 	uint64_t read_bytes, written_bytes; /* of buffers */
-	/* Through the port of the one buffer that most goes through, both ways; not counted. Where
-	 * a formula leaves it 0, all that is read is of one buffer, all that is written of another.
-	 */
+	/* Through the port that most goes through; not counted. Where a formula leaves it 0: the
+	 * more of what is read and what is written, all of which goes through one. */
 	uint64_t port_bytes;
 	/* From start to done at the II of each loop (one iteration a cycle; two cycles where a step
 	 * takes two vectors through one port) and memory that keeps up: stages that run at the same

@@ -13,6 +13,7 @@ static void add_keys(uint64_t n, uint64_t groups, uint64_t vectors, uint64_t blo
 	if (!n)
 		return;
 	cost->trips[HLS_LOAD] += blocks * n * vectors;
+	cost->cycles += blocks * n * vectors; /* a vector of k, one of v through one port */
 	cost->trips[HLS_COMPUTE] +=
 		blocks * (vectors * larger(n * groups, HLS_PARTIALS) + (n + 1) * groups +
 	                  (n + 1) * larger(groups * vectors, HLS_PARTIALS));
@@ -47,16 +48,13 @@ static void cost_attention(const void *any, const omt_hls_params *params,
 	const uint64_t kv_heads = (uint64_t)args->kv_heads;
 	for (int32_t s = 0; s < args->sequences; s++)
 		add_sequence(args, params, cu ? cu[s + 1] - cu[s] : args->max_len, cost);
-	/* Queries are as many as results, keys as many as values. */
-	cost->port_bytes =
-		larger(cost->written_bytes, (cost->read_bytes - cost->written_bytes) / 2);
+	cost->cycles *= kv_heads;
 	for (int stage = 0; stage < HLS_STAGES; stage++) {
 		cost->trips[stage] *= kv_heads;
 		cost->cycles += cost->trips[stage];
 	}
 	cost->read_bytes = cost->read_bytes * kv_heads + 8 * (uint64_t)args->sequences;
 	cost->written_bytes *= kv_heads;
-	cost->port_bytes *= kv_heads;
 }
 
 static bool fits_attention(const void *any, const omt_hls_params *params)

@@ -170,15 +170,31 @@ static omt_status find_banks(omt_cl_card *card, omt_error *err)
 
 /* ---- open and close ---- */
 
-/* XRT reads beyond the end of what is no container: it gets none. */
+static void first_failed(void *user, bool passed, const char *text)
+{
+	omt_error *failed = user;
+	if (!passed && failed->status == OMT_OK)
+		OMT_FAIL(failed, MISMATCH, "%s", text);
+}
+
+/* XRT reads beyond the end of what is no container: it gets none. One of our making says what it
+ * was made of, which has to be what the entry says. */
 static omt_status check_container(const omt_cl_card *card, const omt_map *map, omt_error *err)
 {
 	omt_xclbin file;
+	omt_error failed = {.status = OMT_OK};
+	omt_xclbin_checks checks = {.line = first_failed, .user = &failed};
 	json_t *design = NULL;
 	if (card->entry.flow != OMT_FLOW_xrt)
 		return OMT_OK;
 	OMT_TRY(omt_xclbin_parse(card->entry.file, map->data, map->bytes, &file, err));
 	omt_status status = omt_xclbin_design(&file, &design, err);
+	json_t *values = status == OMT_OK ? omt_xclbin_values(&file) : NULL;
+	if (json_object_get(values, "omnitile.contract"))
+		omt_xclbin_verify(&file, &card->entry, &checks);
+	if (failed.status != OMT_OK)
+		status = omt_fail(err, failed.status, "%s: %s", card->entry.file, failed.text);
+	json_decref(values);
 	json_decref(design);
 	omt_xclbin_free(&file);
 	return status;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "exec/hls_cost.h"
 #include "exec/xclbin.h"
@@ -170,6 +171,33 @@ static omt_status find_banks(omt_cl_card *card, omt_error *err)
 
 /* ---- open and close ---- */
 
+/* XRT's emulation ends the process where it finds no program to be the card. */
+static omt_status check_emulation(const omt_cl_card *card, omt_error *err)
+{
+	static const char *const places[] = {"cpu_em", "sw_emu"}; /* by the version */
+	const char *target = card->entry.target, *vitis = getenv("XILINX_VITIS");
+	const char *mode = getenv("XCL_EMULATION_MODE");
+	char path[4096];
+	if (card->entry.flow != OMT_FLOW_xrt)
+		return OMT_OK;
+	if (strcmp(mode ? mode : "hw", target))
+		return OMT_FAIL(err, DEVICE, "%s: target is %s, XCL_EMULATION_MODE is %s",
+		                card->name, target, mode ? mode : "not set");
+	for (size_t i = 0; !strcmp(target, "sw_emu") && vitis && i < 2; i++) {
+		snprintf(path, sizeof path,
+		         "%s/data/emulation/unified/%s/generic_pcie/model/genericpciemodel", vitis,
+		         places[i]);
+		if (access(path, X_OK) == 0)
+			return OMT_OK;
+	}
+	if (strcmp(target, "sw_emu"))
+		return OMT_OK;
+	return OMT_FAIL(err, DEVICE,
+	                "%s: no genericpciemodel in XILINX_VITIS (%s): make fpga, "
+	                ". build/fpga/env.sh",
+	                card->name, vitis ? vitis : "not set");
+}
+
 static void first_failed(void *user, bool passed, const char *text)
 {
 	omt_error *failed = user;
@@ -273,6 +301,7 @@ omt_status omt_cl_card_open(cl_context context, const omt_cl_device *device,
 	snprintf(card->name, sizeof card->name, "%s (bitstream %s)", card->entry.card,
 	         card->entry.name);
 	OMT_TRY(find_banks(card, err));
+	OMT_TRY(check_emulation(card, err));
 	OMT_TRY(load_program(card, device->device, all, err));
 	OMT_TRY(open_units(card, device->device, err));
 	for (int32_t b = 0; b < card->bank_count; b++)

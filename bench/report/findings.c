@@ -26,6 +26,25 @@ static const char *joined(omt_results *report, const char *a, const char *b)
 	return omt_report_text(report, "%s%s%s", a, *a && *b ? "; " : "", b);
 }
 
+/* ---- what the figures are ------------------------------------------------------------------ */
+
+static bool is_modelled(const omt_record *record)
+{
+	return json_is_object(omt_report_at(record->root, "card"));
+}
+
+static void find_modelled(omt_results *report, omt_findings *findings)
+{
+	size_t count = 0;
+	for (size_t r = 0; r < report->count; r++)
+		count += is_modelled(&report->records[r]);
+	if (count)
+		add(findings, "Modelled",
+		    omt_report_text(report, "%zu of %zu records", count, report->count),
+		    "speed, latency and energy are by a card's model: of its kernels alone, "
+		    "without preparation and transfers; quality is measured");
+}
+
 /* ---- validity ------------------------------------------------------------------------------ */
 
 static void find_invalid(omt_results *report, omt_findings *findings)
@@ -233,7 +252,7 @@ static void find_quality(omt_results *report, omt_findings *findings)
 
 static void find_front(omt_results *report, omt_findings *findings)
 {
-	const char *measure, *cut, *list = "";
+	const char *measure, *cut, *list = "", *by;
 	double *speed = calloc(report->count, sizeof *speed);
 	double *quality = calloc(report->count, sizeof *quality);
 	bool *front = calloc(report->count, sizeof *front);
@@ -242,7 +261,7 @@ static void find_front(omt_results *report, omt_findings *findings)
 	    !omt_report_main_measure(report, &measure, &cut))
 		goto done;
 	omt_report_trade(report, measure, cut, speed, quality);
-	omt_pareto((const double *const[]){speed, quality}, 2, report->count, front);
+	by = omt_report_front(report, front);
 	for (size_t r = 0; r < report->count; r++)
 		points += isfinite(speed[r]) && isfinite(quality[r]);
 	for (size_t r = 0; r < report->count; r++)
@@ -252,8 +271,9 @@ static void find_front(omt_results *report, omt_findings *findings)
 	if (points > 1)
 		add(findings, "Best trade-offs",
 		    omt_report_text(report, "%zu of %zu points", count, report->count),
-		    omt_report_text(report, "%s%s: no valid point is both faster and better", list,
-		                    count > 12 ? ", ..." : ""));
+		    omt_report_text(report,
+		                    "%s%s: no valid point is as good in %s and better in one", list,
+		                    count > 12 ? ", ..." : "", by));
 done:
 	free(speed);
 	free(quality);
@@ -331,6 +351,8 @@ static void find_memory(omt_results *report, omt_findings *findings)
 {
 	double least = NAN, most = NAN;
 	for (size_t r = 0; r < report->count; r++) {
+		if (is_modelled(&report->records[r]))
+			continue; /* the simulation's */
 		double peak = omt_report_number(report->records[r].root, "memory.host_peak_bytes");
 		least = fmin(least, peak);
 		most = fmax(most, peak);
@@ -347,8 +369,8 @@ static void find_memory(omt_results *report, omt_findings *findings)
 void omt_report_findings(omt_results *report, omt_findings *findings)
 {
 	static void (*const finders[])(omt_results *, omt_findings *) = {
-		find_invalid, find_failed, find_speed,  find_rate, find_latency, find_quality,
-		find_front,   find_hidden, find_energy, find_op,   find_memory};
+		find_modelled, find_invalid, find_failed, find_speed,  find_rate, find_latency,
+		find_quality,  find_front,   find_hidden, find_energy, find_op,   find_memory};
 	findings->count = 0;
 	for (size_t i = 0; i < sizeof finders / sizeof *finders; i++)
 		finders[i](report, findings);

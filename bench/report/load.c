@@ -367,11 +367,10 @@ static void label_record(omt_results *report, omt_record *record)
 	for (size_t k = 0; k < report->varied_count; k++) {
 		omt_varied *varied = &report->varied[k];
 		const char *value = fact(record, varied->key);
-		const char *dot = strrchr(varied->key, '.');
 		bool number = strspn(value, "0123456789.-") == strlen(value);
 		size_t place = value_place(varied, value);
 		record->label = omt_report_text(report, "%s%s%s%s%s", record->label, k ? ", " : "",
-		                                number ? (dot ? dot + 1 : varied->key) : "",
+		                                number ? omt_report_short(varied->key) : "",
 		                                number ? " " : "", *value ? value : "none");
 		if (k == 0)
 			record->colour = (int)(place % OMT_PLOT_SERIES);

@@ -55,6 +55,8 @@ void omt_report_free(omt_results *report);
 
 /* A string of the report's; never NULL. */
 const char *omt_report_text(omt_results *report, const char *format, ...) OMT_PRINTF(2, 3);
+/* The last word of a setting's key; "card" of card.name. */
+const char *omt_report_short(const char *key);
 
 /* Value at a path of keys with dots between ("latency_ms.p99"); NULL: absent. A key may hold dots
  * itself where a whole path does. */
@@ -109,8 +111,9 @@ void omt_report_trade(const omt_results *report, const char *measure, const char
 /* Which of the points no other one is at least as good as in everything and better in something:
  * the Pareto front. goods[good_count][count]: more is better; points with a NAN are never in it. */
 void omt_pareto(const double *const *goods, size_t good_count, size_t count, bool *front);
-/* front[records]: by speed and quality, and by latency and energy where all records have them. */
-void omt_report_front(omt_results *report, bool *front);
+/* front[records]: by speed and quality, and by latency and energy where all records that have both
+ * have them, too. The criteria in words, for a sentence. */
+const char *omt_report_front(omt_results *report, bool *front);
 /* Over all parts that tell, by their items; latency not offline, where it is mostly waiting. NAN:
  * none tells. */
 double omt_record_latency_ms(const omt_record *record);

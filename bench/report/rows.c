@@ -39,9 +39,9 @@ void omt_sheet_keys(omt_results *report, omt_sheet *table)
 		return;
 	omt_sheet_add(table, (omt_sheet_column){"point", "#", OMT_CELL_TEXT, 0});
 	for (size_t k = 0; k < report->varied_count && k < MAX_KEYS; k++) {
-		const char *key = report->varied[k].key, *dot = strrchr(key, '.');
+		const char *key = report->varied[k].key;
 		omt_sheet_add(table,
-		              (omt_sheet_column){key, dot ? dot + 1 : key, OMT_CELL_TEXT, 0});
+		              (omt_sheet_column){key, omt_report_short(key), OMT_CELL_TEXT, 0});
 	}
 }
 

@@ -235,34 +235,47 @@ double omt_record_latency_ms(const omt_record *record)
 }
 
 /* Latency and energy count where every point has them. */
-void omt_report_front(omt_results *report, bool *front)
+const char *omt_report_front(omt_results *report, bool *front)
 {
 	enum { GOODS = 4 };
-	const char *measure, *cut;
+	static const char *const names[GOODS] = {"", "", ", latency", ", energy"};
+	const char *measure, *cut, *words = "speed, quality";
 	const size_t n = report->count;
 	double *values = calloc(GOODS * n + 1, sizeof *values);
 	const double *goods[GOODS] = {values, values + n, values + 2 * n, values + 3 * n};
-	size_t told[GOODS] = {0}, count = 2;
+	size_t told[GOODS] = {0}, count = 2, points = 0;
 	memset(front, 0, n * sizeof *front);
 	if (!values || !omt_report_main_measure(report, &measure, &cut)) {
 		free(values);
-		return;
+		return words;
 	}
 	omt_report_trade(report, measure, cut, values, values + n);
 	for (size_t r = 0; r < n; r++) {
+		if (!isfinite(goods[0][r]) || !isfinite(goods[1][r]))
+			continue;
+		points++;
 		values[2 * n + r] = -omt_record_latency_ms(&report->records[r]);
 		values[3 * n + r] = -omt_record_joules_per_item(&report->records[r]);
 		for (size_t g = 2; g < GOODS; g++)
 			told[g] += isfinite(goods[g][r]);
 	}
 	for (size_t g = 2; g < GOODS; g++)
-		if (told[g] == n)
+		if (points && told[g] == points) {
 			goods[count++] = goods[g];
+			words = omt_report_text(report, "%s%s", words, names[g]);
+		}
 	omt_pareto(goods, count, n, front);
 	free(values);
+	return words;
 }
 
 /* ---- the report as a whole --------------------------------------------------------------- */
+
+const char *omt_report_short(const char *key)
+{
+	const char *dot = strrchr(key, '.');
+	return !strcmp(key, "card.name") ? "card" : dot ? dot + 1 : key;
+}
 
 const char *omt_report_title(omt_results *report)
 {

@@ -164,9 +164,7 @@ static void walk_gemm(search *s)
 		const int32_t depth = s->fixed->depth ? s->fixed->depth : 64;
 		if (s->fixed->pe)
 			walk_gemm_tiles(s, s->fixed->pe, w, depth);
-		for (int32_t pe = 1; !s->fixed->pe && pe * w <= most; pe += pe < 16   ? 1
-		                                                            : pe < 64 ? 4
-		                                                                      : 8)
+		for (int32_t pe = 1; !s->fixed->pe && pe * w <= most; pe += 1 + pe / 32)
 			walk_gemm_tiles(s, pe, w, depth);
 		if (s->fixed->width)
 			break;

@@ -24,7 +24,21 @@ speeds() {
 }
 check "a score a kind of numbers" 0 '^2$' scores
 check "a speed a point" 0 '^4$' speeds
-check "the front" 0 ',front,' "$omnitile" report "$tmp/codesign.jsonl" --csv --table points
+check "the front" 0 '^[0-9].*,front,' "$omnitile" report "$tmp/codesign.jsonl" --csv --table points
+sed 's/u250/u55c/; s/codesign.jsonl/codesign-u55c.jsonl/; s/\[4, 8\]/4/; /^retrieval/d
+	s/, queries.*}/}/; s/weights.*/weights: stored/' "$tmp/codesign.yaml" >"$tmp/u55c.yaml"
+"$omnitile" bench "$tmp/u55c.yaml" --quiet >"$tmp/u55c.txt" 2>&1
+told() { # the same points in the table and in what is said first
+	local rows
+	rows=$("$omnitile" report "$tmp/codesign.jsonl" --csv --table points |
+		grep -c '^[0-9].*,front,')
+	"$omnitile" report "$tmp/codesign.jsonl" --markdown | grep -F "**$rows of 4 points**"
+}
+check "the front is one front" 0 'speed, quality, latency, energy and better in one' told
+check "what a model's figures are" 0 'Modelled.*without preparation and transfers' \
+	"$omnitile" report "$tmp/codesign.jsonl" --markdown
+check "a card's column" 0 '[|] card [|]' "$omnitile" report "$tmp/codesign.jsonl" \
+	"$tmp/codesign-u55c.jsonl" --markdown
 cp "$tmp/codesign.jsonl" "$tmp/codesign-1.jsonl"
 parts() { grep -o '"parts":.*"card"' "$1" | sed 's/"card".*//'; }
 check "the same figures again" 0 "" "$omnitile" bench "$tmp/codesign.yaml" --restart --quiet

@@ -139,6 +139,9 @@ static omt_status open_card(omt_cl *cl, const omt_bitstreams *all, omt_error *er
 {
 	OMT_TRY(omt_cl_card_open(cl->context, &cl->device, all, &cl->card, err));
 	cl->info.tile_rows = omt_cl_card_params(cl->card, OMT_OP_gemm).rows;
+	const uint64_t most = omt_cl_card_most_bytes(cl->card);
+	if (most < cl->info.max_alloc_bytes)
+		cl->info.max_alloc_bytes = most;
 	cl->info.in_place = false;
 	cl->info.may_stall = true;
 	snprintf(cl->info.bitstream, sizeof cl->info.bitstream, "%s", cl->card->entry.name);

@@ -118,6 +118,23 @@ static cl_int give_place(cl_command_queue queue, cl_mem memory)
 	return code;
 }
 
+uint64_t omt_cl_card_most_bytes(const omt_cl_card *card)
+{
+	omt_xclbin_bank banks[OMT_BITSTREAM_BANKS];
+	uint64_t most = UINT64_MAX;
+	size_t count;
+	omt_error err;
+	if ((card->entry.flow == OMT_FLOW_intel && card->bank_count == 1) ||
+	    omt_xclbin_card_banks(card->entry.card, banks, &count, &err) != OMT_OK)
+		return UINT64_MAX;
+	for (int32_t i = 0; i < card->bank_count; i++) {
+		const size_t number = (size_t)card->banks[i].number;
+		if (number < count && banks[number].bytes < most)
+			most = banks[number].bytes;
+	}
+	return most;
+}
+
 omt_status omt_cl_card_alloc(omt_cl_card *card, size_t bytes, omt_usage usage, cl_mem *memory,
                              omt_cl_bank **chosen, omt_error *err)
 {

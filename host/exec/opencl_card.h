@@ -50,6 +50,9 @@ omt_hls_params omt_cl_card_params(const omt_cl_card *card, omt_op op);
 /* Whether the op is in the binary and its kernel can do it. */
 bool omt_cl_card_supports(const omt_cl_card *card, omt_op op, const void *args);
 
+/* Bytes of its smallest bank, which no buffer can be larger than; UINT64_MAX: not known, or all
+ * channels are one interleaved bank. */
+uint64_t omt_cl_card_most_bytes(const omt_cl_card *card);
 /* A buffer of at least one byte in a bank of the card. */
 omt_status omt_cl_card_alloc(omt_cl_card *card, size_t bytes, omt_usage usage, cl_mem *memory,
                              omt_cl_bank **bank, omt_error *err);

@@ -4,7 +4,7 @@ for card in vcu1525 u250 u280 u55c vck190 stratix10mx agilex7; do
 		--device $card --tokens 40 --image 112 --seconds 2
 done
 check "plan of the real model's shapes" 0 '"items_per_s": [0-9]' "$omnitile" plan \
-	--model "$data/tiny" --like omni-embed-nemotron-3b --device u55c --json
+	--model "$data/tiny" --like omni-embed-nemotron-3b --device u55c --max-tokens 4096 --json
 check "plan on a card with int8" 0 '^quantize ' "$omnitile" plan --model "$data/tiny" \
 	--device u250 --dtype int8
 check "plan, a clock that is not the card's" 2 'a clock of 900 MHz, expected 100 to 300' \

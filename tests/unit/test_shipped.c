@@ -3,6 +3,7 @@
 #include "exec/bitstream_build.h"
 #include "exec/card_choice.h"
 #include "exec/device_entry.h"
+#include "exec/opencl_card.h"
 #include "tests/unit/tiny.h"
 
 TestSuite(shipped, .init = tiny_open, .fini = tiny_close);
@@ -62,6 +63,7 @@ static json_t *plan_of(const omt_model *real, const omt_bitstream *entry)
 	json_t *plan;
 	omt_engine_options_init(&options.engine);
 	options.engine.device = entry->card;
+	options.engine.max_tokens = 4096; /* buffers of a pseudo-channel of HBM */
 	options.engine.cache = "none";
 	options.engine.weights = entry->kernels[OMT_OP_gemm_i8].units ? "int8" : "stored";
 	cr_assert_eq(omt_plan(real, &options, &text, &err), OMT_OK, "%s", err.text);
@@ -150,5 +152,34 @@ Test(shipped, entries_that_cannot_be_are_told)
 		options.card.entry = cases[i].entry;
 		cr_expect_neq(omt_plan(model, &options, &text, &err), OMT_OK);
 		cr_expect(strstr(err.text, cases[i].error), "%s", err.text);
+	}
+}
+
+/* A buffer lies in one bank: a card's driver may say more. */
+Test(shipped, a_buffer_is_no_larger_than_a_bank)
+{
+	static const struct {
+		const char *card;
+		omt_flow flow;
+		int32_t first, count;
+		uint64_t most;
+	} cases[] = {
+		{"u55c", OMT_FLOW_xrt, 0, 32, 512u << 20},
+		{"u280", OMT_FLOW_xrt, 31, 2, 256u << 20}, /* the last of HBM, the first of DDR */
+		{"u280", OMT_FLOW_xrt, 32, 2, 16ull << 30},
+		{"stratix10mx", OMT_FLOW_intel, 0, 1, UINT64_MAX},
+		{"stratix10mx", OMT_FLOW_intel, 0, 2, 256u << 20},
+		{"no-such-card", OMT_FLOW_xrt, 0, 1, UINT64_MAX},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		omt_cl_card *card = calloc(1, sizeof *card);
+		cr_assert_not_null(card);
+		snprintf(card->entry.card, sizeof card->entry.card, "%s", cases[i].card);
+		card->entry.flow = cases[i].flow;
+		card->bank_count = cases[i].count;
+		for (int32_t b = 0; b < cases[i].count; b++)
+			card->banks[b].number = cases[i].first + b;
+		cr_expect_eq(omt_cl_card_most_bytes(card), cases[i].most, "%s", cases[i].card);
+		free(card);
 	}
 }

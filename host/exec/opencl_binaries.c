@@ -41,6 +41,15 @@ static omt_status find_binary(const omt_cl_device *device, const omt_cl_binaries
 	return OMT_OK;
 }
 
+/* Emulations of cards have a compiler that takes minutes for what is made for GPUs: an accelerator
+ * takes a binary where there is one for it. */
+static bool is_accelerator(cl_device_id device)
+{
+	cl_device_type type = 0;
+	clGetDeviceInfo(device, CL_DEVICE_TYPE, sizeof type, &type, NULL);
+	return type & CL_DEVICE_TYPE_ACCELERATOR;
+}
+
 omt_status omt_cl_device_fit(const omt_cl_device *device, const omt_cl_binaries *binaries,
                              const omt_bitstream **entry, omt_error *err)
 {
@@ -52,9 +61,10 @@ omt_status omt_cl_device_fit(const omt_cl_device *device, const omt_cl_binaries 
 		return find_binary(device, binaries, entry, err);
 	/* XRT's devices are not "available" before a program uses them: here that is not asked. */
 	const char *unfit = omt_cl_device_unfit(device->device);
-	if (!unfit)
+	const bool asked = binaries && !binaries->refused;
+	if (!unfit && !(asked && is_accelerator(device->device)))
 		return OMT_OK;
-	if (!binaries || binaries->refused)
+	if (!asked)
 		return OMT_FAIL(err, DEVICE, "%s", unfit);
 	const omt_status status = find_binary(device, binaries, entry, &why);
 	if (status == OMT_OK)
@@ -62,6 +72,9 @@ omt_status omt_cl_device_fit(const omt_cl_device *device, const omt_cl_binaries 
 	*entry = NULL;
 	/* Nobody asked for a binary: that there is none leaves the device out, no more. One that
 	 * is there and not what it should be is a mistake to tell of. */
-	return omt_fail(err, status == OMT_UNSUPPORTED || status == OMT_IO ? OMT_DEVICE : status,
-	                "%s; from a binary: %s", unfit, why.text);
+	const bool none = status == OMT_UNSUPPORTED || status == OMT_IO;
+	if (none && !unfit)
+		return OMT_OK;
+	return omt_fail(err, none ? OMT_DEVICE : status, "%s%sfrom a binary: %s",
+	                unfit ? unfit : "", unfit ? "; " : "", why.text);
 }

@@ -89,6 +89,17 @@ fault "a card that is lost" 0 "$items" "${card_text}.*lost.*; goes on with openb
 fault "a lost card that was asked for" 1 8 "$items items, $((items - 8)) failed" \
 	OMT_MODEL_LOST=2200 --bitstream u250-sw_emu
 
+# What is not for XRT: it would crash, or end the process.
+fault "no device process" 0 "$items" "no genericpciemodel in XILINX_VITIS .*; goes on with openblas" \
+	XILINX_VITIS=/nonexistent
+sed -i 's/^      topk:$/      topk: {units: 3}/' "$tmp/bitstreams/manifest.yaml"
+fault "a container of other units" 2 0 "kernel topk has 1 units, the entry says 3" OMT_MODEL_HANG=
+echo junk >"$tmp/bitstreams/u250-sw_emu.xclbin"
+"$build/omnitile" bitstream digest --manifest "$tmp/bitstreams/manifest.yaml" --name u250-sw_emu \
+	--quiet
+fault "a file that is no container" 2 0 "5 bytes, an xclbin's head has" OMT_MODEL_HANG=
+cp build/bitstreams/u250-sw_emu.xclbin build/bitstreams/manifest.yaml "$tmp/bitstreams/"
+
 # Ctrl-C goes to the card's process, too.
 # shellcheck disable=SC1091
 (

@@ -35,3 +35,9 @@ hls/bitstreams.sh "$build/omnitile" intel-emulation "$bitstreams"
 quietly "$build/omnitile" devices
 quietly "$build/test_op" --filter '*/opencl'
 quietly "$build/test_golden" --filter '*/opencl'
+# Nobody has to ask for it: the emulation's own compiler takes minutes.
+unset OMT_BITSTREAM OMT_DEVICE
+"$build/omnitile" devices 2>/dev/null | grep -q '^   bitstream intel-emulation' || {
+	echo "intel: the emulated card does not take its binary unasked" >&2
+	exit 1
+}

@@ -110,6 +110,8 @@ static void run_rounds(slots *s)
 		cr_assert_eq(omt_exec_elapsed(s->exec, oldest, last), 0.0);
 }
 
+#define ALLOWED_GROWTH ((size_t)64 * 1024)
+
 static void check_slots(const char *backend)
 {
 	slots s;
@@ -119,11 +121,17 @@ static void check_slots(const char *backend)
 	open_slots(&s, backend);
 	run_rounds(&s);
 	run_rounds(&s); /* the runtime's pools have their size */
-	/* What is allocated after the same work again has not grown: no event is kept a batch. */
-	size_t before = mallinfo2().uordblks;
-	run_rounds(&s);
-	size_t after = mallinfo2().uordblks;
-	cr_assert_leq(after, before + 64 * 1024, "%zu bytes before, %zu after", before, after);
+	/* What is allocated after the same work again has not grown: no event is kept a batch. One
+	 * that is kept shows every time, a runtime's pool that grows now and then does not. */
+	size_t least = SIZE_MAX;
+	for (int time = 0; time < 3 && least > ALLOWED_GROWTH; time++) {
+		const size_t before = mallinfo2().uordblks;
+		run_rounds(&s);
+		const size_t after = mallinfo2().uordblks;
+		const size_t growth = after > before ? after - before : 0;
+		least = growth < least ? growth : least;
+	}
+	cr_assert_leq(least, ALLOWED_GROWTH, "%zu bytes more each time", least);
 	close_slots(&s);
 }
 

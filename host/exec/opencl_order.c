@@ -168,7 +168,7 @@ static void retire(omt_cl_order *order, omt_cl_command *command, bool deliver)
 	*command = (omt_cl_command){0};
 }
 
-/* "kernel gemm, unit 2 of 2, every 2. of 5 tiles of rows from 2 on". */
+/* "kernel gemm, unit 2 of 2, row tiles 2 to 5 by 2". */
 static void describe(const omt_cl_task *task, char text[DESCRIBED])
 {
 	if (task->op == OMT_OP_COUNT) {
@@ -178,9 +178,8 @@ static void describe(const omt_cl_task *task, char text[DESCRIBED])
 	const int length = snprintf(text, DESCRIBED, "kernel %s, unit %d of %d", task->name,
 	                            task->unit + 1, task->units);
 	if (task->parts > 1)
-		snprintf(text + length, DESCRIBED - (size_t)length,
-		         ", every %d. of %d tiles of rows from %d on", task->parts, task->tiles,
-		         task->unit + 1);
+		snprintf(text + length, DESCRIBED - (size_t)length, ", row tiles %d to %d by %d",
+		         task->unit + 1, task->tiles, task->parts);
 }
 
 /* "m 28, n 176, k 64": the scalars of the contract. */

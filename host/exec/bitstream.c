@@ -7,8 +7,7 @@
 
 #include "base/fields.h"
 
-#define MAX_ENTRIES  256
-#define MAX_MANIFEST (1 << 20)
+#define MAX_ENTRIES 256
 
 const omt_flow_info omt_flow_infos[OMT_FLOW_COUNT] = {
 	[OMT_FLOW_xrt] = {"xrt", {"hw", "hw_emu", "sw_emu"}},
@@ -325,30 +324,33 @@ static omt_status read_entries(const omt_yaml *yaml, omt_bitstreams *all, omt_er
 	return OMT_OK;
 }
 
-omt_status omt_bitstreams_parse(const char *path, const char *text, size_t bytes,
-                                omt_bitstreams *all, omt_error *err)
+/* Of a file that was read; frees it. */
+static omt_status take_yaml(omt_yaml *yaml, omt_bitstreams *all, omt_error *err)
 {
-	omt_yaml yaml;
-	omt_status status;
-	*all = (omt_bitstreams){0};
-	OMT_TRY(omt_yaml_parse(path, text, bytes, &yaml, err));
-	all->path = strdup(path);
-	status = all->path ? read_entries(&yaml, all, err) : OMT_FAIL(err, NO_MEMORY, "%s", path);
-	omt_yaml_free(&yaml);
+	all->path = strdup(yaml->path);
+	omt_status status = all->path ? read_entries(yaml, all, err)
+	                              : OMT_FAIL(err, NO_MEMORY, "%s", yaml->path);
+	omt_yaml_free(yaml);
 	if (status != OMT_OK)
 		omt_bitstreams_free(all);
 	return status;
 }
 
+omt_status omt_bitstreams_parse(const char *path, const char *text, size_t bytes,
+                                omt_bitstreams *all, omt_error *err)
+{
+	omt_yaml yaml;
+	*all = (omt_bitstreams){0};
+	OMT_TRY(omt_yaml_parse(path, text, bytes, &yaml, err));
+	return take_yaml(&yaml, all, err);
+}
+
 omt_status omt_bitstreams_load(const char *path, omt_bitstreams *all, omt_error *err)
 {
-	char *text;
-	size_t bytes;
+	omt_yaml yaml;
 	*all = (omt_bitstreams){0};
-	OMT_TRY(omt_file_read(path, MAX_MANIFEST, &text, &bytes, err));
-	omt_status status = omt_bitstreams_parse(path, text, bytes, all, err);
-	free(text);
-	return status;
+	OMT_TRY(omt_yaml_load(path, &yaml, err));
+	return take_yaml(&yaml, all, err);
 }
 
 void omt_bitstreams_free(omt_bitstreams *all)

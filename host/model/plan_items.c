@@ -2,9 +2,8 @@
  * the kernels, which are chosen for the launches of all batches, then for what each launch takes.
  */
 #include <stdlib.h>
-#include <string.h>
 
-#include "model/memory.h"
+#include "model/engine_private.h"
 #include "model/plan.h"
 
 /* What a group took. */
@@ -21,10 +20,10 @@ typedef struct item_planner {
 	omt_card_use use;
 	omt_card_kernel kernels[OMT_OP_COUNT];
 	omt_engine *engine;
-	omt_batch together, alone;
-	bool packing;       /* weights: no launches that count */
-	omt_planner plan;   /* the first time */
-	omt_plan_sum *into; /* the second time */
+	omt_batch *together, alone; /* together: the engine's */
+	bool packing;               /* weights: no launches that count */
+	omt_planner plan;           /* the first time */
+	omt_plan_sum *into;         /* the second time */
 	group_cost *groups;
 } item_planner;
 
@@ -59,11 +58,11 @@ static omt_status walk(item_planner *p, omt_batch *batch, omt_plan_sum *into, om
 
 static omt_status end_batch(item_planner *p, group_cost *group, bool pricing, omt_error *err)
 {
-	if (!p->together.items)
+	if (!p->together->items)
 		return OMT_OK;
 	group->batches += pricing;
-	OMT_TRY(walk(p, &p->together, pricing ? &group->sum : NULL, err));
-	omt_batch_clear(&p->together);
+	OMT_TRY(walk(p, p->together, pricing ? &group->sum : NULL, err));
+	omt_batch_clear(p->together);
 	return OMT_OK;
 }
 
@@ -71,12 +70,12 @@ static omt_status end_batch(item_planner *p, group_cost *group, bool pricing, om
 static omt_status take(item_planner *p, group_cost *group, const omt_sample *sample, bool pricing,
                        omt_error *err)
 {
-	if (!omt_batch_fits(&p->together, sample))
+	if (!omt_batch_fits(p->together, sample))
 		OMT_TRY(end_batch(p, group, pricing, err));
-	if (!omt_batch_fits(&p->together, sample))
+	if (!omt_batch_fits(p->together, sample))
 		return OMT_FAIL(err, LIMIT, "an item of %d tokens is beyond max_tokens %d",
 		                sample->tokens, p->engine->options.max_tokens);
-	omt_batch_add(&p->together, sample);
+	omt_batch_add(p->together, sample);
 	if (!pricing)
 		return OMT_OK;
 	omt_plan_sum one = {0};
@@ -162,9 +161,8 @@ static omt_status open_planner(item_planner *p, const omt_plan_options *options,
 	p->packing = true;
 	OMT_TRY(omt_engine_open_on(p->model, &engine_options, &exec, 1, &p->engine, err));
 	p->packing = false;
-	const omt_batch_limits limits = p->engine->batches[0].limits;
-	OMT_TRY(omt_batch_open(&p->model->config, &limits, &p->together, err));
-	OMT_TRY(omt_batch_open(&p->model->config, &limits, &p->alone, err));
+	p->together = &p->engine->batches[0];
+	OMT_TRY(omt_batch_open(&p->model->config, &p->together->limits, &p->alone, err));
 	p->groups = calloc((size_t)p->list->group_count + 1, sizeof *p->groups);
 	for (int32_t g = 0; p->groups && g < p->list->group_count; g++) {
 		p->groups[g].alone_s = json_array();
@@ -181,7 +179,6 @@ static void close_planner(item_planner *p)
 	}
 	free(p->groups);
 	free(p->plan.lines);
-	omt_batch_close(&p->together);
 	omt_batch_close(&p->alone);
 	omt_engine_close(p->engine);
 	free(p);

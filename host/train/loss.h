@@ -1,0 +1,51 @@
+/* loss.h - InfoNCE (van den Oord et al. 2018) over a query's positive, its hard negatives and
+ * the other passages of the batch. */
+#ifndef OMT_TRAIN_LOSS_H
+#define OMT_TRAIN_LOSS_H
+
+#include "base/status.h"
+
+/* X(name, text): which passages a query is compared with. */
+#define OMT_CONTRAST_LIST(X)                                                        \
+	X(BATCH, "batch")         /* all passages of the batch */                   \
+	X(POSITIVES, "positives") /* its own, and the positives of other queries */ \
+	X(OWN, "own")             /* its positive and its own hard negatives */
+#define OMT_CONTRAST_ENUM(name, text) OMT_CONTRAST_##name,
+typedef enum omt_contrast { OMT_CONTRAST_LIST(OMT_CONTRAST_ENUM) OMT_CONTRAST_COUNT } omt_contrast;
+#undef OMT_CONTRAST_ENUM
+
+typedef struct omt_loss_options {
+	double temperature; /* 0.02 */
+	omt_contrast contrast;
+	bool symmetric; /* mean of this loss and that of positives against all queries */
+	/* False negatives are left out of the sums: */
+	bool mask_ids;      /* passages that are judged relevant to the query, or are its positive
+	                       again (equal passage numbers), queries that share a positive */
+	double mask_margin; /* those with a cosine above that to the positive less this (an absolute
+	                       margin, as GISTEmbed's and NV-Retriever's); INFINITY: none */
+} omt_loss_options;
+
+/* A batch: query i's passages are passages[starts[i] .. starts[i + 1]), its positive first. */
+typedef struct omt_loss_batch {
+	int32_t queries, passages, dimension;
+	const float *q, *p;          /* [queries, dimension], [passages, dimension], unit rows */
+	const int32_t *starts;       /* [queries + 1] */
+	const uint64_t *passage_ids; /* [passages]: the same number is the same passage; NULL: all
+	                                differ */
+	/* Whether a passage is relevant to query i though it is not its positive; may be NULL. */
+	bool (*relevant)(void *user, int32_t query, int32_t passage);
+	void *user;
+} omt_loss_batch;
+
+typedef struct omt_loss_value {
+	double loss;     /* mean over queries */
+	double accuracy; /* share of queries whose positive has the greatest score */
+	int64_t masked;  /* pairs left out */
+} omt_loss_value;
+
+/* dq, dp: gradients of the loss, as q and p; both may be NULL. Sums in f64, in a fixed order. A
+ * loss that is not finite is OMT_MISMATCH and names the query. */
+omt_status omt_loss(const omt_loss_options *options, const omt_loss_batch *batch,
+                    omt_loss_value *value, float *dq, float *dp, omt_error *err);
+
+#endif

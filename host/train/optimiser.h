@@ -5,7 +5,10 @@
 
 #include "train/trainable.h"
 
-#define OMT_SCHEDULE_LIST(X)          X(CONSTANT, "constant") X(LINEAR, "linear") X(COSINE, "cosine")
+#define OMT_SCHEDULE_LIST(X)    \
+	X(CONSTANT, "constant") \
+	X(LINEAR, "linear")     \
+	X(COSINE, "cosine")
 #define OMT_SCHEDULE_ENUM(name, text) OMT_SCHEDULE_##name,
 typedef enum omt_schedule { OMT_SCHEDULE_LIST(OMT_SCHEDULE_ENUM) OMT_SCHEDULE_COUNT } omt_schedule;
 #undef OMT_SCHEDULE_ENUM

@@ -17,12 +17,13 @@ typedef enum omt_contrast { OMT_CONTRAST_LIST(OMT_CONTRAST_ENUM) OMT_CONTRAST_CO
 typedef struct omt_loss_options {
 	double temperature; /* 0.02 */
 	omt_contrast contrast;
-	bool symmetric; /* mean of this loss and that of positives against all queries */
+	bool symmetric; /* mean of this loss and that of positives against all queries, whatever
+	                   the contrast */
 	/* False negatives are left out of the sums: */
 	bool mask_ids;      /* passages that are judged relevant to the query, or are its positive
 	                       again (equal passage numbers), queries that share a positive */
 	double mask_margin; /* those with a cosine above that to the positive less this (an absolute
-	                       margin, as GISTEmbed's and NV-Retriever's); INFINITY: none */
+	                       margin, as GISTEmbed's and NV-Retriever's); infinite: none */
 } omt_loss_options;
 
 /* A batch: query i's passages are passages[starts[i] .. starts[i + 1]), its positive first. */
@@ -39,12 +40,15 @@ typedef struct omt_loss_batch {
 
 typedef struct omt_loss_value {
 	double loss;     /* mean over queries */
-	double accuracy; /* share of queries whose positive has the greatest score */
-	int64_t masked;  /* pairs left out */
+	double accuracy; /* share of queries whose positive has the greatest score of what it is
+	                    compared with; ties are lost, a query alone wins */
+	int64_t masked;  /* pairs left out, of both directions */
 } omt_loss_value;
 
-/* dq, dp: gradients of the loss, as q and p; both may be NULL. Sums in f64, in a fixed order. A
- * loss that is not finite is OMT_MISMATCH and names the query. */
+/* dq, dp: gradients of the loss, as q and p, written over; both may be NULL. A pair that is left
+ * out has none, and neither has the choice of pairs. A query without any other pair has a loss of
+ * 0. Sums in f64, in a fixed order. A cosine or loss that is not finite is OMT_MISMATCH and names
+ * the query; then nothing is written. Takes 16 bytes of memory a pair of a query and a passage. */
 omt_status omt_loss(const omt_loss_options *options, const omt_loss_batch *batch,
                     omt_loss_value *value, float *dq, float *dp, omt_error *err);
 

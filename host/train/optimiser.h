@@ -15,14 +15,17 @@ typedef enum omt_schedule { OMT_SCHEDULE_LIST(OMT_SCHEDULE_ENUM) OMT_SCHEDULE_CO
 
 typedef struct omt_optimiser_options {
 	double lr, beta1, beta2, eps, weight_decay; /* 0.9, 0.999, 1e-8, 0.01 */
-	double clip;    /* of the norm of all gradients together; 0: none */
+	double clip;    /* of the norm of all gradients together, by clip / (norm + 1e-6) as torch's
+	                   clip_grad_norm_; 0: none */
 	int64_t warmup; /* steps of a linear rise to lr */
 	int64_t steps;  /* in all: where the decay ends */
 	double lr_end;  /* share of lr at the end: 0 */
 	omt_schedule schedule;
 } omt_optimiser_options;
 
-/* Rate of step `step`, from 0 on. */
+/* Rate of step `step`, from 0 on: lr (step + 1) / warmup while step < warmup; then from lr down to
+ * lr_end of it, by progress p = (step - warmup) / (steps - warmup): 1, 1 - p or (1 + cos(pi p)) / 2
+ * of the way. */
 double omt_optimiser_rate(const omt_optimiser_options *options, int64_t step);
 /* sqrt of the sum of squares, in f64. */
 double omt_gradient_norm(const float *gradients, size_t count);

@@ -77,6 +77,7 @@ static omt_status read_text(omt_json in, omt_text_config *text, omt_error *err)
 	OMT_TRY(omt_json_real(in, "rope_theta", 1, 1e12, &text->rope_theta, err));
 	OMT_TRY(omt_json_real(in, "rms_norm_eps", 0, 1, &text->rms_eps, err));
 	OMT_TRY(omt_json_bool(in, "use_sliding_window", &sliding, err));
+	OMT_TRY(omt_json_bool(in, "tie_word_embeddings", &text->tied, err));
 	OMT_TRY(require(in, "hidden_act", "silu", err));
 	text->head_dim = text->hidden / text->heads;
 	OMT_TRY(size(in, "head_dim", &text->head_dim, err));

@@ -16,6 +16,7 @@ typedef struct omt_text_config {
 	int32_t vocab, hidden, inter, layers, heads, kv_heads, head_dim;
 	int32_t mrope_section[3]; /* of head_dim / 2: time, height, width */
 	double rope_theta, rms_eps;
+	bool tied;   /* tie_word_embeddings: the checkpoint has no lm_head */
 	bool causal; /* from the architecture: Qwen2_5OmniThinker* true, NVOmniEmbed* false; the key
 	                is_causal of the text config or the top overrides */
 } omt_text_config;

@@ -8,13 +8,14 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "base/json.h"
+#include "base/folder.h"
 #include "base/number.h"
+#include "device/contract.h"
+#include "model/safetensors.h"
 #include "model/synth.h"
 #include "token/tokenizer.h"
 
-#define BLOCK         65536 /* values a step */
-#define DEFAULT_SHARD ((int64_t)5000000000)
+#define BLOCK 65536 /* values a step */
 
 /* `%d`s take the ids of id_tokens. */
 static const char config_format[] =
@@ -34,8 +35,10 @@ typedef struct omt_synthesis {
 	const omt_synth_options *options;
 	omt_synth_tensor *tensors;
 	size_t count, capacity;
-	int64_t bytes, written; /* of all tensors */
-	uint64_t state;         /* of the generator */
+	const omt_tensor *listed; /* the same, for the writer */
+	int64_t bytes, written;   /* of all tensors */
+	uint64_t state;           /* of the generator */
+	uint16_t *block;          /* [BLOCK] */
 } omt_synthesis;
 
 static int64_t elements(const omt_synth_tensor *one)
@@ -84,7 +87,7 @@ static float next_normal(uint64_t *state)
 }
 
 static omt_status write_values(omt_synthesis *run, const omt_synth_tensor *one, FILE *stream,
-                               uint16_t *block, omt_error *err)
+                               omt_error *err)
 {
 	int64_t left = elements(one), fan_in = 1;
 	for (int32_t i = 1; i < one->dims; i++)
@@ -95,8 +98,9 @@ static omt_status write_values(omt_synthesis *run, const omt_synth_tensor *one, 
 	while (left) {
 		size_t count = left < BLOCK ? (size_t)left : BLOCK;
 		for (size_t i = 0; i < count; i++)
-			block[i] = omt_bf16_from_f32(mean + deviation * next_normal(&run->state));
-		if (fwrite(block, 2, count, stream) != count)
+			run->block[i] =
+				omt_bf16_from_f32(mean + deviation * next_normal(&run->state));
+		if (fwrite(run->block, 2, count, stream) != count)
 			return OMT_FAIL(err, IO, "%s: %s", run->dir, strerror(errno));
 		left -= (int64_t)count;
 		run->written += 2 * (int64_t)count;
@@ -109,107 +113,29 @@ static omt_status write_values(omt_synthesis *run, const omt_synth_tensor *one, 
 
 /* ---- shards -------------------------------------------------------------------------------- */
 
-/* The tensors from `first` on that fit one shard; at least one. */
-static size_t shard_end(const omt_synthesis *run, size_t first)
+static omt_status put_values(void *user, const omt_tensor *tensor, FILE *to, omt_error *err)
 {
-	int64_t room = run->options->shard_bytes > 0 ? run->options->shard_bytes : DEFAULT_SHARD;
-	size_t end = first;
-	do {
-		room -= 2 * elements(&run->tensors[end++]);
-	} while (end < run->count && 2 * elements(&run->tensors[end]) <= room);
-	return end;
-}
-
-static char *shard_header(const omt_synthesis *run, size_t first, size_t end)
-{
-	json_t *header = json_object();
-	int64_t at = 0;
-	json_object_set_new(header, "__metadata__", json_pack("{ss}", "format", "pt"));
-	for (size_t i = first; i < end; i++) {
-		const omt_synth_tensor *one = &run->tensors[i];
-		json_t *shape = json_array();
-		int64_t next = at + 2 * elements(one);
-		for (int32_t d = 0; d < one->dims; d++)
-			json_array_append_new(shape, json_integer(one->shape[d]));
-		json_object_set_new(header, one->name,
-		                    json_pack("{ss so s[II]}", "dtype", "BF16", "shape", shape,
-		                              "data_offsets", (json_int_t)at, (json_int_t)next));
-		at = next;
-	}
-	char *text = json_dumps(header, JSON_COMPACT);
-	json_decref(header);
-	return text;
-}
-
-static omt_status write_shard(omt_synthesis *run, const char *name, size_t first, size_t end,
-                              omt_error *err)
-{
-	omt_output output = {0};
-	omt_status status = OMT_OK;
-	uint8_t little[8];
-	char *path = omt_path_join(run->dir, name), *header = shard_header(run, first, end);
-	uint16_t *block = malloc(BLOCK * sizeof *block);
-	if (!path || !header || !block) {
-		status = OMT_FAIL(err, NO_MEMORY, "%s/%s", run->dir, name);
-		goto done;
-	}
-	/* Spaces after the header bring the data to a multiple of 64. */
-	size_t length = strlen(header), padded = (length + 8 + 63) / 64 * 64 - 8;
-	for (int i = 0; i < 8; i++)
-		little[i] = (uint8_t)((uint64_t)padded >> (8 * i));
-	OMT_GOTO(omt_output_open(path, &output, err));
-	fwrite(little, sizeof little, 1, output.stream);
-	fprintf(output.stream, "%-*s", (int)padded, header);
-	for (size_t i = first; i < end; i++)
-		OMT_GOTO(write_values(run, &run->tensors[i], output.stream, block, err));
-	status = omt_output_close(&output, true, err);
-done:
-	if (output.stream)
-		omt_output_close(&output, false, NULL);
-	free(path);
-	free(header);
-	free(block);
-	return status;
-}
-
-static omt_status write_text(const char *dir, const char *name, const char *text, omt_error *err)
-{
-	omt_output output;
-	char *path = omt_path_join(dir, name);
-	if (!path)
-		return OMT_FAIL(err, NO_MEMORY, "%s/%s", dir, name);
-	omt_status status = omt_output_open(path, &output, err);
-	free(path);
-	OMT_TRY(status);
-	fputs(text, output.stream);
-	return omt_output_close(&output, true, err);
+	omt_synthesis *run = user;
+	return write_values(run, &run->tensors[tensor - run->listed], to, err);
 }
 
 static omt_status write_weights(omt_synthesis *run, omt_error *err)
 {
+	omt_tensor *listed = calloc(run->count + 1, sizeof *listed);
 	omt_status status = OMT_OK;
-	size_t shards = 0, shard = 1;
-	json_t *map = json_object();
-	char name[64], *text = NULL;
-	for (size_t first = 0; first < run->count; first = shard_end(run, first))
-		shards++;
-	for (size_t first = 0, end; first < run->count; first = end, shard++) {
-		end = shard_end(run, first);
-		snprintf(name, sizeof name, "model-%05zu-of-%05zu.safetensors", shard, shards);
-		OMT_GOTO(write_shard(run, name, first, end, err));
-		for (size_t i = first; i < end; i++)
-			json_object_set_new(map, run->tensors[i].name, json_string(name));
-	}
-	json_t *index = json_pack("{s{sI} sO}", "metadata", "total_size", (json_int_t)run->bytes,
-	                          "weight_map", map);
-	text = json_dumps(index, JSON_INDENT(1));
-	json_decref(index);
-	/* Last: with it the checkpoint is complete. */
-	status = text ? write_text(run->dir, "model.safetensors.index.json", text, err)
-	              : OMT_FAIL(err, NO_MEMORY, "%s: index", run->dir);
-done:
-	json_decref(map);
-	free(text);
+	if (!listed)
+		return OMT_FAIL(err, NO_MEMORY, "%zu tensors", run->count);
+	run->listed = listed;
+	for (size_t i = 0; i < run->count && status == OMT_OK; i++)
+		if (!omt_tensor_shape(&listed[i], run->tensors[i].name, OMT_BF16,
+		                      run->tensors[i].dims, run->tensors[i].shape))
+			status = OMT_FAIL(err, BAD_MODEL, "%s: tensor %s is too large", run->dir,
+			                  run->tensors[i].name);
+	if (status == OMT_OK)
+		status = omt_safetensors_write_shards(run->dir, listed, run->count,
+		                                      run->options->shard_bytes,
+		                                      &(omt_tensor_source){put_values, run}, err);
+	free(listed);
 	return status;
 }
 
@@ -227,16 +153,12 @@ static omt_status copy_files(const char *from, const char *to, omt_error *err)
 	                                    "special_tokens_map.json",
 	                                    "added_tokens.json"};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		char *path = omt_path_join(from, names[i]), *text;
+		char *path = omt_path_join(from, names[i]);
 		if (!path)
 			return OMT_FAIL(err, NO_MEMORY, "%s", from);
 		omt_status status = OMT_OK;
 		if (omt_file_exists(path)) {
-			status = omt_file_read(path, (size_t)256 << 20, &text, NULL, err);
-			if (status == OMT_OK) {
-				status = write_text(to, names[i], text, err);
-				free(text);
-			}
+			status = omt_folder_copy(from, to, names[i], err);
 		} else if (i == 0) {
 			status = OMT_FAIL(err, IO,
 			                  "%s: no such file (--tokenizer names a folder "
@@ -260,7 +182,7 @@ static omt_status write_pooling(const char *dir, int32_t hidden, omt_error *err)
 	         "{\"word_embedding_dimension\": %d, \"pooling_mode_mean_tokens\": true, "
 	         "\"include_prompt\": true}\n",
 	         hidden);
-	omt_status status = write_text(folder, "config.json", text, err);
+	omt_status status = omt_folder_put(folder, "config.json", text, err);
 	free(folder);
 	return status;
 }
@@ -300,7 +222,7 @@ static omt_status prepare_config(omt_synthesis *run, const omt_tokenizer *tokeni
 	char *text;
 	OMT_TRY(omt_synth_config(run->options->like ? run->options->like : "tiny", tokenizer, &text,
 	                         err));
-	omt_status status = write_text(run->dir, "config.json", text, err);
+	omt_status status = omt_folder_put(run->dir, "config.json", text, err);
 	free(text);
 	return status;
 }
@@ -320,7 +242,8 @@ omt_status omt_synth(const char *dir, const omt_synth_options *options, omt_erro
 		return OMT_FAIL(err, IO, "%s: %s", dir, strerror(errno));
 	OMT_GOTO(copy_files(options->tokenizer, dir, err));
 	path = omt_path_join(dir, "tokenizer.json");
-	if (!path) {
+	run.block = malloc(BLOCK * sizeof *run.block);
+	if (!path || !run.block) {
 		status = OMT_FAIL(err, NO_MEMORY, "%s", dir);
 		goto done;
 	}
@@ -341,6 +264,7 @@ done:
 	omt_tokenizer_close(tokenizer);
 	omt_config_free(&config);
 	free(run.tensors);
+	free(run.block);
 	free(path);
 	return status;
 }

@@ -27,8 +27,8 @@ typedef struct omt_synth_tensor {
 omt_status omt_synth_config(const char *like, const omt_tokenizer *tokenizer, char **text,
                             omt_error *err);
 
-/* Visits every tensor of the layout, lm_head and the unused audio markers included: with the real
- * shapes they add up to the published 4,703,464,448 parameters. */
+/* Visits every tensor of the layout, lm_head (where it is not tied) and the unused audio markers
+ * included: with the real shapes they add up to the published 4,703,464,448 parameters. */
 typedef omt_status omt_synth_visit(void *user, const omt_synth_tensor *tensor, omt_error *err);
 omt_status omt_synth_walk(const omt_config *config, omt_synth_visit *visit, void *user,
                           omt_error *err);

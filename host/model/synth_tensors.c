@@ -83,7 +83,8 @@ static void walk_text(omt_walker *walk, const omt_text_config *c)
 		layer_matrix(walk, tower, i, "mlp.down_proj", hidden, c->inter, false);
 	}
 	tensor(walk, OMT_FILL_NORM, 1, &hidden, "model.norm.weight");
-	tensor(walk, OMT_FILL_MATRIX, 2, (int64_t[]){c->vocab, hidden}, "lm_head.weight");
+	if (!c->tied)
+		tensor(walk, OMT_FILL_MATRIX, 2, (int64_t[]){c->vocab, hidden}, "lm_head.weight");
 }
 
 static void walk_vision(omt_walker *walk, const omt_vision_config *c)

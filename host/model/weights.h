@@ -1,33 +1,23 @@
 /* weights.h - tensors of a checkpoint: safetensors, one file or shards with an index.
  *
- * Files are mapped, never copied. Every header is checked before use: length, JSON, dtype, shape,
- * offsets inside the file and equal to the shape's size, no overlap, no hole (safetensors format
- * specification). A missing shard, a Git LFS pointer and a truncated file are named as such. */
+ * Files are mapped, never copied (model/safetensors.h). A missing shard is named as such. */
 #ifndef OMT_MODEL_WEIGHTS_H
 #define OMT_MODEL_WEIGHTS_H
 
 #include <stdio.h>
 
-#include "base/status.h"
 #include "model/config.h"
-
-#define OMT_TENSOR_DIMS 8
-
-typedef struct omt_tensor {
-	const char *name;    /* without "thinker." */
-	const uint8_t *data; /* borrowed from the mapping */
-	int32_t dtype;       /* OMT_F32, OMT_BF16, OMT_F16 (device/contract.h); -1: another one */
-	int32_t dims;
-	int64_t shape[OMT_TENSOR_DIMS];
-	size_t bytes;
-	const char *file; /* where it lies, for messages */
-} omt_tensor;
+#include "model/safetensors.h"
 
 typedef struct omt_weights omt_weights;
 
 /* dir/model.safetensors.index.json and its shards, or dir/model.safetensors. Tensors of the talker,
  * token2wav and lm_head are skipped. */
 omt_status omt_weights_open(const char *dir, omt_weights **weights, omt_error *err);
+/* With those, as far as their files are there, and names as in the files. */
+omt_status omt_weights_open_all(const char *dir, omt_weights **weights, omt_error *err);
+/* A name of a file as the model's code has it; NULL: of a tensor that is skipped. */
+const char *omt_weights_name(const char *name);
 /* Whether the folder has any: an index or a single file. */
 bool omt_weights_exist(const char *dir);
 /* Tensors of the configuration's shapes in bf16 that are all zeros and take no memory: for a plan
@@ -40,7 +30,8 @@ void omt_weights_close(omt_weights *weights);
 omt_status omt_weights_find(const omt_weights *weights, const char *name, int32_t dims,
                             const int64_t *shape, omt_tensor *tensor, omt_error *err);
 size_t omt_weights_count(const omt_weights *weights);
-size_t omt_weights_bytes(const omt_weights *weights); /* of the tensors kept */
+const omt_tensor *omt_weights_at(const omt_weights *weights, size_t i); /* in order of names */
+size_t omt_weights_bytes(const omt_weights *weights);                   /* of the tensors kept */
 
 /* What tells this checkpoint from another one, a line a shard: name, bytes, time of change in
  * nanoseconds, SHA-256 of its header. */

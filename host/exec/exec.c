@@ -136,9 +136,9 @@ omt_status omt_exec_open_on(omt_backend *device, const char *later,
                             const omt_backend_options *options, omt_exec **exec, omt_error *err)
 {
 	const omt_backend_class *named[OMT_CHAIN];
-	int32_t count;
+	int32_t count = 0;
 	*exec = NULL;
-	omt_status status = omt_exec_parse_chain(later, named, &count, err);
+	omt_status status = later ? omt_exec_parse_chain(later, named, &count, err) : OMT_OK;
 	if (status == OMT_OK)
 		return open_chain(device, named, count, options, exec, err);
 	device->class->close(device);
@@ -381,6 +381,11 @@ bool omt_exec_take_note(omt_exec *exec, omt_error *note)
 static bool shares_host_memory(const omt_backend *backend)
 {
 	return backend->class->alloc == omt_host_alloc;
+}
+
+bool omt_exec_is_host(const omt_exec *exec)
+{
+	return !exec->recorder && shares_host_memory(first(exec));
 }
 
 /* Host memory with the first `bytes` of `from`; the i-th of an op's copies. */

@@ -24,7 +24,8 @@ omt_status omt_exec_open(const char *chain, const omt_backend_options *options, 
  * takes the first. Each may be used by a thread of its own. */
 omt_status omt_exec_open_all(const char *chain, const omt_backend_options *options, int32_t most,
                              omt_exec **execs, int32_t *count, omt_error *err);
-/* A device that is open, which is taken, before the backends that `later` names. */
+/* A device that is open, which is taken, before the backends that `later` names; NULL: none, and
+ * OMT_DISABLE_OPS says nothing. */
 omt_status omt_exec_open_on(omt_backend *device, const char *later,
                             const omt_backend_options *options, omt_exec **exec, omt_error *err);
 /* The backends that a chain names, in its order; nothing is opened. */
@@ -54,6 +55,8 @@ omt_status omt_exec_run(omt_exec *exec, omt_op op, const void *args, uint64_t *m
  * hung by the next backend (exec/replay.h): nobody sees more of it than a note for the user; false:
  * there is none. */
 bool omt_exec_take_note(omt_exec *exec, omt_error *note);
+/* Whether its buffers are host memory: omt_host_buffer_data() says where. */
+bool omt_exec_is_host(const omt_exec *exec);
 /* Whether the first backend runs this op: nothing is copied for it. */
 bool omt_exec_supports(const omt_exec *exec, omt_op op, const void *args);
 

@@ -83,6 +83,11 @@ omt_buffer *omt_loader_copy(omt_loader *load, const void *data, size_t bytes)
 	return buffer;
 }
 
+omt_buffer *omt_loader_borrow(omt_loader *load, const void *data, size_t bytes)
+{
+	return load->pass == OMT_PASS_LOAD ? new_buffer(load, bytes, data) : NULL;
+}
+
 /* Content as it lies in the file, in place where the backend can; a file may put a tensor where
  * its elements are not aligned, then it is copied, as is one that lies in no file. */
 static omt_buffer *new_mapped(omt_loader *load, const omt_tensor *tensor, const uint8_t *data,

@@ -36,6 +36,8 @@ bool omt_loader_wants_content(const omt_loader *load);
 
 /* A buffer with content that need not outlive the call; NULL: not in this pass, or failed. */
 omt_buffer *omt_loader_copy(omt_loader *load, const void *data, size_t bytes);
+/* Content that stays as long as the buffer; used in place where the backend can. */
+omt_buffer *omt_loader_borrow(omt_loader *load, const void *data, size_t bytes);
 /* linear->n and k are set; the tensor is named and has as many elements. linear->w, scale, dtype
  * and panel are made. A tensor without a file is copied. */
 void omt_loader_matrix(omt_loader *load, const omt_tensor *tensor, omt_linear *linear);

@@ -13,8 +13,8 @@
 const char *const omt_matrices_names[OMT_MATRICES_COUNT] = {OMT_MATRICES_LIST(NAME)};
 #undef NAME
 
-static bool find(omt_loader *load, const char *name, int32_t dims, const int64_t *shape,
-                 omt_tensor *tensor)
+static bool find_stored(omt_loader *load, const char *name, int32_t dims, const int64_t *shape,
+                        omt_tensor *tensor)
 {
 	if (load->status != OMT_OK)
 		return false;
@@ -27,12 +27,33 @@ static bool find(omt_loader *load, const char *name, int32_t dims, const int64_t
 	return load->status == OMT_OK;
 }
 
+/* The same; what is trained lies elsewhere, as f32. */
+static bool find(omt_loader *load, const char *name, int32_t dims, const int64_t *shape,
+                 omt_tensor *tensor, bool *trained)
+{
+	const omt_trained *how = load->how->trained;
+	if (!find_stored(load, name, dims, shape, tensor))
+		return false;
+	const float *values = how ? how->values(how->user, tensor) : NULL;
+	*trained = values != NULL;
+	if (values) {
+		tensor->bytes = tensor->bytes / omt_dtype_bytes(tensor->dtype) * sizeof *values;
+		tensor->dtype = OMT_F32;
+		tensor->data = (const uint8_t *)values;
+	}
+	return true;
+}
+
 /* A vector of `size` as f32. */
 static omt_buffer *load_vector(omt_loader *load, const char *name, int32_t size)
 {
 	omt_tensor tensor;
-	if (!find(load, name, 1, (int64_t[]){size}, &tensor) || load->pass != OMT_PASS_LOAD)
+	bool trained;
+	if (!find(load, name, 1, (int64_t[]){size}, &tensor, &trained) ||
+	    load->pass != OMT_PASS_LOAD)
 		return NULL;
+	if (trained)
+		return omt_loader_borrow(load, tensor.data, tensor.bytes);
 	float *values = malloc((size_t)size * sizeof *values);
 	if (!values) {
 		load->status = OMT_FAIL(load->err, NO_MEMORY, "%s", name);
@@ -52,13 +73,14 @@ static void load_weight(omt_loader *load, omt_linear *linear, int32_t dims, cons
 {
 	char name[192];
 	omt_tensor tensor;
+	bool trained;
 	int64_t k = 1;
 	for (int32_t i = 1; i < dims; i++)
 		k *= shape[i];
 	linear->n = (int32_t)shape[0];
 	linear->k = (int32_t)k;
 	snprintf(name, sizeof name, "%s.weight", stem);
-	if (!find(load, name, dims, shape, &tensor))
+	if (!find(load, name, dims, shape, &tensor, &trained))
 		return;
 	omt_loader_matrix(load, &tensor, linear);
 	omt_loader_report(load, tensor.bytes);
@@ -94,6 +116,16 @@ static void append_elements(const omt_tensor *from, int32_t dtype, uint8_t *to)
 	}
 }
 
+/* Whether they lie one after the other already. */
+static bool is_joined(const omt_tensor parts[STACK])
+{
+	for (size_t i = 1; i < STACK; i++)
+		if (parts[i].dtype != parts[0].dtype ||
+		    parts[i].data != parts[i - 1].data + parts[i - 1].bytes)
+			return false;
+	return true;
+}
+
 /* What joining `parts` gives, f32 where their formats differ; its content is theirs until joined.
  */
 static omt_tensor joined_of(const omt_tensor parts[STACK])
@@ -127,30 +159,55 @@ static uint8_t *join(omt_loader *load, const omt_tensor parts[STACK], const omt_
 	return data;
 }
 
+/* The biases of a stack: those that are there. */
+static void find_biases(omt_loader *load, const omt_stack stack[STACK], const char *stem,
+                        omt_tensor biases[STACK], bool trained[STACK])
+{
+	char name[192];
+	for (size_t i = 0; i < STACK; i++) {
+		biases[i] = (omt_tensor){0};
+		trained[i] = false;
+		snprintf(name, sizeof name, "%s.%s.bias", stem, stack[i].name);
+		if (!stack[i].bias ||
+		    !find(load, name, 1, (int64_t[]){stack[i].rows}, &biases[i], &trained[i]))
+			continue;
+		omt_loader_report(load, biases[i].bytes);
+	}
+}
+
 /* linear->bias of linear->n values. */
 static void join_biases(omt_loader *load, const omt_stack stack[STACK], const char *stem,
                         omt_linear *linear)
 {
-	char name[192];
-	omt_tensor bias;
+	const omt_trained *how = load->how->trained;
+	omt_tensor biases[STACK];
+	bool trained[STACK];
+	size_t first = 0;
 	if (load->pass != OMT_PASS_LOAD)
 		return;
-	float *values = calloc((size_t)linear->n, sizeof *values), *to = values;
+	find_biases(load, stack, stem, biases, trained);
+	if (load->status != OMT_OK)
+		return;
+	if (trained[0] && is_joined(biases)) {
+		linear->bias =
+			omt_loader_borrow(load, biases[0].data, (size_t)linear->n * sizeof(float));
+		return;
+	}
+	float *values = calloc((size_t)linear->n, sizeof *values);
 	if (!values) {
 		load->status = OMT_FAIL(load->err, NO_MEMORY, "%d biases", linear->n);
 		return;
 	}
-	for (size_t i = 0; i < STACK; to += stack[i++].rows) {
-		snprintf(name, sizeof name, "%s.%s.bias", stem, stack[i].name);
-		if (!stack[i].bias || !find(load, name, 1, (int64_t[]){stack[i].rows}, &bias))
-			continue;
-		if (!omt_exec_is_recorder(load->exec))
-			append_elements(&bias, OMT_F32, (uint8_t *)to);
-		omt_loader_report(load, bias.bytes);
-	}
-	if (load->status == OMT_OK)
-		linear->bias = omt_loader_copy(load, values, (size_t)linear->n * sizeof *values);
+	for (size_t i = 0; i < STACK; first += (size_t)stack[i++].rows)
+		if (biases[i].data && !omt_exec_is_recorder(load->exec))
+			append_elements(&biases[i], OMT_F32, (uint8_t *)(values + first));
+	linear->bias = omt_loader_copy(load, values, (size_t)linear->n * sizeof *values);
 	free(values);
+	first = 0;
+	for (size_t i = 0; i < STACK && load->status == OMT_OK; first += (size_t)stack[i++].rows)
+		if (trained[i])
+			omt_loader_ok(load, how->copied(how->user, &biases[i], linear->bias, first,
+			                                load->err));
 }
 
 OMT_PRINTF(5, 6)
@@ -159,6 +216,7 @@ static void linear_stacked(omt_loader *load, omt_linear *into, int32_t k,
 {
 	char stem[160], name[192];
 	omt_tensor parts[STACK];
+	bool trained[STACK];
 	uint8_t *data = NULL;
 	va_list args;
 	va_start(args, format);
@@ -167,12 +225,14 @@ static void linear_stacked(omt_loader *load, omt_linear *into, int32_t k,
 	*into = (omt_linear){.k = k};
 	for (size_t i = 0; i < STACK; i++) {
 		snprintf(name, sizeof name, "%s.%s.weight", stem, stack[i].name);
-		if (!find(load, name, 2, (int64_t[]){stack[i].rows, k}, &parts[i]))
+		if (!find(load, name, 2, (int64_t[]){stack[i].rows, k}, &parts[i], &trained[i]))
 			return;
 		into->n += stack[i].rows;
 	}
 	omt_tensor joined = joined_of(parts);
-	if (omt_loader_wants_content(load)) {
+	if (trained[0] && is_joined(parts)) {
+		joined.file = parts[0].file; /* they stay where they are */
+	} else if (omt_loader_wants_content(load)) {
 		if (!(data = join(load, parts, &joined)))
 			return;
 		joined.data = data;
@@ -222,7 +282,9 @@ static void load_text(omt_loader *load, omt_params *params)
 	const omt_stack qkv[STACK] = {
 		{"q_proj", q, BIAS}, {"k_proj", kv, BIAS}, {"v_proj", kv, BIAS}};
 	omt_tensor table;
-	if (find(load, "model.embed_tokens.weight", 2, (int64_t[]){c->vocab, c->hidden}, &table)) {
+	bool trained;
+	if (find(load, "model.embed_tokens.weight", 2, (int64_t[]){c->vocab, c->hidden}, &table,
+	         &trained)) {
 		omt_loader_table(load, &table, c->vocab, c->hidden, &params->embedding);
 		params->embedding_dtype = table.dtype;
 		omt_loader_report(load, table.bytes);

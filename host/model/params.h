@@ -77,12 +77,26 @@ typedef enum omt_matrices { OMT_MATRICES_LIST(OMT_MATRICES_ENUM) OMT_MATRICES_CO
 #undef OMT_MATRICES_ENUM
 extern const char *const omt_matrices_names[OMT_MATRICES_COUNT];
 
+/* Tensors that a training changes: f32 in memory of its own, which backends on the host use where
+ * it lies. */
+typedef struct omt_trained {
+	/* Asked once a tensor, in the order of the model (q's, k's and v's weights, then their
+	 * biases): its values, which stay; NULL: it is not trained. */
+	const float *(*values)(void *user, const omt_tensor *tensor);
+	/* A buffer that was put together from several tensors has a copy of this one from element
+	 * `first` on. */
+	omt_status (*copied)(void *user, const omt_tensor *tensor, omt_buffer *buffer, size_t first,
+	                     omt_error *err);
+	void *user;
+} omt_trained;
+
 /* How weights are loaded. */
 typedef struct omt_load {
 	const omt_backend_info *info; /* panel, max_alloc_bytes, in_place */
 	omt_matrices matrices;
 	const char *cache;            /* as omt_engine_options.cache */
 	const omt_progress *progress; /* may be NULL */
+	const omt_trained *trained;   /* NULL: nothing is; else panel 1 and STORED alone */
 } omt_load;
 
 /* Where the backend's weights differ from the checkpoint's, they are made once, into a file that is

@@ -28,6 +28,7 @@ typedef enum omt_keep {
 typedef struct omt_tape_options {
 	const char *backend, *device; /* as in omt_engine_options, of the forward; the backward is
 	                                 the host's. NULL: "openblas" */
+	int32_t threads;              /* of OpenBLAS, whichever tape calls it; 0: as it is */
 	omt_batch_limits limits;      /* omt_batch_limits_of() */
 	omt_lora lora;                /* rank 0: all tensors that the model has are trained */
 	bool freeze_encoders;         /* full training of the text model alone */

@@ -39,7 +39,7 @@ awk '
 		may["bench/scenario"] = "bench/scenario bench/probes bench base"
 		may["bench/probes"]   = "bench/probes base"
 		may["bench/report"]   = "bench/report base" # of records, whoever made them
-		may["bench/kernels"]  = "bench/kernels model exec prep base" # they time ops
+		may["bench/kernels"]  = "bench/kernels model train exec prep base" # they time ops
 		may["device"] = "device"
 		may["hls"]    = "hls device"
 		may["hls/device_model"] = "hls/device_model hls device base exec"

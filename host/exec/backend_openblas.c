@@ -12,12 +12,14 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/exponential.h"
+#include "exec/activate.h"
 #include "exec/backend_host.h"
-#include "exec/ref_activate.h"
 #include "exec/storage.h"
 
 #define CHUNK    64    /* rows of A, or queries, a call at most */
 #define TILE_N   256   /* rows of W expanded to f32 at a time */
+#define FINISH_N 64    /* columns of C finished at a time */
 #define TILE_K   16384 /* longest row of W that is supported */
 #define KEYS     256   /* keys a step of attention */
 #define MAX_HEAD 256
@@ -151,23 +153,43 @@ static const float *expand_rows(omt_blas *blas, const omt_gemm_args *g, int32_t 
 	return blas->weights;
 }
 
+/* A row's columns [col, col + cols) from a tile's column `from` on. */
+static void finish_row(const omt_blas *blas, const omt_gemm_args *g, int32_t row, int32_t in_chunk,
+                       int32_t col, int32_t cols, int32_t from)
+{
+	const size_t at = (size_t)(g->n_first + col);
+	const float *scale = (const float *)omt_host_buffer_data(g->scale) + at;
+	const float *bias = (const float *)omt_host_buffer_data(g->bias) + at;
+	const float *residual = (const float *)omt_host_buffer_data(g->residual) +
+	                        (size_t)row * (size_t)g->ldr + at;
+	float *c = (float *)omt_host_buffer_data(g->c) + (size_t)row * (size_t)g->ldc + at;
+	float line[FINISH_N];
+	for (int32_t j = 0; j < cols; j++)
+		line[j] = blas->product[(size_t)(from + j) * CHUNK + (size_t)in_chunk];
+	for (int32_t j = 0; g->flags & OMT_GEMM_SCALE && j < cols; j++)
+		line[j] *= scale[j];
+	for (int32_t j = 0; g->flags & OMT_GEMM_BIAS && j < cols; j++)
+		line[j] += bias[j];
+	omt_activate(line, line, (size_t)cols, g->act);
+	if (g->flags & OMT_GEMM_PRODUCT)
+		for (int32_t j = 0; j < cols; j++)
+			c[j] = line[j] * residual[j];
+	else if (g->flags & OMT_GEMM_RESIDUAL)
+		for (int32_t j = 0; j < cols; j++)
+			c[j] = line[j] + residual[j];
+	else
+		memcpy(c, line, (size_t)cols * sizeof *c);
+}
+
+/* A tile is larger than the cache next to the core, which would see each of its lines go before all
+ * rows of the line were taken: some columns at a time. */
 static void finish_tile(const omt_blas *blas, const omt_gemm_args *g, int32_t row, int32_t rows,
                         int32_t col, int32_t cols)
 {
-	const float *scale = (const float *)omt_host_buffer_data(g->scale) + g->n_first;
-	const float *bias = (const float *)omt_host_buffer_data(g->bias) + g->n_first;
-	const float *residual = (const float *)omt_host_buffer_data(g->residual) + g->n_first;
-	float *c = (float *)omt_host_buffer_data(g->c) + g->n_first;
-	for (int32_t i = 0; i < rows; i++)
-		for (int32_t j = 0; j < cols; j++) {
-			float sum = blas->product[(size_t)j * CHUNK + (size_t)i];
-			if (g->flags & OMT_GEMM_SCALE)
-				sum *= scale[col + j];
-			const size_t at = (size_t)(row + i);
-			c[at * (size_t)g->ldc + (size_t)(col + j)] =
-				ref_finish(sum, g->act, g->flags, bias + col + j,
-			                   residual + at * (size_t)g->ldr + (size_t)(col + j));
-		}
+	for (int32_t from = 0; from < cols; from += FINISH_N)
+		for (int32_t i = 0; i < rows; i++)
+			finish_row(blas, g, row + i, i, col + from,
+			           cols - from < FINISH_N ? cols - from : FINISH_N, from);
 }
 
 /* `count` rows of dense length `cols` followed by zero rows up to a chunk, to blas->rows. */
@@ -208,29 +230,57 @@ typedef struct omt_softmax {
 	float most[CHUNK], total[CHUNK];
 } omt_softmax;
 
-/* The scores become weights; the sums so far are scaled to the new maximum. */
-static void step_softmax(omt_blas *blas, omt_softmax *soft, const omt_attention_args *a,
-                         int32_t first_query, int32_t rows, int32_t first_key, int32_t keys)
+/* The first query of the chunk that sees a key. */
+OMT_HOT int32_t first_seeing(const omt_attention_args *a, int32_t first_query, int32_t rows,
+                             int32_t key)
 {
-	for (int32_t i = 0; i < rows; i++) {
-		float *score = blas->scores + i;
-		int32_t seen = keys;
-		if (a->causal && first_query + i - first_key + 1 < seen)
-			seen = first_query + i - first_key + 1;
-		float most = soft->most[i];
-		for (int32_t j = 0; j < seen; j++)
-			most = fmaxf(most, a->scale * score[j * CHUNK]);
-		float shrink = seen > 0 ? expf(soft->most[i] - most) : 1.0f, total = 0;
-		for (int32_t j = 0; j < keys; j++) {
-			score[j * CHUNK] = j < seen ? expf(a->scale * score[j * CHUNK] - most) : 0;
-			total += score[j * CHUNK];
+	const int32_t first = a->causal ? key - first_query : 0;
+	return first < 0 ? 0 : first < rows ? first : rows;
+}
+
+/* The scores become weights; the sums so far are scaled to the new maximum. Loops go along the
+ * queries, which have nothing to do with one another. */
+OMT_HOT void step_softmax_body(omt_blas *blas, omt_softmax *soft, const omt_attention_args *a,
+                               int32_t first_query, int32_t rows, int32_t first_key, int32_t keys)
+{
+	float most[CHUNK], total[CHUNK] = {0}, shrink[CHUNK];
+	memcpy(most, soft->most, sizeof most);
+	for (int32_t j = 0; j < keys; j++) {
+		const float *score = blas->scores + (size_t)j * CHUNK;
+		OMT_VECTOR_LOOP
+		for (int32_t i = first_seeing(a, first_query, rows, first_key + j); i < rows; i++) {
+			const float scaled = a->scale * score[i];
+			most[i] = scaled > most[i] ? scaled : most[i];
 		}
-		soft->most[i] = most;
-		soft->total[i] = soft->total[i] * shrink + total;
-		for (int32_t d = 0; d < a->head_dim; d++)
-			blas->sums[d * CHUNK + i] *= shrink;
+	}
+	for (int32_t j = 0; j < keys; j++) {
+		const int32_t first = first_seeing(a, first_query, rows, first_key + j);
+		float *score = blas->scores + (size_t)j * CHUNK;
+		for (int32_t i = 0; i < first; i++)
+			score[i] = 0;
+		OMT_VECTOR_LOOP
+		for (int32_t i = first; i < rows; i++) {
+			score[i] = omt_exp(a->scale * score[i] - most[i]);
+			total[i] += score[i];
+		}
+	}
+	OMT_VECTOR_LOOP
+	for (int32_t i = 0; i < rows; i++) {
+		shrink[i] = omt_exp(soft->most[i] - most[i]);
+		soft->most[i] = most[i];
+		soft->total[i] = soft->total[i] * shrink[i] + total[i];
+	}
+	for (int32_t d = 0; d < a->head_dim; d++) {
+		float *sum = blas->sums + (size_t)d * CHUNK;
+		OMT_VECTOR_LOOP
+		for (int32_t i = 0; i < rows; i++)
+			sum[i] *= shrink[i];
 	}
 }
+OMT_PATHS(step_softmax,
+          (omt_blas * blas, omt_softmax *soft, const omt_attention_args *a, int32_t first_query,
+           int32_t rows, int32_t first_key, int32_t keys),
+          (blas, soft, a, first_query, rows, first_key, keys))
 
 /* A block of queries of one head against all keys of its sequence. */
 static void attend_block(omt_blas *blas, const omt_attention_args *a, int32_t begin, int32_t length,

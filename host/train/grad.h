@@ -4,8 +4,8 @@
  * All add to the gradients of inputs (dx += ...), so that a tensor that is read twice gets both
  * shares; a NULL gradient of an input is not wanted and costs nothing. Gradients of outputs are
  * read only. Shapes, leading dimensions and cu_seqlens are the forward's. Sums over rows have a
- * fixed order. tests/unit/test_grad.c compares each with central differences in f64: the files
- * compile with `float` being double (OMT_GRAD_F64), as exec/ref_*.c do. */
+ * fixed order. tests/unit/test_grad.c compares each with differences of the reference in f64:
+ * these files compile with `float` being double, as exec/ref_*.c do. */
 #ifndef OMT_TRAIN_GRAD_H
 #define OMT_TRAIN_GRAD_H
 

@@ -7,8 +7,9 @@
  * gradients. Blocks are transposed, queries lie along the columns: all that goes over keys is then
  * a loop over whole vectors of queries, in the order of the keys. */
 #include <cblas.h>
-#include <math.h>
+#include <string.h>
 
+#include "base/exponential.h"
 #include "train/grad.h"
 
 #define QUERIES 64  /* of a block, */
@@ -26,7 +27,7 @@ typedef struct block {
 } block;
 
 /* The first query of the block that sees key `key` of the sequence. */
-static int32_t first_seeing(const block *b, int32_t key)
+OMT_HOT int32_t first_seeing(const block *b, int32_t key)
 {
 	const int32_t first = b->causal ? key - b->query : 0;
 	return first < 0 ? 0 : first < b->rows ? first : b->rows;
@@ -42,42 +43,51 @@ static void score(block *b, const float *k, const float *v, int32_t keys)
 }
 
 /* The block's share of most, total and sums (both of the latter times exp(most)). */
-static void gather(block *b, int32_t key, int32_t keys)
+OMT_HOT void gather_body(block *b, int32_t key, int32_t keys)
 {
 	float most[QUERIES];
-	for (int32_t i = 0; i < b->rows; i++)
-		most[i] = b->most[i];
-	for (int32_t j = 0; j < keys; j++)
+	memcpy(most, b->most, (size_t)b->rows * sizeof *most);
+	for (int32_t j = 0; j < keys; j++) {
+		const float *p = b->p[j];
+		OMT_VECTOR_LOOP
 		for (int32_t i = first_seeing(b, key + j); i < b->rows; i++)
-			most[i] = fmaxf(most[i], b->p[j][i]);
+			most[i] = p[i] > most[i] ? p[i] : most[i];
+	}
+	OMT_VECTOR_LOOP
 	for (int32_t i = 0; i < b->rows; i++) {
-		const float shrink = expf(b->most[i] - most[i]);
+		const float shrink = omt_exp(b->most[i] - most[i]);
 		b->total[i] *= shrink;
 		b->sums[i] *= shrink;
 		b->most[i] = most[i];
 	}
-	for (int32_t j = 0; j < keys; j++)
-		for (int32_t i = first_seeing(b, key + j); i < b->rows; i++) {
-			const float weight = expf(b->p[j][i] - most[i]);
-			b->total[i] += weight;
-			b->sums[i] += weight * b->dp[j][i];
-		}
-}
-
-/* Scores become P, dP becomes scale dS; total is 1 / total, sums are the row sums by now. */
-static void finish(block *b, int32_t key, int32_t keys)
-{
 	for (int32_t j = 0; j < keys; j++) {
-		const int32_t first = first_seeing(b, key + j);
-		for (int32_t i = 0; i < first; i++)
-			b->p[j][i] = b->dp[j][i] = 0;
-		for (int32_t i = first; i < b->rows; i++) {
-			const float p = expf(b->p[j][i] - b->most[i]) * b->total[i];
-			b->p[j][i] = p;
-			b->dp[j][i] = p * (b->dp[j][i] - b->sums[i]) * b->scale;
+		const float *p = b->p[j], *dp = b->dp[j];
+		OMT_VECTOR_LOOP
+		for (int32_t i = first_seeing(b, key + j); i < b->rows; i++) {
+			const float weight = omt_exp(p[i] - most[i]);
+			b->total[i] += weight;
+			b->sums[i] += weight * dp[i];
 		}
 	}
 }
+OMT_PATHS(gather, (block * b, int32_t key, int32_t keys), (b, key, keys))
+
+/* Scores become P, dP becomes scale dS; total is 1 / total, sums are the row sums by now. */
+OMT_HOT void finish_body(block *b, int32_t key, int32_t keys)
+{
+	for (int32_t j = 0; j < keys; j++) {
+		const int32_t first = first_seeing(b, key + j);
+		float *p = b->p[j], *dp = b->dp[j];
+		for (int32_t i = 0; i < first; i++)
+			p[i] = dp[i] = 0;
+		OMT_VECTOR_LOOP
+		for (int32_t i = first; i < b->rows; i++) {
+			p[i] = omt_exp(p[i] - b->most[i]) * b->total[i];
+			dp[i] = p[i] * (dp[i] - b->sums[i]) * b->scale;
+		}
+	}
+}
+OMT_PATHS(finish, (block * b, int32_t key, int32_t keys), (b, key, keys))
 
 static void add(const block *b, const float *k, float *dk, float *dv, int32_t keys)
 {

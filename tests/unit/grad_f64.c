@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cpu.h"
-#include "base/number.h"
+#include "base/exponential.h"
 
-#define OMT_GRAD_F64
 #define float double
 #define expf        exp
+#define omt_exp     exp
+#define omt_erf     erf
 #define erff        erf
 #define sqrtf       sqrt
 #define fmaxf       fmax
@@ -28,6 +28,7 @@
 #define ref_pairs     f64_ref_pairs
 #define ref_pool      f64_ref_pool
 
+#define omt_activate     f64_omt_activate
 #define grad_act         f64_grad_act
 #define grad_act_forward f64_grad_act_forward
 #define grad_gemm        f64_grad_gemm
@@ -41,6 +42,7 @@
 #define grad_pairs       f64_grad_pairs
 #define grad_pool        f64_grad_pool
 
+#include "host/exec/activate.c"
 #include "host/exec/ref_attention.c"
 #include "host/exec/ref_gemm.c"
 #include "host/exec/ref_l2norm.c"

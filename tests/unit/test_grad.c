@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "device/contract.h"
+#include "exec/storage.h"
 #include "tests/unit/grad_calls.h"
+#include "train/grad.h"
 
 #define STEP 1e-3
 /* Of the largest gradient of a tensor: the differences' error, f32's. */
@@ -433,4 +434,30 @@ Test(grad, pool)
 		                           .views = {{{0, 15, 9, 11}}},
 		                           .out_size = 4 * 10,
 		                           .out = {0, 4, 9, 10}});
+}
+
+/* Frozen weights of two bytes, several blocks of them, against the same weights in f32. */
+Test(grad, frozen)
+{
+	enum { M = 5, N = 130, K = 700, LDW = K + 3, LDA = K + 2 };
+	static float dz[M * N], wide[N * LDW], expected[M * LDA], got[M * LDA];
+	static uint16_t narrow[N * LDW];
+	for (size_t i = 0; i < M * N; i++)
+		dz[i] = (float)draw();
+	for (int32_t dtype = OMT_BF16; dtype <= OMT_F16; dtype++) {
+		for (size_t i = 0; i < N * LDW; i++) {
+			narrow[i] = (uint16_t)((dtype == OMT_BF16 ? 0x3f00 : 0x3800) + i % 97);
+			wide[i] = omt_dtype_load((const uint8_t *)narrow, dtype, i);
+		}
+		for (size_t i = 0; i < M * LDA; i++)
+			expected[i] = got[i] = (float)i;
+		grad_gemm(NULL, LDA, wide, LDW, OMT_F32, dz, N, expected, LDA, NULL, 0, NULL, M, N,
+		          K);
+		grad_gemm(NULL, LDA, narrow, LDW, dtype, dz, N, got, LDA, NULL, 0, NULL, M, N, K);
+		for (size_t i = 0; i < M * LDA; i++)
+			cr_assert_float_eq(got[i], expected[i],
+			                   i % LDA < K ? 1e-6f * ((float)i + N) : 0,
+			                   "dtype %d, element %zu: %g, not %g", dtype, i,
+			                   (double)got[i], (double)expected[i]);
+	}
 }

@@ -443,6 +443,67 @@ omt_status omt_index_search(omt_index *index, const float *queries, size_t query
                             int32_t dimension, size_t k, omt_hit *hits, size_t *found,
                             omt_error *err);
 
+/* ---- hard negatives -------------------------------------------------------------------------- */
+
+/* Passages that are near a query and are none of its positives, to train on. host/index/mining.h
+ * describes the methods. Judgements with a grade above 0 are positives; all other passages are
+ * candidates, those with a grade of 0 or below too. */
+typedef struct omt_mine_options {
+	omt_index *index; /* the passages; omt_index_use() says on what it is searched; or */
+	const omt_loaded *passages; /* these; borrowed, as all is */
+	const omt_loaded *queries;
+	const char *qrels;   /* TREC or BEIR */
+	const char *output;  /* JSON lines; appears whole or not at all */
+	const char *method;  /* "topk", "topk_shifted", "topk_abs", "topk_marginpos",
+	                        "topk_percpos" (NULL) */
+	double threshold;    /* of the last three; NAN: the method's: 0.7, 0.05, 0.95 */
+	int64_t skip;        /* of topk_shifted; -1: 10 */
+	bool first_positive; /* of several positives the one that comes first among the passages is
+	                        the reference, not the one with the lowest score */
+	size_t k;            /* negatives a query at most: 4 */
+	size_t sample;       /* k of so many best ones are drawn at random, all as likely; 0: the k
+	                        best ones are taken */
+	uint64_t seed;       /* of the sample; a query's depends on its number among the queries,
+	                        and on its pair's */
+	bool ignore_identical; /* a passage with the query's own id is no candidate */
+	bool force;            /* queries and passages of different models */
+
+	/* Kinds of parts, "text", "image", "text+video", "any", which two lists tell by id. */
+	const char *query_list, *passage_list;
+	const char *pairs; /* "text:image,text:audio": each pair for itself, queries of the first
+	                      kind and passages, positives too, of the second; NULL: none */
+	const char *candidates; /* candidates are of this kind, positives of any; NULL: any */
+
+	const char *backend, *device; /* `passages` are searched on; as in omt_engine_options */
+	int32_t threads;              /* of exact scores; 0: all cores */
+	omt_progress progress;
+	bool (*stop)(void *user); /* true: OMT_STOPPED, nothing is written; may be NULL */
+	void *user;
+} omt_mine_options;
+
+void omt_mine_options_init(omt_mine_options *options);
+
+/* A line a query (of a pair; pairs come one after the other), queries in their order:
+ *     {"query":"q1","pair":"text:image","positives":[{"id":"p1","score":0.61}],
+ *      "negatives":[{"id":"p7","score":0.55}, ...]}
+ * positives by the order of the passages, negatives by descending score, equal ones by the order of
+ * the passages; fewer than k, or none, where no more survive; "pair" only with pairs. Scores are
+ * those of omt_index_search(), the survivors exact for any limit (of an index with int8 codes as
+ * its searches are).
+ *
+ * Left out, and counted: queries without a positive in the judgements; positives that are not among
+ * the passages (a note names the first ones), and queries all of whose are not. That no query is
+ * left is OMT_BAD_FORMAT.
+ *
+ * `json`, given: {"output", "method", "threshold", "skip", "k", "sample", "seed", "passages",
+ * "queries", "judged" (queries of the judgements with a positive), "without_positives",
+ * "without_vector" (judged, not among the queries), "missing_positives", "without_passage" (queries
+ * none of whose positives is there), "unknown_kind" (passages that their list does not have),
+ * "seconds", "pairs": [{"pair", "queries", "short" (less than k), "empty", "positives",
+ * "negatives", "negatives_per_query", "mean_positive", "mean_negative" (scores)}]}; without pairs a
+ * single entry, whose "pair" is "". */
+omt_status omt_mine(const omt_mine_options *options, char **json, omt_error *err);
+
 /* ---- measures of retrieval ----------------------------------------------------------------- */
 
 /* Scores runs against judgements, on files alone. Judgements: TREC ("query 0 document grade") or

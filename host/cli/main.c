@@ -9,6 +9,7 @@ int cli_plan(int argc, char **argv);
 int cli_embed(int argc, char **argv);
 int cli_index(int argc, char **argv);
 int cli_search(int argc, char **argv);
+int cli_mine(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_roofline(int argc, char **argv);
@@ -35,6 +36,8 @@ const cli_verb cli_verbs[] = {
          "Builds an index file from vectors and their ids, or changes one.", cli_index},
 	{"search", "--index passages.idx --model DIR INPUT... | --text TEXT... | --queries FILE",
          "Finds the nearest passages of each query, exactly.", cli_search},
+	{"mine", "--qrels FILE --output FILE --queries LIST --index FILE [options]",
+         "Finds hard negatives of each query, to train on.", cli_mine},
 	{"eval", "--qrels FILE --run FILE [--run FILE...] [options]",
          "Scores runs against judgements, and tells which differences are sure.", cli_eval},
 	{"bench", "[options] FILE.yaml | --compare A.jsonl B.jsonl",

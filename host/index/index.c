@@ -321,6 +321,17 @@ omt_status omt_index_use(omt_index *index, const char *backend, const char *devi
 		&index->searcher, err);
 }
 
+omt_status omt_index_sets(omt_index *index, omt_vector_sets *sets, omt_error *err)
+{
+	*sets = (omt_vector_sets){.set = index->sets,
+	                          .count = index->count,
+	                          .dimension = (int32_t)index->head.dimension,
+	                          .left_out = index->deleted,
+	                          .check = check_rows,
+	                          .user = index};
+	return index->searcher ? OMT_OK : omt_index_use(index, NULL, NULL, 0, err);
+}
+
 omt_status omt_index_search(omt_index *index, const float *queries, size_t query_count,
                             int32_t dimension, size_t k, omt_hit *hits, size_t *found,
                             omt_error *err)
@@ -328,19 +339,13 @@ omt_status omt_index_search(omt_index *index, const float *queries, size_t query
 	if (dimension != (int32_t)index->head.dimension)
 		return OMT_FAIL(err, BAD_ARGUMENT, "%s: vectors of %u values, the query has %d",
 		                index->path, index->head.dimension, dimension);
-	if (!index->searcher)
-		OMT_TRY(omt_index_use(index, NULL, NULL, 0, err));
+	omt_vector_sets sets;
+	OMT_TRY(omt_index_sets(index, &sets, err));
 	size_t wanted = 0;
 	omt_neighbor *near =
 		omt_mul_size(query_count, k, &wanted) ? calloc(wanted, sizeof *near) : NULL;
 	if (!near && wanted)
 		return OMT_FAIL(err, NO_MEMORY, "%zu hits for each of %zu queries", k, query_count);
-	const omt_vector_sets sets = {.set = index->sets,
-	                              .count = index->count,
-	                              .dimension = dimension,
-	                              .left_out = index->deleted,
-	                              .check = check_rows,
-	                              .user = index};
 	omt_status status = omt_searcher_find(index->searcher, &sets, queries, query_count, k, near,
 	                                      found, err);
 	for (size_t q = 0; q < query_count && status == OMT_OK; q++)

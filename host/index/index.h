@@ -24,6 +24,9 @@ struct omt_index {
 
 bool omt_index_is_deleted(const omt_index *index, uint64_t row);
 const char *omt_index_id(const omt_index *index, uint64_t row);
+/* What a search goes over: every vector that is not deleted, with its check. The searcher, which it
+ * opens when omt_index_use() did not, is index->searcher. */
+omt_status omt_index_sets(omt_index *index, omt_vector_sets *sets, omt_error *err);
 /* A vector as f32, checked; `values` has room for it. */
 omt_status omt_index_vector(const omt_index *index, uint64_t row, float *values, omt_error *err);
 

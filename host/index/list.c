@@ -117,11 +117,11 @@ static omt_status read_word(omt_json in, const char *key, const char *const *wor
 	                word, expected);
 }
 
-static const char *const kind_names[] = {[OMT_TEXT] = "text",
-                                         [OMT_IMAGE] = "image",
-                                         [OMT_VIDEO] = "video",
-                                         [OMT_AUDIO] = "audio",
-                                         NULL};
+const char *const omt_list_kinds[] = {[OMT_TEXT] = "text",
+                                      [OMT_IMAGE] = "image",
+                                      [OMT_VIDEO] = "video",
+                                      [OMT_AUDIO] = "audio",
+                                      NULL};
 const char *const omt_list_roles[] = {
 	[OMT_ROLE_NONE] = "none", [OMT_ROLE_QUERY] = "query", [OMT_ROLE_PASSAGE] = "passage", NULL};
 const char *const omt_list_fusions[] = {[OMT_AUDIO_OFF] = "off",
@@ -188,7 +188,7 @@ static omt_status read_path(omt_list *list, omt_json in, const json_t *value, om
 	bool pipe = !strcmp(path, "-") || !strcmp(path, "pipe:");
 	if (strlen(path) != json_string_length(value) || !*path)
 		return OMT_FAIL(err, BAD_FORMAT, "%s: \"%s\" is not a path", in.place,
-		                kind_names[part->kind]);
+		                omt_list_kinds[part->kind]);
 	if (pipe && list->standard)
 		return OMT_FAIL(err, BAD_FORMAT, "%s: standard input is the list itself", in.place);
 	part->path = list->owned[list->part_count] =
@@ -200,12 +200,12 @@ static omt_status read_part(omt_list *list, omt_json in, omt_kind kind, bool ite
 {
 	omt_part *part = &list->parts[list->part_count];
 	omt_limits *limits = &part->limits;
-	const json_t *value = json_object_get(in.object, kind_names[kind]);
+	const json_t *value = json_object_get(in.object, omt_list_kinds[kind]);
 	if (!list->beir)
 		OMT_TRY(check_keys(in, kind, item, err));
 	if (!json_is_string(value))
 		return OMT_FAIL(err, BAD_FORMAT, "%s: \"%s\" is missing or not a string", in.place,
-		                kind_names[kind]);
+		                omt_list_kinds[kind]);
 	*part = (omt_part){.kind = kind, .limits = list->limits};
 	if (kind == OMT_VIDEO)
 		part->fusion = list->limits.fusion;
@@ -244,7 +244,7 @@ static omt_status read_content(omt_list *list, omt_json in, const json_t *conten
 			return OMT_FAIL(err, BAD_FORMAT, "%s: content[%zu] is not an object",
 			                in.place, index);
 		omt_json part = {in.place, entry};
-		OMT_TRY(read_word(part, "type", kind_names, &kind, err));
+		OMT_TRY(read_word(part, "type", omt_list_kinds, &kind, err));
 		if (kind < 0)
 			return OMT_FAIL(err, BAD_FORMAT, "%s: content[%zu] has no type", in.place,
 			                index);
@@ -320,13 +320,13 @@ static omt_status read_beir(omt_list *list, omt_json in, omt_error *err)
 		return OMT_FAIL(err, BAD_FORMAT, "%s: \"_id\" beside %s", in.place,
 		                json_object_get(in.object, "id") ? "\"id\"" : "\"content\"");
 	for (int kind = OMT_IMAGE; kind < OMT_KIND_COUNT; kind++) {
-		const json_t *value = json_object_get(in.object, kind_names[kind]);
+		const json_t *value = json_object_get(in.object, omt_list_kinds[kind]);
 		files += value && !json_is_null(value);
 	}
 	OMT_TRY(read_beir_text(list, in, text && !files, err));
 	/* The paper's order of streams: text, frames, sound. */
 	for (int kind = OMT_IMAGE; kind < OMT_KIND_COUNT; kind++) {
-		const json_t *value = json_object_get(in.object, kind_names[kind]);
+		const json_t *value = json_object_get(in.object, omt_list_kinds[kind]);
 		if (value && !json_is_null(value))
 			OMT_TRY(read_part(list, in, (omt_kind)kind, true, err));
 	}
@@ -357,11 +357,11 @@ static omt_status read_parts(omt_list *list, omt_json in, omt_error *err)
 		return read_content(list, in, content, err);
 	}
 	for (int kind = OMT_KIND_COUNT - 1; kind >= 0; kind--)
-		if (json_object_get(in.object, kind_names[kind])) {
+		if (json_object_get(in.object, omt_list_kinds[kind])) {
 			if (first != OMT_KIND_COUNT)
-				return OMT_FAIL(err, BAD_FORMAT,
-				                "%s: both %s and %s; join them in content",
-				                in.place, kind_names[kind], kind_names[first]);
+				return OMT_FAIL(
+					err, BAD_FORMAT, "%s: both %s and %s; join them in content",
+					in.place, omt_list_kinds[kind], omt_list_kinds[first]);
 			first = kind;
 		}
 	if (first == OMT_KIND_COUNT)

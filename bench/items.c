@@ -16,6 +16,9 @@ static uint32_t group_of(const omt_item *item)
 		group = (uint32_t)item->parts[i].kind;
 		if (item->parts[i].fusion != OMT_AUDIO_OFF)
 			kinds |= 1u << OMT_AUDIO;
+		if (item->parts[i].transcript ||
+		    (item->parts[i].kind == OMT_VIDEO && item->parts[i].limits.subtitles))
+			kinds |= 1u << OMT_TEXT;
 	}
 	return kinds & (kinds - 1) ? OMT_BENCH_JOINED : group;
 }

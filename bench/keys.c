@@ -11,10 +11,14 @@ static const char *const no_folders[] = {"none", "", NULL};
 static const char *const backends[] = {"opencl", "openblas", "ref", "hls", "model", NULL};
 static const char *const weights[] = {"stored", "int8", "bf16", NULL};
 static const char *const recipes[] = {"card", "st", "cap", "mteb16", NULL};
+static const char *const frames[] = {"uniform", "scene", NULL};
+static const char *const subtitles[] = {"off", "on", NULL};
 static const char *const fusions[] = {"off", "separate", "interleaved", NULL};
 static const char *const conventions[] = {"trec_eval", "mteb", "mmeb", NULL};
 
 _Static_assert(sizeof(omt_recipe) == sizeof(int) && sizeof(omt_fusion) == sizeof(int) &&
+                       sizeof(omt_frame_choice) == sizeof(int) &&
+                       sizeof(omt_subtitles) == sizeof(int) &&
                        sizeof(omt_bench_mode) == sizeof(int),
                "words are kept as int");
 
@@ -55,6 +59,12 @@ const omt_bench_key omt_bench_keys[] = {
          0},
 	{"limits.video_max_pixels", KEY_LONG, true, AT(limits.video_max_pixels), 1, 1 << 30, NULL,
          0},
+	{"limits.frames", KEY_WORD, true, AT(limits.frames), 0, 0, frames, 0},
+	{"limits.scene_threshold", KEY_REAL, true, AT(limits.scene_threshold), 0, 1, NULL, 0},
+	{"limits.subtitles", KEY_WORD, true, AT(limits.subtitles), 0, 0, subtitles, 0},
+	{"limits.subtitle_language", KEY_TEXT, true, AT(limits.subtitle_language), 0, 0, NULL, 0},
+	{"limits.max_characters", KEY_LONG, true, AT(limits.max_characters), 1, 1 << 30, NULL, 0},
+	{"limits.page", KEY_FLAG, true, AT(limits.page), 0, 0, NULL, 0},
 	{"fusion", KEY_WORD, true, AT(limits.fusion), 0, 0, fusions, 0},
 	{"dimension", KEY_INT, true, AT(dimension), 0, 65536, NULL, 0},
 	{"data", KEY_SECTION, false, 0, 0, 0, NULL, 0},

@@ -90,7 +90,16 @@ typedef enum omt_recipe {
 	OMT_RECIPE_MTEB16 /* every max(1, total/16)-th frame, the first 16, resized once */
 } omt_recipe;
 
-/* What a file may cost. omt_limits_init() sets the values of the reference's evaluation. */
+/* Which frames of a clip: the recipe's; or those, moved to the clip's cuts: each frame that begins
+ * a scene, the strongest cut first, takes the place of the nearest one that no cut has taken. Their
+ * number stays, and the first frame. */
+typedef enum omt_frame_choice { OMT_FRAMES_UNIFORM, OMT_FRAMES_SCENE } omt_frame_choice;
+
+/* Whether a clip's subtitles go before it as text. */
+typedef enum omt_subtitles { OMT_SUBTITLES_OFF, OMT_SUBTITLES_ON } omt_subtitles;
+
+/* What a file may cost, and how it is read. omt_limits_init() sets the values of the reference's
+ * evaluation. */
 typedef struct omt_limits {
 	omt_recipe recipe;
 	double fps;                /* frames sampled a second: 2.0 */
@@ -107,6 +116,13 @@ typedef struct omt_limits {
 	omt_fusion fusion;         /* of a list's clips that do not say use_audio: off */
 	bool apply_exif;  /* turn pictures by EXIF, drop alpha (transformers' loader): false */
 	bool content_fps; /* frame rate from time stamps, not from the header: false */
+	bool page;        /* pictures are pages: README "Limits": false */
+	omt_frame_choice frames;       /* uniform */
+	double scene_threshold;        /* FFmpeg's scene score of a cut, at least; 0 to 1: 0.3 */
+	omt_subtitles subtitles;       /* off */
+	const char *subtitle_language; /* as the container has it ("eng"); NULL: the default one;
+	                                  borrowed, also where a list takes the limits over */
+	int64_t max_characters;        /* of subtitles or a transcript, the rest is cut: 16,384 */
 } omt_limits;
 
 void omt_limits_init(omt_limits *limits);
@@ -116,6 +132,10 @@ typedef struct omt_part {
 	const char *text;  /* OMT_TEXT: UTF-8, borrowed */
 	size_t text_bytes; /* text may hold NUL bytes */
 	const char *path;  /* the other kinds: a file, borrowed; "-" or "pipe:" is standard input */
+	/* OMT_VIDEO, OMT_AUDIO: a file of what is said, borrowed, in place of subtitles; NULL:
+	 * none. SubRip, WebVTT and ASS by content, anything else as UTF-8 text. It goes before the
+	 * part, after a blank if there is text before it. */
+	const char *transcript;
 	omt_fusion fusion; /* OMT_VIDEO */
 	omt_limits limits;
 } omt_part;

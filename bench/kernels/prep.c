@@ -137,7 +137,7 @@ static void prepare_video(const char *path, double *seconds)
 {
 	omt_patches patches;
 	double begin = omt_now_s();
-	check(omt_prep_video_file(&config, &limits, path, &patches, NULL, &err));
+	check(omt_prep_video_file(&config, &limits, path, &patches, NULL, NULL, &err));
 	finish_patches(&patches, omt_now_s() - begin, seconds);
 }
 

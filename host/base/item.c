@@ -9,6 +9,12 @@ static const char *bytes_of(const omt_part *part, size_t *length)
 	return part->kind == OMT_TEXT ? part->text : part->path;
 }
 
+/* Bytes that put_name() takes. */
+static size_t name_bytes(const char *name)
+{
+	return name ? strlen(name) + 1 : 0;
+}
+
 /* Appends a string and its NUL at *to. */
 static const char *put(char **to, const char *text, size_t length)
 {
@@ -20,6 +26,11 @@ static const char *put(char **to, const char *text, size_t length)
 	return at;
 }
 
+static const char *put_name(char **to, const char *name)
+{
+	return name ? put(to, name, strlen(name)) : NULL;
+}
+
 omt_item *omt_item_copy(const omt_item *item)
 {
 	const char *id = item->id ? item->id : "";
@@ -27,7 +38,8 @@ omt_item *omt_item_copy(const omt_item *item)
 	size_t length;
 	for (size_t i = 0; i < item->part_count; i++) {
 		bytes_of(&item->parts[i], &length);
-		bytes += length + 1;
+		bytes += length + 1 + name_bytes(item->parts[i].transcript) +
+		         name_bytes(item->parts[i].limits.subtitle_language);
 	}
 	omt_item *copy = malloc(bytes);
 	if (!copy)
@@ -45,6 +57,9 @@ omt_item *omt_item_copy(const omt_item *item)
 			parts[i].text = text;
 		else
 			parts[i].path = text;
+		parts[i].transcript = put_name(&to, parts[i].transcript);
+		parts[i].limits.subtitle_language =
+			put_name(&to, parts[i].limits.subtitle_language);
 	}
 	return copy;
 }

@@ -71,7 +71,7 @@ typedef struct cli_engine {
 
 typedef struct cli_limits {
 	omt_limits limits;
-	int recipe, fusion;
+	int recipe, fusion, frames, subtitles;
 	int64_t min_frames, max_frames;
 } cli_limits;
 

@@ -47,11 +47,13 @@ const cli_option *cli_engine_table(cli_engine *engine)
 }
 
 static const char *const recipes[] = {"card", "st", "cap", "mteb16", NULL};
+static const char *const frames[] = {"uniform", "scene", NULL};
+static const char *const subtitles[] = {"off", "on", NULL};
 static const char *const fusions[] = {"off", "separate", "interleaved", NULL};
 
 const cli_option *cli_limits_table(cli_limits *limits)
 {
-	static cli_option table[20];
+	static cli_option table[24];
 	omt_limits *l = &limits->limits;
 	const cli_option made[] = {
 		{"fps", "F", "frames sampled a second (2)", CLI_REAL, &l->fps, 0.001, 1000, NULL},
@@ -61,6 +63,18 @@ const cli_option *cli_limits_table(cli_limits *limits)
 	         100000, NULL},
 		{"recipe", "NAME", "card, st, cap or mteb16: choice and size of frames (cap)",
 	         CLI_WORD, &limits->recipe, 0, 0, recipes},
+		{"frames", "HOW", "of a clip: uniform, or scene: moved to its cuts (uniform)",
+	         CLI_WORD, &limits->frames, 0, 0, frames},
+		{"scene-threshold", "S", "FFmpeg's scene score of a cut, 0 to 1 (0.3)", CLI_REAL,
+	         &l->scene_threshold, 0, 1, NULL},
+		{"subtitles", "HOW", "of clips, as text before them: off or on (off)", CLI_WORD,
+	         &limits->subtitles, 0, 0, subtitles},
+		{"subtitle-language", "L", "which of them, eng say (the default stream)", CLI_TEXT,
+	         &l->subtitle_language, 0, 0, NULL},
+		{"max-characters", "N", "subtitles and transcripts are cut to this (16384)",
+	         CLI_INT, &l->max_characters, 1, 1 << 30, NULL},
+		{"page", NULL, "pictures are pages: 768 to 2560 tokens each", CLI_FLAG, &l->page, 0,
+	         0, NULL},
 		{"use-audio", "HOW", "sound of clips: off, separate or interleaved (off)", CLI_WORD,
 	         &limits->fusion, 0, 0, fusions},
 		{"image-min-pixels", "N", "pictures are enlarged to this", CLI_INT,
@@ -88,6 +102,8 @@ const cli_option *cli_limits_table(cli_limits *limits)
 	omt_limits_init(l);
 	limits->recipe = (int)l->recipe;
 	limits->fusion = OMT_AUDIO_OFF;
+	limits->frames = (int)l->frames;
+	limits->subtitles = (int)l->subtitles;
 	limits->min_frames = l->min_frames;
 	limits->max_frames = l->max_frames;
 	for (size_t i = 0; i < sizeof made / sizeof *made; i++)
@@ -101,6 +117,8 @@ const omt_limits *cli_limits_get(cli_limits *from)
 	from->limits.min_frames = (int32_t)from->min_frames;
 	from->limits.max_frames = (int32_t)from->max_frames;
 	from->limits.fusion = (omt_fusion)from->fusion;
+	from->limits.frames = (omt_frame_choice)from->frames;
+	from->limits.subtitles = (omt_subtitles)from->subtitles;
 	return &from->limits;
 }
 

@@ -28,7 +28,7 @@ struct omt_list {
 	json_t *object;
 	bool beir; /* a line with "_id" */
 	omt_part *parts;
-	char **owned; /* of each part its path or joined text, NULL: none */
+	char **owned; /* of each part its path or joined text and its transcript's, NULL: none */
 	size_t part_count;
 	omt_item item;
 };
@@ -68,7 +68,7 @@ omt_status omt_list_open(const char *path, omt_role role, const omt_limits *limi
 
 static void clear_item(omt_list *list)
 {
-	for (size_t i = 0; i < list->part_count; i++)
+	for (size_t i = 0; i < 2 * list->part_count; i++)
 		free(list->owned[i]);
 	free(list->owned);
 	free(list->parts);
@@ -134,12 +134,24 @@ const char *const omt_list_recipes[] = {[OMT_RECIPE_CARD] = "card",
                                         [OMT_RECIPE_MTEB16] = "mteb16",
                                         NULL};
 
+const char *const omt_list_frames[] = {
+	[OMT_FRAMES_UNIFORM] = "uniform", [OMT_FRAMES_SCENE] = "scene", NULL};
+const char *const omt_list_subtitles[] = {
+	[OMT_SUBTITLES_OFF] = "off", [OMT_SUBTITLES_ON] = "on", NULL};
+
 /* ---- parts --------------------------------------------------------------------------------- */
 
 static omt_status read_video_limits(omt_json in, omt_part *part, omt_error *err)
 {
 	omt_limits *limits = &part->limits;
 	int fusion = (int)part->fusion, recipe = (int)limits->recipe;
+	int frames = (int)limits->frames, subtitles = (int)limits->subtitles;
+	OMT_TRY(read_word(in, "frames", omt_list_frames, &frames, err));
+	OMT_TRY(omt_json_real(in, "scene_threshold", 0, 1, &limits->scene_threshold, err));
+	OMT_TRY(read_word(in, "subtitles", omt_list_subtitles, &subtitles, err));
+	OMT_TRY(omt_json_string(in, "subtitle_language", &limits->subtitle_language, err));
+	limits->frames = (omt_frame_choice)frames;
+	limits->subtitles = (omt_subtitles)subtitles;
 	OMT_TRY(read_word(in, "use_audio", omt_list_fusions, &fusion, err));
 	OMT_TRY(read_word(in, "recipe", omt_list_recipes, &recipe, err));
 	OMT_TRY(omt_json_real(in, "fps", 0.001, 1000, &limits->fps, err));
@@ -160,14 +172,17 @@ static omt_status read_video_limits(omt_json in, omt_part *part, omt_error *err)
 /* The keys beside "type" that say something of a part; `item`: those of a short form's line too. */
 static omt_status check_keys(omt_json in, omt_kind kind, bool item, omt_error *err)
 {
-	static const char *const keys[OMT_KIND_COUNT][16] = {
+	static const char *const keys[OMT_KIND_COUNT][24] = {
 		[OMT_TEXT] = {"text"},
-		[OMT_IMAGE] = {"image", "min_pixels", "max_pixels"},
+		[OMT_IMAGE] = {"image", "min_pixels", "max_pixels", "page"},
 		[OMT_VIDEO] = {"video", "use_audio", "recipe", "fps", "min_frames", "max_frames",
-	                       "min_pixels", "max_pixels", "max_seconds", "max_samples"},
-		[OMT_AUDIO] = {"audio", "max_seconds", "max_samples"},
+	                       "min_pixels", "max_pixels", "max_seconds", "max_samples", "frames",
+	                       "scene_threshold", "subtitles", "subtitle_language", "transcript",
+	                       "max_characters"},
+		[OMT_AUDIO] = {"audio", "max_seconds", "max_samples", "transcript",
+	                       "max_characters"},
 	};
-	const char *allowed[20];
+	const char *allowed[28];
 	size_t count = 0;
 	while (keys[kind][count]) {
 		allowed[count] = keys[kind][count];
@@ -180,20 +195,37 @@ static omt_status check_keys(omt_json in, omt_kind kind, bool item, omt_error *e
 	return omt_json_only(in, allowed, err);
 }
 
-/* The file of a part: relative to the list's folder, or standard input. */
-static omt_status read_path(omt_list *list, omt_json in, const json_t *value, omt_part *part,
+/* A part's file at `key`: relative to the list's folder, or standard input. */
+static omt_status read_path(const omt_list *list, omt_json in, const char *key, char **given,
                             omt_error *err)
 {
+	const json_t *value = json_object_get(in.object, key);
+	if (!json_is_string(value))
+		return OMT_FAIL(err, BAD_FORMAT, "%s: \"%s\" is missing or not a string", in.place,
+		                key);
 	const char *path = json_string_value(value);
 	bool pipe = !strcmp(path, "-") || !strcmp(path, "pipe:");
 	if (strlen(path) != json_string_length(value) || !*path)
-		return OMT_FAIL(err, BAD_FORMAT, "%s: \"%s\" is not a path", in.place,
-		                omt_list_kinds[part->kind]);
+		return OMT_FAIL(err, BAD_FORMAT, "%s: \"%s\" is not a path", in.place, key);
 	if (pipe && list->standard)
 		return OMT_FAIL(err, BAD_FORMAT, "%s: standard input is the list itself", in.place);
-	part->path = list->owned[list->part_count] =
-		pipe ? strdup(path) : omt_path_join(list->folder, path);
-	return part->path ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "%s", in.place);
+	*given = pipe ? strdup(path) : omt_path_join(list->folder, path);
+	return *given ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "%s", in.place);
+}
+
+/* What is said in a clip or sound; in a line of BEIR's that has both it is the clip's. */
+static omt_status read_transcript(const omt_list *list, omt_json in, omt_part *part, char **given,
+                                  omt_error *err)
+{
+	const json_t *value = json_object_get(in.object, "transcript");
+	const bool clip = json_is_string(json_object_get(in.object, omt_list_kinds[OMT_VIDEO]));
+	OMT_TRY(omt_json_int64(in, "max_characters", 1, 1 << 30, &part->limits.max_characters,
+	                       err));
+	if (!value || json_is_null(value) || (part->kind == OMT_AUDIO && clip))
+		return OMT_OK;
+	OMT_TRY(read_path(list, in, "transcript", given, err));
+	part->transcript = *given;
+	return OMT_OK;
 }
 
 static omt_status read_part(omt_list *list, omt_json in, omt_kind kind, bool item, omt_error *err)
@@ -201,23 +233,28 @@ static omt_status read_part(omt_list *list, omt_json in, omt_kind kind, bool ite
 	omt_part *part = &list->parts[list->part_count];
 	omt_limits *limits = &part->limits;
 	const json_t *value = json_object_get(in.object, omt_list_kinds[kind]);
+	char **owned = &list->owned[2 * list->part_count];
 	if (!list->beir)
 		OMT_TRY(check_keys(in, kind, item, err));
-	if (!json_is_string(value))
-		return OMT_FAIL(err, BAD_FORMAT, "%s: \"%s\" is missing or not a string", in.place,
-		                omt_list_kinds[kind]);
 	*part = (omt_part){.kind = kind, .limits = list->limits};
 	if (kind == OMT_VIDEO)
 		part->fusion = list->limits.fusion;
+	list->part_count++;
 	if (kind == OMT_TEXT) {
+		if (!json_is_string(value))
+			return OMT_FAIL(err, BAD_FORMAT, "%s: \"text\" is missing or not a string",
+			                in.place);
 		part->text = json_string_value(value);
 		part->text_bytes = json_string_length(value);
-	} else {
-		OMT_TRY(read_path(list, in, value, part, err));
+		return OMT_OK;
 	}
-	list->part_count++;
+	OMT_TRY(read_path(list, in, omt_list_kinds[kind], &owned[0], err));
+	part->path = owned[0];
+	if (kind != OMT_IMAGE)
+		OMT_TRY(read_transcript(list, in, part, &owned[1], err));
 	switch (kind) {
 	case OMT_IMAGE:
+		OMT_TRY(omt_json_bool(in, "page", &limits->page, err));
 		OMT_TRY(omt_json_int64(in, "min_pixels", 1, 1 << 30, &limits->image_min_pixels,
 		                       err));
 		return omt_json_int64(in, "max_pixels", 1, 1 << 30, &limits->image_max_pixels, err);
@@ -303,7 +340,7 @@ static omt_status read_beir_text(omt_list *list, omt_json in, bool alone, omt_er
 		free(joined);
 		return OMT_OK;
 	}
-	list->owned[list->part_count] = joined;
+	list->owned[2 * list->part_count] = joined;
 	list->parts[list->part_count++] = (omt_part){
 		.kind = OMT_TEXT, .text = text, .text_bytes = bytes, .limits = list->limits};
 	return OMT_OK;
@@ -345,7 +382,7 @@ static omt_status read_parts(omt_list *list, omt_json in, omt_error *err)
 		return OMT_FAIL(err, LIMIT, "%s: %zu parts, at most %d", in.place, count,
 		                MAX_PARTS);
 	list->parts = calloc(count, sizeof *list->parts);
-	list->owned = calloc(count, sizeof(char *));
+	list->owned = calloc(2 * count, sizeof(char *));
 	if (count && (!list->parts || !list->owned))
 		return OMT_FAIL(err, NO_MEMORY, "%s", in.place);
 	if (list->beir)

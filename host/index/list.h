@@ -5,8 +5,9 @@
 #include "base/status.h"
 
 /* Words of a list by value, a NULL at the end. */
-extern const char *const omt_list_kinds[],
-	*const omt_list_roles[], *const omt_list_fusions[], *const omt_list_recipes[];
+extern const char *const omt_list_kinds[], *const omt_list_roles[];
+extern const char *const omt_list_fusions[], *const omt_list_recipes[];
+extern const char *const omt_list_frames[], *const omt_list_subtitles[];
 
 /* Reads on through line `line` without making items; their ids are noted all the same, so that the
  * next items are what they would be after all of them. Lines that were read already stay so. At the

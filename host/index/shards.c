@@ -151,18 +151,37 @@ static omt_status describe_list(const char *path, struct stat *info, json_t **de
 static json_t *describe_settings(const omt_shards_options *options)
 {
 	const omt_limits *l = &options->limits;
-	return json_pack("{ss ss ss ss sf si si sI sI sI sI sI ss sb sb}", "role",
-	                 omt_list_roles[options->role], "weights",
-	                 options->weights ? options->weights : "stored", "vectors",
-	                 options->zeros ? "zeros" : "computed", "recipe",
-	                 omt_list_recipes[l->recipe], "fps", l->fps, "min_frames", l->min_frames,
-	                 "max_frames", l->max_frames, "image_min_pixels",
-	                 (json_int_t)l->image_min_pixels, "image_max_pixels",
-	                 (json_int_t)l->image_max_pixels, "video_min_pixels",
-	                 (json_int_t)l->video_min_pixels, "video_max_pixels",
-	                 (json_int_t)l->video_max_pixels, "max_samples", (json_int_t)l->max_samples,
-	                 "use_audio", omt_list_fusions[l->fusion], "exif", l->apply_exif,
-	                 "content_fps", l->content_fps);
+	omt_limits usual;
+	omt_limits_init(&usual);
+	json_t *all = json_pack(
+		"{ss ss ss ss sf si si sI sI sI sI sI ss sb sb}", "role",
+		omt_list_roles[options->role], "weights",
+		options->weights ? options->weights : "stored", "vectors",
+		options->zeros ? "zeros" : "computed", "recipe", omt_list_recipes[l->recipe], "fps",
+		l->fps, "min_frames", l->min_frames, "max_frames", l->max_frames,
+		"image_min_pixels", (json_int_t)l->image_min_pixels, "image_max_pixels",
+		(json_int_t)l->image_max_pixels, "video_min_pixels",
+		(json_int_t)l->video_min_pixels, "video_max_pixels",
+		(json_int_t)l->video_max_pixels, "max_samples", (json_int_t)l->max_samples,
+		"use_audio", omt_list_fusions[l->fusion], "exif", l->apply_exif, "content_fps",
+		l->content_fps);
+	/* What is off is not told: folders of versions that did not know it go on. */
+	if (l->page)
+		json_object_set_new(all, "page", json_true());
+	if (l->frames != OMT_FRAMES_UNIFORM) {
+		json_object_set_new(all, "frames", json_string(omt_list_frames[l->frames]));
+		json_object_set_new(all, "scene_threshold", json_real(l->scene_threshold));
+	}
+	if (l->subtitles != OMT_SUBTITLES_OFF) {
+		json_object_set_new(all, "subtitles",
+		                    json_string(omt_list_subtitles[l->subtitles]));
+		json_object_set_new(all, "subtitle_language",
+		                    l->subtitle_language ? json_string(l->subtitle_language)
+		                                         : json_null());
+	}
+	if (l->max_characters != usual.max_characters)
+		json_object_set_new(all, "max_characters", json_integer(l->max_characters));
+	return all;
 }
 
 static omt_status make_manifest(omt_shards *shards, const omt_shards_options *options,

@@ -131,15 +131,33 @@ static const char formats[] =
 	"mov,matroska,avi,mpeg,mpegts,mpegvideo,m4v,h264,hevc,obu,ivf,mjpeg,flv,asf,ogg,"
 	"wav,w64,flac,mp3,aac,aiff,au,caf,ac3,eac3,amr,ape,wv,tta";
 
+static const char cue_formats[] = "srt,webvtt,ass";
+
 /* Tells the format by content; on success the bytes can be read from their start again. */
 static omt_status find_format(const omt_demux *demux, const AVInputFormat **found, omt_error *err)
 {
 	int code = av_probe_input_buffer2(demux->io, found, "", NULL, 0, 0);
 	if (code < 0)
 		return omt_av_fail(demux, "not media that FFmpeg reads", code, err);
-	if (av_match_list((*found)->name, formats, ',') <= 0)
+	if (av_match_list((*found)->name, demux->formats, ',') <= 0)
 		return OMT_FAIL(err, UNSUPPORTED, "%s: files of format %s are not read",
 		                demux->path, (*found)->name);
+	return OMT_OK;
+}
+
+/* Whether the bytes are subtitles. */
+static omt_status find_cues(const omt_demux *demux, bool *found, omt_error *err)
+{
+	const size_t bytes = demux->bytes < IO_BUFFER ? demux->bytes : IO_BUFFER;
+	uint8_t *head = calloc(1, bytes + AVPROBE_PADDING_SIZE);
+	if (!head)
+		return OMT_FAIL(err, NO_MEMORY, "%s", demux->path);
+	if (bytes)
+		memcpy(head, demux->data, bytes);
+	const AVProbeData begin = {.filename = "", .buf = head, .buf_size = (int)bytes};
+	const AVInputFormat *format = av_probe_input_format(&begin, 1);
+	*found = format && av_match_list(format->name, demux->formats, ',') > 0;
+	free(head);
 	return OMT_OK;
 }
 
@@ -235,23 +253,45 @@ static omt_status check_duration(const omt_demux *demux, double max_seconds, omt
 	return OMT_OK;
 }
 
-omt_status omt_demux_open(const char *path, const omt_limits *limits, omt_demux *demux,
-                          omt_error *err)
+static omt_status open_bytes(const char *path, const omt_limits *limits, const char *of,
+                             omt_demux *demux, omt_error *err)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	pthread_once(&once, silence);
-	omt_status status;
 	*demux = (omt_demux){.path = path,
+	                     .formats = of,
 	                     .max_pixels = limits->max_source_pixels < INT_MAX
 	                                           ? limits->max_source_pixels
 	                                           : INT_MAX};
-	OMT_GOTO(read_bytes(demux, limits->max_bytes, err));
+	return read_bytes(demux, limits->max_bytes, err);
+}
+
+omt_status omt_demux_open(const char *path, const omt_limits *limits, omt_demux *demux,
+                          omt_error *err)
+{
+	omt_status status;
+	OMT_GOTO(open_bytes(path, limits, formats, demux, err));
 	if (!demux->bytes) {
 		status = OMT_FAIL(err, BAD_FORMAT, "%s: empty", path);
 		goto done;
 	}
 	OMT_GOTO(open_format(demux, err));
 	OMT_GOTO(check_duration(demux, limits->max_seconds, err));
+done:
+	if (status != OMT_OK)
+		omt_demux_close(demux);
+	return status;
+}
+
+omt_status omt_demux_open_cues(const char *path, const omt_limits *limits, omt_demux *demux,
+                               omt_error *err)
+{
+	omt_status status;
+	OMT_GOTO(open_bytes(path, limits, cue_formats, demux, err));
+	bool found = false;
+	OMT_GOTO(find_cues(demux, &found, err));
+	if (found)
+		status = open_format(demux, err);
 done:
 	if (status != OMT_OK)
 		omt_demux_close(demux);

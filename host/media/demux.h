@@ -18,12 +18,16 @@ typedef struct omt_demux {
 	uint8_t *spooled; /* a pipe's content */
 	const uint8_t *data;
 	size_t bytes, at;
+	const char *formats;     /* those that are read */
 	int64_t max_pixels;      /* larger frames are refused before they are allocated */
 	int32_t refused_size[2]; /* such a frame's width and height; 0: there was none */
 } omt_demux;
 
 omt_status omt_demux_open(const char *path, const omt_limits *limits, omt_demux *demux,
                           omt_error *err);
+/* A file of subtitles; demux->format is NULL if it is none: its bytes are in demux->data. */
+omt_status omt_demux_open_cues(const char *path, const omt_limits *limits, omt_demux *demux,
+                               omt_error *err);
 void omt_demux_close(omt_demux *demux);
 /* Back to the first packet. */
 omt_status omt_demux_rewind(omt_demux *demux, omt_error *err);

@@ -12,5 +12,7 @@ void omt_limits_init(omt_limits *limits)
 		.max_samples = 2048000,
 		.max_bytes = (int64_t)4 << 30,
 		.max_source_pixels = 178956970, /* PIL's limit before it refuses a picture */
+		.scene_threshold = 0.3,
+		.max_characters = 16384,
 	};
 }

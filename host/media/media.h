@@ -47,6 +47,12 @@ typedef struct omt_clip_info {
 	bool has_audio;
 } omt_clip_info;
 
+/* What is said: one line of UTF-8, white space as single blanks, none at its ends. */
+typedef struct omt_words {
+	char *text; /* free(); NULL: nothing */
+	size_t bytes;
+} omt_words;
+
 typedef struct omt_video omt_video; /* an opened clip */
 omt_status omt_video_open(const char *path, const omt_limits *limits, omt_video **video,
                           omt_clip_info *info, omt_error *err);
@@ -58,7 +64,21 @@ omt_status omt_video_frames(omt_video *video, const int32_t *indices, int32_t co
 /* The sound track, as omt_media_audio. */
 omt_status omt_video_sound(omt_video *video, const omt_limits *limits, omt_sound *sound,
                            omt_error *err);
+/* FFmpeg's scene score of each frame, 0 to 1 (scores[total], free(); scenes.c has the formula): as
+ * its filters `select` and `scdet` have it, without the many libraries that libavfilter needs. All
+ * frames are decoded. */
+omt_status omt_video_scores(omt_video *video, double **scores, omt_error *err);
+/* The subtitles as text: of limits->subtitle_language, or the container's default ones; the first
+ * stream among equals, forced ones last. Cues in order of time, one that says what the one before
+ * said left out, markup taken away, bytes that are no UTF-8 as U+FFFD, cut after
+ * limits->max_characters. A clip without such a stream has none; pictures of text are not read. */
+omt_status omt_video_words(omt_video *video, const omt_limits *limits, omt_words *words,
+                           omt_error *err);
 void omt_video_close(omt_video *video);
+
+/* A transcript: a SubRip, WebVTT or ASS file, told by content, or else text, all as above. */
+omt_status omt_media_transcript(const char *path, const omt_limits *limits, omt_words *words,
+                                omt_error *err);
 
 /* Decodes sound: channels averaged, then resampled to 16 kHz by soxr "HQ"; sound files in f32,
  * containers of video first to signed 16 bit (as the reference's ffmpeg call does). Samples beyond

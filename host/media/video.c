@@ -2,7 +2,9 @@
 #include <string.h>
 
 #include "media/convert.h"
+#include "media/scenes.h"
 #include "media/sound.h"
+#include "media/subtitles.h"
 
 struct omt_video {
 	char *path;
@@ -179,4 +181,32 @@ omt_status omt_video_sound(omt_video *video, const omt_limits *limits, omt_sound
 {
 	OMT_TRY(omt_demux_rewind(&video->demux, err));
 	return omt_sound_decode(&video->demux, limits, sound, err);
+}
+
+omt_status omt_video_scores(omt_video *video, double **scores, omt_error *err)
+{
+	*scores = calloc((size_t)video->info.total, sizeof **scores);
+	if (!*scores)
+		return OMT_FAIL(err, NO_MEMORY, "%s: %d frames", video->path, video->info.total);
+	omt_status status = omt_demux_rewind(&video->demux, err);
+	if (status == OMT_OK)
+		status = omt_scenes_score(&video->demux, video->stream, *scores, video->info.total,
+		                          err);
+	if (status != OMT_OK) {
+		free(*scores);
+		*scores = NULL;
+	}
+	return status;
+}
+
+omt_status omt_video_words(omt_video *video, const omt_limits *limits, omt_words *words,
+                           omt_error *err)
+{
+	const char *language = limits->subtitle_language;
+	const int stream = omt_subtitles_stream(&video->demux, language);
+	*words = (omt_words){0};
+	if (stream < 0)
+		return OMT_OK;
+	OMT_TRY(omt_demux_rewind(&video->demux, err));
+	return omt_subtitles_decode(&video->demux, stream, limits->max_characters, words, err);
 }

@@ -314,18 +314,37 @@ done:
 
 /* ---- from files ------------------------------------------------------------------------------ */
 
-static omt_status prepare_part(const omt_model *model, const omt_part *part, omt_segment *segment,
-                               omt_error *err)
+/* What an item becomes: its parts, texts of clips and sounds before them, and its media. */
+typedef struct omt_making {
+	omt_part *parts;       /* [2 * parts of the item] */
+	omt_segment *segments; /* the same: a clip with sound makes two */
+	char **texts;          /* the same: those of parts that are owned here */
+	size_t part_count, segment_count;
+} omt_making;
+
+static void making_free(omt_making *making)
 {
+	for (size_t i = 0; making->texts && i < making->part_count; i++)
+		free(making->texts[i]);
+	segments_free(making->segments, making->segment_count);
+	free(making->texts);
+	free(making->parts);
+}
+
+static omt_status prepare_media(const omt_model *model, const omt_part *part, omt_segment *segment,
+                                omt_words *words, omt_error *err)
+{
+	const bool spoken = part->limits.subtitles == OMT_SUBTITLES_ON && !part->transcript;
 	segment->kind = part->kind;
 	switch (part->kind) {
 	case OMT_IMAGE:
 		return omt_prep_image_file(&model->prep, &part->limits, part->path,
 		                           &segment->patches, err);
 	case OMT_VIDEO:
-		return omt_prep_video_file(
-			&model->prep, &part->limits, part->path, &segment->patches,
-			part->fusion == OMT_AUDIO_OFF ? NULL : &segment->mel, err);
+		return omt_prep_video_file(&model->prep, &part->limits, part->path,
+		                           &segment->patches,
+		                           part->fusion == OMT_AUDIO_OFF ? NULL : &segment->mel,
+		                           spoken ? words : NULL, err);
 	case OMT_AUDIO:
 		return omt_prep_audio_file(&model->prep, &part->limits, part->path, &segment->mel,
 		                           err);
@@ -334,28 +353,48 @@ static omt_status prepare_part(const omt_model *model, const omt_part *part, omt
 	}
 }
 
-/* Prepares all parts; parts[i].fusion is cleared where a clip has no sound. */
-static omt_status prepare_parts(const omt_model *model, omt_part *parts, size_t part_count,
-                                omt_segment *segments, size_t *segment_count, omt_error *err)
+/* What is said in a part, as a part of text before it. */
+static omt_status put_words(omt_making *making, const omt_words *words, omt_error *err)
 {
-	for (size_t i = 0; i < part_count; i++) {
-		if (parts[i].kind == OMT_TEXT)
-			continue;
-		omt_segment *segment = &segments[*segment_count];
-		(*segment_count)++;
-		OMT_TRY(prepare_part(model, &parts[i], segment, err));
-		if (parts[i].kind != OMT_VIDEO)
-			continue;
-		if (!segment->mel.data)
-			parts[i].fusion = OMT_AUDIO_OFF;
-		if (parts[i].fusion == OMT_AUDIO_SEPARATE) {
-			segment[1].kind = OMT_AUDIO;
-			segment[1].mel = segment->mel;
-			segment->mel = (omt_mel){0};
-			(*segment_count)++;
-		}
-	}
+	const size_t at = making->part_count;
+	const bool joins = at && making->parts[at - 1].kind == OMT_TEXT;
+	char *text = malloc(words->bytes + 2);
+	if (!text)
+		return OMT_FAIL(err, NO_MEMORY, "%zu bytes of text", words->bytes);
+	text[0] = ' ';
+	memcpy(text + joins, words->text, words->bytes);
+	making->texts[at] = text;
+	making->parts[at] =
+		(omt_part){.kind = OMT_TEXT, .text = text, .text_bytes = words->bytes + joins};
+	making->part_count++;
 	return OMT_OK;
+}
+
+/* A part of a file; its fusion is cleared where a clip has no sound. */
+static omt_status make_media(const omt_model *model, const omt_part *part, omt_making *making,
+                             omt_error *err)
+{
+	omt_status status = OMT_OK;
+	omt_words words = {0};
+	omt_segment *segment = &making->segments[making->segment_count++];
+	if (part->transcript)
+		OMT_GOTO(omt_media_transcript(part->transcript, &part->limits, &words, err));
+	OMT_GOTO(prepare_media(model, part, segment, &words, err));
+	if (words.text)
+		OMT_GOTO(put_words(making, &words, err));
+	omt_part *made = &making->parts[making->part_count++];
+	*made = *part;
+	if (part->kind == OMT_VIDEO && !segment->mel.data)
+		made->fusion = OMT_AUDIO_OFF;
+	if (part->kind == OMT_VIDEO && made->fusion == OMT_AUDIO_SEPARATE) {
+		segment[1].kind = OMT_AUDIO;
+		segment[1].mel = segment->mel;
+		segment->mel = (omt_mel){0};
+		making->segment_count++;
+	}
+done:
+	free(words.text);
+	return status;
 }
 
 omt_status omt_sample_make(const omt_model *model, const omt_item *item, int32_t limit_tokens,
@@ -363,32 +402,37 @@ omt_status omt_sample_make(const omt_model *model, const omt_item *item, int32_t
 {
 	omt_status status = OMT_OK;
 	char *prompt = NULL;
-	size_t prompt_bytes = 0, segment_count = 0;
+	size_t prompt_bytes = 0;
 	bool has_text = false;
+	omt_making making = {0};
 	*sample = (omt_sample){0};
 	if (!item->part_count)
 		return OMT_FAIL(err, BAD_ARGUMENT, "an item without parts");
-	omt_part *parts = malloc(item->part_count * sizeof *parts);
-	/* A clip with sound makes two segments. */
-	omt_segment *segments = calloc(2 * item->part_count, sizeof *segments);
-	if (!parts || !segments) {
+	const size_t most = 2 * item->part_count;
+	making.parts = malloc(most * sizeof *making.parts);
+	making.segments = calloc(most, sizeof *making.segments);
+	making.texts = calloc(most, sizeof(char *));
+	if (!making.parts || !making.segments || !making.texts) {
 		status = OMT_FAIL(err, NO_MEMORY, "an item of %zu parts", item->part_count);
 		goto done;
 	}
-	memcpy(parts, item->parts, item->part_count * sizeof *parts);
-	for (size_t i = 0; i < item->part_count; i++)
-		has_text |= parts[i].kind == OMT_TEXT;
-	OMT_GOTO(prepare_parts(model, parts, item->part_count, segments, &segment_count, err));
-	OMT_GOTO(omt_prompt_render(model->config.prefix[item->role], parts, item->part_count,
-	                           &prompt, &prompt_bytes, err));
-	status = omt_sample_assemble(model, prompt, prompt_bytes, segments, segment_count,
-	                             limit_tokens, sample, err);
-	segments = NULL; /* taken */
+	for (size_t i = 0; i < item->part_count; i++) {
+		if (item->parts[i].kind == OMT_TEXT)
+			making.parts[making.part_count++] = item->parts[i];
+		else
+			OMT_GOTO(make_media(model, &item->parts[i], &making, err));
+	}
+	for (size_t i = 0; i < making.part_count; i++)
+		has_text |= making.parts[i].kind == OMT_TEXT;
+	OMT_GOTO(omt_prompt_render(model->config.prefix[item->role], making.parts,
+	                           making.part_count, &prompt, &prompt_bytes, err));
+	status = omt_sample_assemble(model, prompt, prompt_bytes, making.segments,
+	                             making.segment_count, limit_tokens, sample, err);
+	making.segments = NULL; /* taken */
 	if (has_text)
 		sample->kinds |= 1u << OMT_TEXT;
 done:
-	segments_free(segments, segment_count);
+	making_free(&making);
 	free(prompt);
-	free(parts);
 	return status;
 }

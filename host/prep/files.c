@@ -33,8 +33,27 @@ static omt_status prep_sound(const omt_prep_config *config, const omt_limits *li
 	return named(status, path, err);
 }
 
+/* The frames that are wanted; indices: free(). */
+static omt_status choose_frames(const omt_limits *limits, omt_video *video, const char *path,
+                                const omt_clip_info *info, int32_t **indices, int32_t *count,
+                                omt_error *err)
+{
+	double *scores;
+	OMT_TRY(named(omt_frame_indices(limits, info, indices, count, err), path, err));
+	if (limits->frames != OMT_FRAMES_SCENE)
+		return OMT_OK;
+	omt_status status = omt_video_scores(video, &scores, err);
+	if (status == OMT_OK) {
+		status = named(omt_frame_scenes(limits, scores, info->total, *indices, *count, err),
+		               path, err);
+		free(scores);
+	}
+	return status;
+}
+
 omt_status omt_prep_video_file(const omt_prep_config *config, const omt_limits *limits,
-                               const char *path, omt_patches *patches, omt_mel *mel, omt_error *err)
+                               const char *path, omt_patches *patches, omt_mel *mel,
+                               omt_words *words, omt_error *err)
 {
 	omt_status status;
 	omt_video *video;
@@ -46,10 +65,12 @@ omt_status omt_prep_video_file(const omt_prep_config *config, const omt_limits *
 	*patches = (omt_patches){0};
 	if (mel)
 		*mel = (omt_mel){0};
+	if (words)
+		*words = (omt_words){0};
 	OMT_TRY(omt_video_open(path, limits, &video, &info, err));
-	status = named(omt_frame_indices(limits, &info, &indices, &count, err), path, err);
-	if (status != OMT_OK)
-		goto done;
+	OMT_GOTO(choose_frames(limits, video, path, &info, &indices, &count, err));
+	if (words)
+		OMT_GOTO(omt_video_words(video, limits, words, err));
 	OMT_GOTO(omt_video_frames(video, indices, count, &clip, err));
 	decode_s = omt_now_s() - begin_s;
 	OMT_GOTO(named(omt_prep_clip(config, limits, &clip, patches, err), path, err));
@@ -66,6 +87,10 @@ done:
 	if (status != OMT_OK) {
 		free(patches->data);
 		*patches = (omt_patches){0};
+		if (words) {
+			free(words->text);
+			*words = (omt_words){0};
+		}
 	}
 	return status;
 }

@@ -8,6 +8,8 @@
 /* Limits of qwen_omni_utils' loader, in pixels. */
 #define IMAGE_MIN  (4.0 * 28 * 28)
 #define IMAGE_MAX  (16384.0 * 28 * 28)
+#define PAGE_MIN   768.0 /* tokens */
+#define PAGE_MAX   2560.0
 #define CLIP_MIN   (128.0 * 28 * 28)
 #define CLIP_MAX   (768.0 * 28 * 28)
 #define CLIP_TOTAL 90316800.0 /* 90 % of 128,000 tokens, shared by the frames */
@@ -74,14 +76,20 @@ omt_status omt_prep_image(const omt_prep_config *config, const omt_limits *limit
                           const omt_image *image, omt_patches *patches, omt_error *err)
 {
 	int32_t factor = config->patch_size * config->merge_size;
+	double least = limits->page ? PAGE_MIN * factor * factor : IMAGE_MIN;
+	double most = limits->page ? PAGE_MAX * factor * factor : IMAGE_MAX;
 	omt_image loaded, fitted;
 	*patches = (omt_patches){0};
-	OMT_TRY(fit_image(factor,
-	                  limits->image_min_pixels ? (double)limits->image_min_pixels : IMAGE_MIN,
-	                  limits->image_max_pixels ? (double)limits->image_max_pixels : IMAGE_MAX,
-	                  false, image, &loaded, err));
-	omt_status status = fit_image(factor, (double)config->min_pixels,
-	                              (double)config->max_pixels, true, &loaded, &fitted, err);
+	if (limits->image_max_pixels)
+		most = (double)limits->image_max_pixels;
+	if (limits->image_min_pixels)
+		least = (double)limits->image_min_pixels;
+	else if (least > most / 2)
+		least = IMAGE_MIN; /* rounding would carry a page from one limit over the other */
+	OMT_TRY(fit_image(factor, least, most, false, image, &loaded, err));
+	omt_status status = fit_image(factor, limits->page ? least : (double)config->min_pixels,
+	                              limits->page ? most : (double)config->max_pixels, true,
+	                              &loaded, &fitted, err);
 	free(loaded.data);
 	OMT_TRY(status);
 	give(config, 1, fitted.height, fitted.width, false, fitted.data, patches);

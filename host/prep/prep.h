@@ -56,6 +56,12 @@ omt_status omt_smart_resize(int32_t height, int32_t width, int32_t factor, doubl
 omt_status omt_frame_indices(const omt_limits *limits, const omt_clip_info *info, int32_t **indices,
                              int32_t *count, omt_error *err);
 
+/* Moves indices[count] (ascending) to the cuts among the clip's frames, scores[total];
+ * omt_frame_choice has the rule. Positions of time stay those of an even spacing,
+ * temporal_patch_size / fps a grid frame, as for frames that the reference is given as a list. */
+omt_status omt_frame_scenes(const omt_limits *limits, const double *scores, int32_t total,
+                            int32_t *indices, int32_t count, omt_error *err);
+
 /* Bicubic (a = -0.5) antialiased resize, interleaved channels.
  * u8: PIL's: 8-bit fixed-point weights, horizontal pass first, each pass rounded to 8 bits. */
 omt_status omt_resize_pil(const uint8_t *in, int32_t height, int32_t width, int32_t channels,
@@ -67,7 +73,11 @@ omt_status omt_resize_f32(const uint8_t *in, int32_t height, int32_t width, int3
 omt_status omt_resize_u8(const uint8_t *in, int32_t height, int32_t width, int32_t channels,
                          int32_t out_height, int32_t out_width, uint8_t *out, omt_error *err);
 
-/* Picture: loader's resize (PIL), processor's resize. */
+/* Picture: loader's resize (PIL), processor's resize. A page: both to 768 to 2560 tokens where
+ * limits->image_min_pixels and image_max_pixels say nothing (no least number where the user's
+ * greatest is below twice it), whatever the checkpoint's own limits;
+ * 768 is what retrievers of pages take at most (ColQwen2's max_num_visual_tokens, vdr-2b), 2560
+ * what DSE-Qwen2 does, which vdr-2b's card calls the full resolution. */
 omt_status omt_prep_image(const omt_prep_config *config, const omt_limits *limits,
                           const omt_image *image, omt_patches *patches, omt_error *err);
 /* Decoded frames: the recipe's resizes. */
@@ -80,10 +90,10 @@ omt_status omt_prep_sound(const omt_prep_config *config, const omt_limits *limit
 /* Files: decode and the above. */
 omt_status omt_prep_image_file(const omt_prep_config *config, const omt_limits *limits,
                                const char *path, omt_patches *patches, omt_error *err);
-/* mel may be NULL; a clip without sound leaves mel->frames 0. */
+/* mel may be NULL; a clip without sound leaves mel->frames 0. words: the subtitles; may be NULL. */
 omt_status omt_prep_video_file(const omt_prep_config *config, const omt_limits *limits,
                                const char *path, omt_patches *patches, omt_mel *mel,
-                               omt_error *err);
+                               omt_words *words, omt_error *err);
 omt_status omt_prep_audio_file(const omt_prep_config *config, const omt_limits *limits,
                                const char *path, omt_mel *mel, omt_error *err);
 

@@ -73,6 +73,60 @@ static int32_t frame_count(const omt_limits *limits, const omt_clip_info *info)
 	return even_floor(wanted);
 }
 
+typedef struct omt_cut {
+	double score;
+	int32_t frame;
+} omt_cut;
+
+static int by_strength(const void *a, const void *b)
+{
+	const omt_cut *x = a, *y = b;
+	if (x->score != y->score)
+		return x->score > y->score ? -1 : 1;
+	return x->frame < y->frame ? -1 : x->frame > y->frame;
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+/* The place of the nearest frame that no cut has taken, the earlier of two; the first stays. */
+static int32_t nearest_place(const int32_t *indices, const bool *taken, int32_t count,
+                             int32_t frame)
+{
+	int32_t best = -1;
+	for (int32_t i = 1; i < count; i++)
+		if (!taken[i] && (best < 0 || abs(indices[i] - frame) < abs(indices[best] - frame)))
+			best = i;
+	return best;
+}
+
+omt_status omt_frame_scenes(const omt_limits *limits, const double *scores, int32_t total,
+                            int32_t *indices, int32_t count, omt_error *err)
+{
+	int32_t found = 0;
+	omt_cut *cuts = malloc(((size_t)total + 1) * sizeof *cuts);
+	bool *taken = calloc((size_t)count + 1, sizeof *taken);
+	for (int32_t i = 1; cuts && i < total; i++)
+		if (scores[i] >= limits->scene_threshold)
+			cuts[found++] = (omt_cut){scores[i], i};
+	if (cuts && taken) {
+		qsort(cuts, (size_t)found, sizeof *cuts, by_strength);
+		for (int32_t i = 0; i < found && i < count - 1; i++) {
+			const int32_t place = nearest_place(indices, taken, count, cuts[i].frame);
+			indices[place] = cuts[i].frame;
+			taken[place] = true;
+		}
+		qsort(indices, (size_t)count, sizeof *indices, by_time);
+	}
+	const bool done = cuts && taken;
+	free(cuts);
+	free(taken);
+	return done ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "cuts of %d frames", total);
+}
+
 omt_status omt_frame_indices(const omt_limits *limits, const omt_clip_info *info, int32_t **given,
                              int32_t *count, omt_error *err)
 {

@@ -49,6 +49,15 @@ Test(bench_settings, unknown_keys)
 	}
 }
 
+/* What is wrong with a line behind a file's first three. */
+static void expect_fourth_line(const char *more, const char *wrong)
+{
+	char text[512], error[256];
+	snprintf(text, sizeof text, BASE "%s\n", more);
+	snprintf(error, sizeof error, "dir/b.yaml:4: %s", wrong);
+	expect_refused(text, error);
+}
+
 Test(bench_settings, wrong_types_and_values)
 {
 	static const struct {
@@ -112,12 +121,23 @@ Test(bench_settings, wrong_types_and_values)
 		{"weights: [[int8]]", "\"weights[0]\" is not a single value"},
 		{"engine: {slots: [1, 99]}", "\"engine.slots\" is 99, expected 1 to 16"},
 	};
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		char text[512], error[256];
-		snprintf(text, sizeof text, BASE "%s\n", cases[i].more);
-		snprintf(error, sizeof error, "dir/b.yaml:4: %s", cases[i].error);
-		expect_refused(text, error);
-	}
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		expect_fourth_line(cases[i].more, cases[i].error);
+}
+
+Test(bench_settings, preparation)
+{
+	static const struct {
+		const char *more, *error;
+	} cases[] = {
+		{"limits: {frames: all}", "\"limits.frames\" is \"all\", expected uniform, scene"},
+		{"limits: {scene_threshold: 1.5}", "\"limits.scene_threshold\" is 1.5, expected 0"},
+		{"limits: {subtitles: eng}", "\"limits.subtitles\" is \"eng\", expected off, on"},
+		{"limits: {max_characters: 0}", "\"limits.max_characters\" is 0, expected 1 to"},
+		{"limits: {page: 7}", "\"limits.page\""},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		expect_fourth_line(cases[i].more, cases[i].error);
 }
 
 Test(bench_settings, an_entry_of_a_list_has_its_own_line)

@@ -79,7 +79,8 @@ static void check_rows(const char *place, const json_t *line)
 		return;
 	case_limits(line, &limits);
 	cr_assert_eq(omt_prep_config_load(DATA "tiny", &config, &err), OMT_OK, "%s", err.text);
-	cr_assert_eq(omt_prep_video_file(&config, &limits, golden_file(line), &patches, NULL, &err),
+	cr_assert_eq(omt_prep_video_file(&config, &limits, golden_file(line), &patches, NULL, NULL,
+	                                 &err),
 	             OMT_OK, "%s", err.text);
 	cr_expect_eq(patches.seconds_per_grid, 1.0);
 	golden_check_rows(&config, place, line, "video_grid_thw", pixels, &patches, &wanted);

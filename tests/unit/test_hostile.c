@@ -44,15 +44,17 @@ static omt_status prepare(omt_kind kind, const char *path, const omt_limits *lim
 {
 	omt_patches patches = {0};
 	omt_mel mel = {0};
+	omt_words words = {0};
 	omt_status status =
 		kind == OMT_IMAGE ? omt_prep_image_file(&config, limits, path, &patches, err)
 		: kind == OMT_VIDEO
-			? omt_prep_video_file(&config, limits, path, &patches, &mel, err)
+			? omt_prep_video_file(&config, limits, path, &patches, &mel, &words, err)
 			: omt_prep_audio_file(&config, limits, path, &mel, err);
 	check_error(path, status, err);
 	if (status == OMT_OK) {
 		free(patches.data);
 		free(mel.data);
+		free(words.text);
 	}
 	return status;
 }
@@ -64,6 +66,7 @@ static void prepare_all(const char *path)
 	omt_kind kind;
 	omt_limits_init(&limits);
 	limits.apply_exif = true;
+	limits.frames = OMT_FRAMES_SCENE;
 	/* A changed byte of a header may ask for much. */
 	limits.max_source_pixels = 1 << 22;
 	check_error(path, omt_file_kind(path, &kind, &err), &err);
@@ -290,11 +293,12 @@ Test(hostile, pipes)
 	signal(SIGPIPE, SIG_IGN);
 	cr_assert_eq(mkfifo(in.to, 0600), 0);
 	cr_assert_eq(pthread_create(&thread, NULL, feed, &in), 0);
-	cr_assert_eq(omt_prep_video_file(&config, &limits, in.to, &piped, &mel, &err), OMT_OK, "%s",
-	             err.text);
+	cr_assert_eq(omt_prep_video_file(&config, &limits, in.to, &piped, &mel, NULL, &err), OMT_OK,
+	             "%s", err.text);
 	pthread_join(thread, NULL);
 	free(mel.data);
-	cr_assert_eq(omt_prep_video_file(&config, &limits, in.from, &whole, NULL, &err), OMT_OK);
+	cr_assert_eq(omt_prep_video_file(&config, &limits, in.from, &whole, NULL, NULL, &err),
+	             OMT_OK);
 	cr_expect_arr_eq(piped.data, whole.data, omt_patches_bytes(&config, &whole));
 	free(piped.data);
 	free(whole.data);
@@ -331,7 +335,7 @@ static void *prepare_often(void *user)
 	for (int i = 0; i < 4; i++) {
 		uint32_t *crc = user;
 		if (omt_prep_video_file(&config, &limits, INPUTS "vid_life_av.mkv", &patches, &mel,
-		                        NULL) != OMT_OK)
+		                        NULL, NULL) != OMT_OK)
 			return NULL;
 		*crc = golden_crc32(patches.data, omt_patches_bytes(&config, &patches)) ^
 		       golden_crc32((uint8_t *)mel.data, 4 * 128 * (size_t)mel.frames);

@@ -1,3 +1,4 @@
+#include "base/item.h"
 #include "omnitile.h"
 #include "tests/unit/scratch.h"
 
@@ -107,6 +108,43 @@ Test(list, long_form)
 	cr_expect_eq(video->limits.video_max_pixels, 200);
 	cr_expect_str_eq(video->path, scratch_path("c.mp4"));
 	cr_expect_str_eq(item->parts[3].path, "-");
+	expect_end(list);
+}
+
+Test(list, preparation)
+{
+	omt_list *list = list_of(
+		"{\"content\":[{\"type\":\"text\",\"text\":\"a\"},"
+		"{\"type\":\"image\",\"image\":\"p.png\",\"page\":true},"
+		"{\"type\":\"video\",\"video\":\"c.mp4\",\"frames\":\"scene\","
+		"\"scene_threshold\":0.4,\"subtitles\":\"on\",\"subtitle_language\":\"eng\","
+		"\"max_characters\":99},"
+		"{\"type\":\"audio\",\"audio\":\"a.wav\",\"transcript\":\"a.srt\"}]}\n"
+		"{\"_id\":\"b\",\"video\":\"c.mp4\",\"audio\":\"a.wav\",\"transcript\":\"t\"}\n"
+		"{\"video\":\"c.mp4\",\"frames\":\"some\"}\n"
+		"{\"video\":\"c.mp4\",\"transcript\":7}\n"
+		"{\"video\":\"c.mp4\",\"page\":true}\n"
+		"{\"video\":\"c.mp4\",\"scene_threshold\":2}\n");
+	omt_item *item = omt_item_copy(take(list)); /* lives on its own */
+	cr_assert_eq(item->part_count, 4);
+	cr_expect(item->parts[1].limits.page && !item->parts[2].limits.page);
+	const omt_limits *clip = &item->parts[2].limits;
+	cr_expect_eq(clip->frames, OMT_FRAMES_SCENE);
+	cr_expect_eq(clip->scene_threshold, 0.4);
+	cr_expect_eq(clip->subtitles, OMT_SUBTITLES_ON);
+	cr_expect_eq(clip->max_characters, 99);
+	cr_expect_null(item->parts[2].transcript);
+	const omt_item *next = take(list);
+	cr_expect_str_eq(clip->subtitle_language, "eng");
+	cr_expect_str_eq(item->parts[3].transcript, scratch_path("a.srt"));
+	cr_expect_eq(item->parts[3].limits.max_characters, 16384);
+	free(item);
+	cr_expect_str_eq(next->parts[0].transcript, scratch_path("t"));
+	cr_expect_null(next->parts[1].transcript);
+	take_failed(list, "frames is \"some\", expected one of uniform, scene");
+	take_failed(list, "\"transcript\" is missing or not a string");
+	take_failed(list, "page");
+	take_failed(list, "scene_threshold");
 	expect_end(list);
 }
 

@@ -172,3 +172,43 @@ Test(pictures, limits)
 	expect_failure("no/such/file.png", &limits, OMT_IO, "No such file");
 	expect_failure("tests", &limits, OMT_IO, "not a file");
 }
+
+/* Pixels of a picture of width x height. */
+static int32_t fitted(const omt_prep_config *from, const omt_limits *limits, int32_t width,
+                      int32_t height)
+{
+	uint8_t *data = calloc((size_t)width * (size_t)height, 3);
+	const omt_image image = {width, height, data};
+	omt_patches patches;
+	omt_error err;
+	cr_assert_eq(omt_prep_image(from, limits, &image, &patches, &err), OMT_OK, "%s", err.text);
+	free(data);
+	free(patches.data);
+	return patches.h * patches.w * 14 * 14;
+}
+
+/* A page keeps its pixels where the checkpoint's limits would not let it, is enlarged to 768 tokens
+ * and reduced to 2560; the user's limits go over both. */
+Test(pictures, pages)
+{
+	omt_prep_config config;
+	omt_limits limits;
+	omt_error err;
+	cr_assert_eq(omt_prep_config_load(DATA "tiny", &config, &err), OMT_OK, "%s", err.text);
+	omt_limits_init(&limits);
+	config.max_pixels = 64 * 28 * 28;
+	cr_expect_leq(fitted(&config, &limits, 1120, 1400), 64 * 28 * 28);
+	limits.page = true;
+	cr_expect_eq(fitted(&config, &limits, 1120, 1400), 1120 * 1400);
+	cr_expect_geq(fitted(&config, &limits, 224, 160), 768 * 28 * 28);
+	cr_expect_leq(fitted(&config, &limits, 224, 160), 2 * 768 * 28 * 28);
+	cr_expect_leq(fitted(&config, &limits, 2800, 3500), 2560 * 28 * 28);
+	cr_expect_geq(fitted(&config, &limits, 2800, 3500), 2400 * 28 * 28);
+	limits.image_max_pixels = 100 * 28 * 28;
+	cr_expect_leq(fitted(&config, &limits, 1120, 1400), 100 * 28 * 28);
+	cr_expect_gt(fitted(&config, &limits, 1120, 1400), 64 * 28 * 28);
+	limits.image_min_pixels = 200 * 28 * 28;
+	limits.image_max_pixels = 400 * 28 * 28;
+	cr_expect_geq(fitted(&config, &limits, 112, 112), 200 * 28 * 28);
+	omt_prep_config_free(&config);
+}

@@ -269,6 +269,19 @@ Test(shards, other_settings_are_refused)
 	options.limits.fps = 1;
 	expect_mismatch("settings.fps was 2.0, now it is 1.0");
 	options.limits.fps = 2;
+	options.limits.frames = OMT_FRAMES_SCENE;
+	expect_mismatch("settings.frames was not there, now it is \"scene\"");
+	options.limits.frames = OMT_FRAMES_UNIFORM;
+	options.limits.scene_threshold = 0.5; /* says nothing of even frames */
+	options.limits.subtitles = OMT_SUBTITLES_ON;
+	expect_mismatch("settings.subtitles was not there, now it is \"on\"");
+	options.limits.subtitles = OMT_SUBTITLES_OFF;
+	options.limits.page = true;
+	expect_mismatch("settings.page was not there, now it is true");
+	options.limits.page = false;
+	options.limits.max_characters = 10;
+	expect_mismatch("settings.max_characters was not there, now it is 10");
+	options.limits.max_characters = 16384;
 	options.weights = "int8";
 	expect_mismatch("settings.weights was \"stored\"");
 	options.weights = NULL;

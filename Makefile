@@ -71,7 +71,8 @@ $B/%.o: %.c
 	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # Hot loops there are left to the compiler's vectoriser (base/cpu.h).
-$B/host/prep/%.o $B/host/media/%.o $B/host/index/%.o $B/host/train/%.o $B/host/exec/%.o: FLAGS_release += -O3
+$B/host/prep/%.o $B/host/media/%.o $B/host/index/%.o $B/host/train/%.o $B/host/exec/%.o \
+$B/host/model/adapter%.o: FLAGS_release += -O3
 
 # The kernels' text and the tuned tiles of devices travel inside the library.
 $B/embedded/kernels.c: $(KERNELS) device/embed.sh

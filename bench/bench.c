@@ -78,8 +78,8 @@ static omt_status make_key(const omt_bench_point *point, const char *model, cons
                            char key[OMT_DIGEST_TEXT], omt_error *err)
 {
 	static const char *const apart[][2] = {
-		{NULL, "name"},  {NULL, "model"},          {NULL, "data"},      {NULL, "output"},
-		{NULL, "trace"}, {"scenario", "requests"}, {"retrieval", "run"}};
+		{NULL, "name"},   {NULL, "model"}, {NULL, "adapter"},        {NULL, "data"},
+		{NULL, "output"}, {NULL, "trace"}, {"scenario", "requests"}, {"retrieval", "run"}};
 	json_t *settings = json_deep_copy(point->settings), *data = json_object(), *file;
 	const char *name;
 	for (size_t i = 0; i < sizeof apart / sizeof *apart; i++)

@@ -32,6 +32,7 @@ _Static_assert(sizeof(omt_recipe) == sizeof(int) && sizeof(omt_fusion) == sizeof
 const omt_bench_key omt_bench_keys[] = {
 	{"name", KEY_TEXT, false, AT(name), 0, 0, NULL, 0},
 	{"model", KEY_PATH, false, AT(model), 0, 0, NULL, 0},
+	{"adapter", KEY_PATH, false, AT(adapter), 0, 0, NULL, 0},
 	{"backend", KEY_CHAIN, true, AT(engine.backend), 0, 0, backends, 0},
 	{"device", KEY_DEVICE, true, AT(engine.device), 0, 0, NULL, 0},
 	{"weights", KEY_NAME, true, AT(engine.weights), 0, 0, weights, 0},

@@ -137,7 +137,7 @@ omt_status omt_bench_session_model(omt_bench_session *session, const omt_bench_p
 	const double start = omt_now_s();
 	if (session->model)
 		return OMT_OK;
-	OMT_TRY(omt_model_open(point->s.model, &session->model, err));
+	OMT_TRY(omt_model_open_adapted(point->s.model, point->s.adapter, &session->model, err));
 	session->model_s = omt_now_s() - start;
 	return omt_model_identity(session->model, session->identity, err);
 }

@@ -15,7 +15,7 @@
 /* What one point is. Strings are the point's, paths joined with the file's folder; NULL: not said.
  */
 typedef struct omt_bench_settings {
-	const char *name, *model, *output, *trace;
+	const char *name, *model, *adapter, *output, *trace;
 	omt_engine_options engine;
 	const char *card_name; /* mode modelled; as omt_plan()'s device */
 	omt_plan_card card;

@@ -169,6 +169,14 @@ typedef struct omt_model omt_model;
 
 /* Opens a checkpoint folder in the published (Hugging Face) layout; weights are mapped. */
 omt_status omt_model_open(const char *dir, omt_model **model, omt_error *err);
+/* With a LoRA adapter in PEFT's format merged into its matrices, which are f32 in memory then; the
+ * identity is another one (host/model/adapter.h). adapter NULL: none. */
+omt_status omt_model_open_adapted(const char *dir, const char *adapter, omt_model **model,
+                                  omt_error *err);
+/* Writes it as a checkpoint in the published layout, with what an adapter changed. dir: not there,
+ * or empty. dtype: "bf16", "f32", or NULL: bf16 if the checkpoint is in it throughout, else f32. */
+omt_status omt_model_save(const omt_model *model, const char *dir, const char *dtype,
+                          const omt_progress *progress, omt_error *err);
 /* For omt_plan(), which needs no weights. like: the shapes of "tiny", "omni-embed-nemotron-3b" or a
  * config.json instead of the folder's, of which the tokenizer is taken; NULL: its own. */
 omt_status omt_model_open_like(const char *dir, const char *like, omt_model **model,

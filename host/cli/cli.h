@@ -64,7 +64,7 @@ void cli_progress_end(void);
 
 /* Engine and limit options that several verbs take; the values start at the library's defaults. */
 typedef struct cli_engine {
-	const char *model;
+	const char *model, *adapter;
 	omt_engine_options options;
 	int64_t slots, batch, max_tokens, threads;
 } cli_engine;

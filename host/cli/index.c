@@ -10,6 +10,7 @@ int cli_index(int argc, char **argv);
 typedef struct index_run {
 	const char *index, *vectors, *output, *export, *delete_file;
 	const char *model; /* identity, or a checkpoint's folder */
+	const char *adapter;
 	char identity[OMT_IDENTITY_TEXT];
 	cli_texts ids;
 	bool append, compact, verify;
@@ -27,7 +28,7 @@ static omt_status take_model(index_run *run, omt_error *err)
 	run->options.model = run->model;
 	if (!run->model || stat(run->model, &info) != 0 || !S_ISDIR(info.st_mode))
 		return OMT_OK;
-	omt_status status = omt_model_open(run->model, &model, err);
+	omt_status status = omt_model_open_adapted(run->model, run->adapter, &model, err);
 	if (status != OMT_OK)
 		return status;
 	status = omt_model_identity(model, run->identity, err);
@@ -145,6 +146,8 @@ int cli_index(int argc, char **argv)
 	         &run.export, 0, 0, NULL},
 		{"model", "MODEL", "whose vectors they are: a checkpoint, or an identity", CLI_TEXT,
 	         &run.model, 0, 0, NULL},
+		{"adapter", "DIR", "LoRA adapter of that checkpoint, in PEFT's format", CLI_TEXT,
+	         &run.adapter, 0, 0, NULL},
 		{"force", NULL, "take vectors of another model, pass over unknown ids", CLI_FLAG,
 	         &run.options.force, 0, 0, NULL},
 		{0},

@@ -16,6 +16,7 @@ int cli_roofline(int argc, char **argv);
 int cli_report(int argc, char **argv);
 int cli_verify(int argc, char **argv);
 int cli_synth(int argc, char **argv);
+int cli_merge(int argc, char **argv);
 int cli_bitstream(int argc, char **argv);
 int cli_bitstream_build(int argc, char **argv);
 int cli_bitstream_pack(int argc, char **argv);
@@ -50,6 +51,8 @@ const cli_verb cli_verbs[] = {
          "Checks a checkpoint against a folder of expected values.", cli_verify},
 	{"synth", "--like SHAPE --tokenizer DIR --output DIR [options]",
          "Writes a checkpoint with random weights in the published layout.", cli_synth},
+	{"merge", "--model DIR --adapter DIR --output DIR [options]",
+         "Merges a LoRA adapter into a checkpoint, as a checkpoint of its own.", cli_merge},
 	{"bitstream", "build | pack | digest | info | verify",
          "Makes, packs and checks binaries for FPGA cards.", cli_bitstream},
 	{"bitstream build", "--name NAME [options]",

@@ -8,10 +8,12 @@
 
 const cli_option *cli_engine_table(cli_engine *engine)
 {
-	static cli_option table[14];
+	static cli_option table[15];
 	const cli_option made[] = {
 		{"model", "DIR", "checkpoint in the published (Hugging Face) layout", CLI_TEXT,
 	         &engine->model, 0, 0, NULL},
+		{"adapter", "DIR", "LoRA adapter of the model, in PEFT's format", CLI_TEXT,
+	         &engine->adapter, 0, 0, NULL},
 		{"backend", "NAME", "opencl, openblas, ref, hls, or a chain of them; model",
 	         CLI_TEXT, &engine->options.backend, 0, 0, NULL},
 		{"device", "D", "0, part of a name, 0,1, all, 0/2 (in two parts); model: .yaml,...",
@@ -36,7 +38,7 @@ const cli_option *cli_engine_table(cli_engine *engine)
 		{0},
 	};
 	omt_engine_options_init(&engine->options);
-	engine->model = NULL;
+	engine->model = engine->adapter = NULL;
 	engine->batch = engine->options.batch_items;
 	engine->max_tokens = engine->options.max_tokens;
 	engine->slots = engine->options.slots;
@@ -130,7 +132,7 @@ bool cli_model_open(const char *verb, const cli_engine *from, omt_model **model)
 		cli_usage(verb, "--model is missing");
 		return false;
 	}
-	if (omt_model_open(from->model, model, &err) == OMT_OK)
+	if (omt_model_open_adapted(from->model, from->adapter, model, &err) == OMT_OK)
 		return true;
 	cli_fail(verb, &err);
 	return false;

@@ -271,9 +271,15 @@ int cli_plan(int argc, char **argv)
 		return cli_usage(verb, "--dtype and --weights are one choice");
 	omt_plan_options options = options_of(&engine, &n, dtype);
 	options.card.entry = entry;
-	if (omt_model_open_like(engine.model, like, &model, &err) != OMT_OK)
+	if (like && engine.adapter)
+		return cli_usage(verb,
+		                 "--adapter is for a model's own weights: no --like beside it");
+	omt_status status =
+		engine.adapter ? omt_model_open_adapted(engine.model, engine.adapter, &model, &err)
+			       : omt_model_open_like(engine.model, like, &model, &err);
+	if (status != OMT_OK)
 		return cli_fail(verb, &err);
-	omt_status status = omt_plan(model, &options, &json, &err);
+	status = omt_plan(model, &options, &json, &err);
 	omt_model_close(model);
 	if (status != OMT_OK)
 		return cli_fail(verb, &err);

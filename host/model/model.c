@@ -11,6 +11,8 @@
 #include "base/file.h"
 #include "base/numeric.h"
 #include "device/contract.h"
+#include "model/adapter.h"
+#include "model/checkpoint.h"
 #include "model/synth.h"
 #include "token/prompt.h"
 
@@ -108,6 +110,39 @@ omt_status omt_model_open(const char *dir, omt_model **given, omt_error *err)
 	return open_model(dir, false, NULL, given, err);
 }
 
+static omt_status adapt(omt_model *model, const char *dir, omt_error *err)
+{
+	omt_adapter *adapter;
+	OMT_TRY(omt_adapter_open(dir, model->weights, &adapter, err));
+	const omt_status status = omt_adapter_merge(adapter, model->weights, err);
+	omt_adapter_close(adapter);
+	OMT_TRY(status);
+	model->adapter = strdup(dir);
+	return model->adapter ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "%s", dir);
+}
+
+omt_status omt_model_open_adapted(const char *dir, const char *adapter, omt_model **given,
+                                  omt_error *err)
+{
+	OMT_TRY(omt_model_open(dir, given, err));
+	if (!adapter)
+		return OMT_OK;
+	const omt_status status = adapt(*given, adapter, err);
+	if (status != OMT_OK) {
+		omt_model_close(*given);
+		*given = NULL;
+	}
+	return status;
+}
+
+omt_status omt_model_save(const omt_model *model, const char *dir, const char *dtype,
+                          const omt_progress *progress, omt_error *err)
+{
+	const omt_checkpoint_options options = {
+		.dtype = dtype, .progress = progress ? *progress : (omt_progress){0}};
+	return omt_checkpoint_write(model, dir, &options, err);
+}
+
 omt_status omt_model_open_like(const char *dir, const char *like, omt_model **given, omt_error *err)
 {
 	return open_model(dir, like || !omt_weights_exist(dir), like, given, err);
@@ -121,6 +156,7 @@ void omt_model_close(omt_model *model)
 	omt_tokenizer_close(model->tokenizer);
 	omt_prep_config_free(&model->prep);
 	omt_config_free(&model->config);
+	free(model->adapter);
 	free(model->dir);
 	free(model);
 }
@@ -179,10 +215,10 @@ char *omt_model_describe(const omt_model *model)
 	json_t *audio = json_pack("{si si si si}", "layers", c->audio.layers, "hidden",
 	                          c->audio.d_model, "heads", c->audio.heads, "inter", c->audio.ffn);
 	json_t *all =
-		json_pack("{ss ss si sI sI ss sb ss ss so so so}", "path", model->dir,
-	                  "architecture", c->architecture, "dimension", c->text.hidden, "tensors",
-	                  (json_int_t)omt_weights_count(model->weights), "weight_bytes",
-	                  (json_int_t)omt_weights_bytes(model->weights), "pooling",
+		json_pack("{ss ss* ss si sI sI ss sb ss ss so so so}", "path", model->dir,
+	                  "adapter", model->adapter, "architecture", c->architecture, "dimension",
+	                  c->text.hidden, "tensors", (json_int_t)omt_weights_count(model->weights),
+	                  "weight_bytes", (json_int_t)omt_weights_bytes(model->weights), "pooling",
 	                  poolings[c->pooling], "normalize", c->normalize, "query_prefix",
 	                  c->prefix[OMT_ROLE_QUERY], "passage_prefix", c->prefix[OMT_ROLE_PASSAGE],
 	                  "text", text, "vision", vision, "audio", audio);

@@ -13,6 +13,7 @@ struct omt_model {
 	omt_prep_config prep;
 	omt_tokenizer *tokenizer;
 	omt_weights *weights;
+	char *adapter; /* folder of what was merged into them; NULL: nothing */
 };
 
 #endif

@@ -43,7 +43,8 @@ static size_t aligned(size_t bytes)
 
 /* ---- the list ---- */
 
-static char *make_path(const char *dir, const char *folder, int32_t panel, const char *storage)
+static char *make_path(const char *dir, const char *mark, const char *folder, int32_t panel,
+                       const char *storage)
 {
 	char file[OMT_DIGEST_TEXT + 16], digest[OMT_DIGEST_TEXT];
 	char *own = folder ? NULL : omt_cache_folder(), *whole = realpath(dir, NULL), *path = NULL;
@@ -51,8 +52,10 @@ static char *make_path(const char *dir, const char *folder, int32_t panel, const
 		folder = own;
 	const omt_piece pieces[] = {{whole, whole ? strlen(whole) : 0},
 	                            {&panel, sizeof panel},
-	                            {storage, strlen(storage)}};
-	if (folder && whole && omt_digest_pieces(pieces, 3, digest, NULL) == OMT_OK) {
+	                            {storage, strlen(storage)},
+	                            {mark, strlen(mark)}};
+	/* Without a mark as ever: files of earlier versions are found. */
+	if (folder && whole && omt_digest_pieces(pieces, *mark ? 4 : 3, digest, NULL) == OMT_OK) {
 		snprintf(file, sizeof file, "weights/%.32s", digest);
 		path = omt_cache_path(folder, file);
 	}
@@ -65,7 +68,7 @@ omt_status omt_packed_new(const omt_weights *weights, const char *dir, const cha
                           int32_t panel, const char *storage, omt_packed **given, omt_error *err)
 {
 	omt_status status = OMT_OK;
-	char *path = make_path(dir, folder, panel, storage);
+	char *path = make_path(dir, omt_weights_marked(weights), folder, panel, storage);
 	*given = NULL;
 	if (!path)
 		return OMT_OK;

@@ -17,8 +17,9 @@
 
 typedef struct omt_packed omt_packed;
 
-/* folder: NULL: omt_cache_folder(). `dir`: the checkpoint's; one file for it, panel and storage:
- * another checkpoint there takes its place. *packed is NULL when nothing is to be kept. */
+/* folder: NULL: omt_cache_folder(). `dir`: the checkpoint's; one file for it, its adapter, panel
+ * and storage: another checkpoint there takes its place. *packed is NULL when nothing is to be
+ * kept. */
 omt_status omt_packed_new(const omt_weights *weights, const char *dir, const char *folder,
                           int32_t panel, const char *storage, omt_packed **packed, omt_error *err);
 void omt_packed_free(omt_packed *packed); /* NULL is allowed; ends the mapping */

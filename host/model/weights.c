@@ -25,7 +25,9 @@ struct omt_weights {
 	size_t count, capacity;
 	size_t bytes;
 	char *dir;
-	bool all; /* no tensor is skipped, and names are the files' */
+	bool all;         /* no tensor is skipped, and names are the files' */
+	float **replaced; /* by number of the tensor; NULL: none is */
+	char mark[OMT_DIGEST_TEXT];
 };
 
 const char *omt_weights_name(const char *name)
@@ -303,20 +305,28 @@ void omt_weights_close(omt_weights *weights)
 		return;
 	for (size_t i = 0; i < weights->shard_count; i++)
 		omt_safetensors_close(&weights->shards[i]);
+	for (size_t i = 0; weights->replaced && i < weights->count; i++)
+		free(weights->replaced[i]);
+	free(weights->replaced);
 	free(weights->shards);
 	free(weights->tensors);
 	free(weights->dir);
 	free(weights);
 }
 
+const omt_tensor *omt_weights_get(const omt_weights *weights, const char *name)
+{
+	omt_tensor key = {.name = name};
+	return weights->count ? bsearch(&key, weights->tensors, weights->count,
+	                                sizeof *weights->tensors, by_name)
+	                      : NULL;
+}
+
 omt_status omt_weights_find(const omt_weights *weights, const char *name, int32_t dims,
                             const int64_t *shape, omt_tensor *tensor, omt_error *err)
 {
 	char wanted[128], present[128];
-	omt_tensor key = {.name = name};
-	const omt_tensor *found = weights->count ? bsearch(&key, weights->tensors, weights->count,
-	                                                   sizeof *weights->tensors, by_name)
-	                                         : NULL;
+	const omt_tensor *found = omt_weights_get(weights, name);
 	if (!found)
 		return OMT_FAIL(err, BAD_MODEL, "%s: no tensor %s", weights->dir, name);
 	bool same = found->dims == dims;
@@ -330,6 +340,34 @@ omt_status omt_weights_find(const omt_weights *weights, const char *name, int32_
 	}
 	*tensor = *found;
 	return OMT_OK;
+}
+
+omt_status omt_weights_replace(omt_weights *weights, size_t i, float *values, omt_error *err)
+{
+	omt_tensor *tensor = &weights->tensors[i];
+	if (!weights->replaced)
+		weights->replaced = calloc(weights->count, sizeof(float *));
+	if (!weights->replaced) {
+		free(values);
+		return OMT_FAIL(err, NO_MEMORY, "%zu tensors", weights->count);
+	}
+	free(weights->replaced[i]);
+	weights->replaced[i] = values;
+	weights->bytes -= tensor->bytes;
+	(void)omt_tensor_shape(tensor, tensor->name, OMT_F32, tensor->dims, tensor->shape);
+	tensor->data = (const uint8_t *)values;
+	weights->bytes += tensor->bytes;
+	return OMT_OK;
+}
+
+void omt_weights_mark(omt_weights *weights, const char digest[OMT_DIGEST_TEXT])
+{
+	memcpy(weights->mark, digest, sizeof weights->mark);
+}
+
+const char *omt_weights_marked(const omt_weights *weights)
+{
+	return weights->mark;
 }
 
 const omt_tensor *omt_weights_at(const omt_weights *weights, size_t i)
@@ -361,6 +399,8 @@ omt_status omt_weights_identify(const omt_weights *weights, FILE *to, omt_error 
 		        shard->map.bytes, (long long)info.st_mtim.tv_sec, info.st_mtim.tv_nsec,
 		        digest);
 	}
+	if (weights->mark[0])
+		fprintf(to, "changed by %s\n", weights->mark);
 	return OMT_OK;
 }
 
@@ -378,6 +418,7 @@ void omt_weights_sample(const omt_weights *weights, FILE *to)
 		fwrite(tensor->data + (tensor->bytes - bytes) / 2, 1, bytes, to);
 		fwrite(tensor->data + tensor->bytes - bytes, 1, bytes, to);
 	}
+	fputs(weights->mark, to);
 }
 
 void omt_weights_release(const omt_weights *weights)

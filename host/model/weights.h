@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "base/digest.h"
 #include "model/config.h"
 #include "model/safetensors.h"
 
@@ -32,6 +33,15 @@ omt_status omt_weights_find(const omt_weights *weights, const char *name, int32_
 size_t omt_weights_count(const omt_weights *weights);
 const omt_tensor *omt_weights_at(const omt_weights *weights, size_t i); /* in order of names */
 size_t omt_weights_bytes(const omt_weights *weights);                   /* of the tensors kept */
+
+/* NULL: there is none. */
+const omt_tensor *omt_weights_get(const omt_weights *weights, const char *name);
+
+/* Other values in place of tensor i: f32, [of its shape], taken (also on failure). */
+omt_status omt_weights_replace(omt_weights *weights, size_t i, float *values, omt_error *err);
+/* What makes such weights others than the files': part of what the two below tell. */
+void omt_weights_mark(omt_weights *weights, const char digest[OMT_DIGEST_TEXT]);
+const char *omt_weights_marked(const omt_weights *weights); /* "": they are as the files say */
 
 /* What tells this checkpoint from another one, a line a shard: name, bytes, time of change in
  * nanoseconds, SHA-256 of its header. */

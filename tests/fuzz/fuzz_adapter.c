@@ -7,8 +7,10 @@
 
 static const char shape[] =
 	"{\"architectures\":[\"NVOmniEmbedModel\"],\"audio_config\":{\"d_model\":32,"
-	"\"encoder_layers\":1,\"encoder_attention_heads\":4,\"encoder_ffn_dim\":64,\"output_dim\":8},"
-	"\"vision_config\":{\"depth\":1,\"hidden_size\":16,\"intermediate_size\":16,\"num_heads\":4,"
+	"\"encoder_layers\":1,\"encoder_attention_heads\":4,\"encoder_ffn_dim\":64,"
+	"\"output_dim\":8},"
+	"\"vision_config\":{\"depth\":1,\"hidden_size\":16,\"intermediate_size\":16,"
+	"\"num_heads\":4,"
 	"\"out_hidden_size\":8,\"fullatt_block_indexes\":[0]},"
 	"\"text_config\":{\"vocab_size\":16,\"hidden_size\":8,\"intermediate_size\":16,"
 	"\"num_hidden_layers\":1,\"num_attention_heads\":2,\"num_key_value_heads\":1,"

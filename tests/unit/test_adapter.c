@@ -292,7 +292,8 @@ Test(adapter, scales_and_names)
 		{"{\"peft_type\":\"LORA\",\"r\":4,\"lora_alpha\":8,\"rank_pattern\":{\"x\":1,"
 	         "\"self_attn.q_proj\":2},\"alpha_pattern\":{\"^q_proj\":64,\"q_proj\":6}}",
 	         "base_model.model.", "", 2, 3, false},
-		{"{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":0.5,\"target_modules\":[\"q_proj\"],"
+		{"{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":0.5,"
+	         "\"target_modules\":[\"q_proj\"],"
 	         "\"bias\":\"none\",\"modules_to_save\":null,\"use_dora\":false,"
 	         "\"init_lora_weights\":\"gaussian\",\"lora_dropout\":0.1}",
 	         "base_model.model.model.language_model.", "", 1, 0.5f, false},

@@ -232,7 +232,7 @@ omt_status omt_survivors_find(const omt_pool *pool, omt_survivors *of, size_t co
 {
 	omt_survivors **todo = malloc(count * sizeof *todo + 1);
 	omt_status status = OMT_OK;
-	size_t depth = 0;
+	size_t depth = 0, before;
 	const size_t rows = (size_t)omt_pool_rows(pool);
 	if (!todo)
 		return OMT_FAIL(err, NO_MEMORY, "%zu queries", count);
@@ -243,10 +243,12 @@ omt_status omt_survivors_find(const omt_pool *pool, omt_survivors *of, size_t co
 		of[q].count = 0;
 	}
 	depth = depth + SPARE < rows ? depth + SPARE : rows ? rows : 1;
+	/* A scan costs about three searches: these go on while each settles half of the queries. */
 	do {
+		before = count;
 		OMT_GOTO(search(pool, todo, &count, depth, wanted, err));
 		depth *= GROWTH;
-	} while (count && depth < rows / SCANNED);
+	} while (count && count <= before / 2 && depth < rows / SCANNED);
 	for (size_t at = 0; at < count; at += SCAN_QUERIES)
 		OMT_GOTO(scan_all(pool, todo + at,
 		                  count - at < SCAN_QUERIES ? count - at : SCAN_QUERIES, wanted,

@@ -1,10 +1,10 @@
 /* survivors.h - the best candidates of queries that a rule of mining.h leaves, exactly.
  *
  * A search for some more hits than are wanted is enough where few score above the limit. For the
- * other queries it is repeated for more hits each time; where that would be a large part of all
- * vectors, every vector is scored exactly instead and only what lies under the limit is kept, so
- * that memory never grows with the number of those above it. An index with int8 codes answers
- * searches as nearest.h says: some survivors may be missed. */
+ * other queries it is repeated for more hits while that settles most of them; then every vector is
+ * scored exactly instead and only what lies under the limit is kept, so that memory never grows
+ * with the number of those above it. An index with int8 codes answers searches as nearest.h says:
+ * some survivors may be missed. */
 #ifndef OMT_INDEX_SURVIVORS_H
 #define OMT_INDEX_SURVIVORS_H
 
@@ -28,7 +28,8 @@ typedef struct omt_survivors {
 	size_t count;
 } omt_survivors;
 
-/* Fills best and count of each; fewer than `wanted` only where there are no more. */
+/* All with the same skip. Fills best and count of each; fewer than `wanted` only where there are no
+ * more. */
 omt_status omt_survivors_find(const omt_pool *pool, omt_survivors *of, size_t count, size_t wanted,
                               omt_error *err);
 

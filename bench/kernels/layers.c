@@ -1,17 +1,22 @@
 /* layers: the device time of one item, for bench/peers/text.py.
  *
  *     bench_layers CHECKPOINT ITEM REPEATS [WEIGHTS [ops]]
+ *     bench_layers CHECKPOINT ITEM REPEATS train ITEMS
  *
  * ITEM: a number of text tokens, or a picture (.png, .jpg) or sound (.wav, .flac). One line of
  * JSON: median milliseconds of REPEATS runs through the whole model. The time of a layer is the
  * difference between checkpoints of different depth. `ops`: instead, the mean milliseconds and the
- * launches of each op, which are waited for one by one. */
+ * launches of each op, which are waited for one by one. `train`: of a batch of ITEMS such items on
+ * one core, the median milliseconds of the forward alone, of that which is kept, and of the
+ * backward of all parameters. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/median.h"
 #include "model/engine.h"
+#include "train/tape.h"
 
 #define MAX_REPEATS 99
 
@@ -83,6 +88,73 @@ static void print_ops(const run *r)
 	printf("},\"ms\":%.3f}\n", sum);
 }
 
+/* ---- training ---- */
+
+static omt_status fill_batch(const omt_model *model, const run *r, int32_t items, omt_batch *batch,
+                             omt_error *err)
+{
+	omt_sample sample;
+	omt_batch_limits limits;
+	OMT_TRY(omt_sample_make(model, &r->item, 0, &sample, err));
+	limits = omt_batch_limits_of(&model->config, items, items * sample.tokens);
+	omt_status status = omt_batch_open(&model->config, &limits, batch, err);
+	for (int32_t i = 0; status == OMT_OK && i < items; i++)
+		if (omt_batch_fits(batch, &sample))
+			omt_batch_add(batch, &sample);
+	omt_sample_free(&sample);
+	return status;
+}
+
+/* Seconds of a step's parts: forward, forward that is kept, backward. */
+static omt_status step(omt_tape *tape, omt_batch *batch, float *vectors, float *gradients,
+                       double *seconds, omt_error *err)
+{
+	omt_record *record;
+	const double begin = omt_now_s();
+	OMT_TRY(omt_tape_forward(tape, batch, OMT_KEEP_NOTHING, NULL, vectors, err));
+	const double alone = omt_now_s();
+	OMT_TRY(omt_tape_forward(tape, batch, OMT_KEEP_ALL, &record, vectors, err));
+	const double kept = omt_now_s();
+	OMT_TRY(omt_tape_backward(tape, record, vectors, gradients, err));
+	seconds[0] = alone - begin;
+	seconds[1] = kept - alone;
+	seconds[2] = omt_now_s() - kept;
+	return OMT_OK;
+}
+
+static omt_status train(const omt_model *model, const run *r, int32_t items, omt_error *err)
+{
+	omt_status status = OMT_OK;
+	omt_batch batch;
+	omt_tape *tape = NULL;
+	omt_trainable trainable = {0};
+	double ms[3][MAX_REPEATS + 1], seconds[3];
+	OMT_TRY(fill_batch(model, r, items, &batch, err));
+	const omt_tape_options options = {.limits = batch.limits, .threads = 1};
+	float *vectors = calloc((size_t)items * (size_t)model->config.text.hidden, sizeof *vectors);
+	float *gradients = NULL;
+	OMT_GOTO(omt_tape_open(model, &options, NULL, &trainable, &tape, err));
+	gradients = calloc(trainable.count, sizeof *gradients);
+	if (!vectors || !gradients)
+		OMT_GOTO(OMT_FAIL(err, NO_MEMORY, "gradients"));
+	for (int i = 0; i <= r->repeats; i++) {
+		OMT_GOTO(step(tape, &batch, vectors, gradients, seconds, err));
+		for (int part = 0; part < 3 && i; part++) /* the first one warms up */
+			ms[part][i - 1] = 1e3 * seconds[part];
+	}
+	printf("{\"items\":%d,\"tokens\":%d,\"forward_ms\":%.3f,\"kept_forward_ms\":%.3f,"
+	       "\"backward_ms\":%.3f}\n",
+	       batch.items, batch.tokens, omt_median(ms[0], (size_t)r->repeats),
+	       omt_median(ms[1], (size_t)r->repeats), omt_median(ms[2], (size_t)r->repeats));
+done:
+	omt_tape_close(tape);
+	omt_trainable_free(&trainable);
+	omt_batch_close(&batch);
+	free(vectors);
+	free(gradients);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	omt_error err;
@@ -92,7 +164,9 @@ int main(int argc, char **argv)
 	omt_part part;
 	if (argc < 4 || atoi(argv[3]) < 1 || atoi(argv[3]) > MAX_REPEATS ||
 	    !make_part(argv[2], &part))
-		return fprintf(stderr, "bench_layers CHECKPOINT ITEM REPEATS [WEIGHTS [ops]]\n"), 2;
+		return fprintf(stderr, "bench_layers CHECKPOINT ITEM REPEATS [WEIGHTS [ops]]\n"
+		                       "bench_layers CHECKPOINT ITEM REPEATS train ITEMS\n"),
+		       2;
 	const bool ops = argc > 5 && !strcmp(argv[5], "ops");
 	run r = {.item = {.id = "item", .parts = &part, .part_count = 1}, .repeats = atoi(argv[3])};
 	omt_engine_options_init(&options);
@@ -101,8 +175,16 @@ int main(int argc, char **argv)
 	options.slots = 1;
 	options.max_tokens = atoi(argv[2]) + 1024;
 	options.weights = argc > 4 ? argv[4] : NULL;
-	if (omt_model_open(argv[1], &model, &err) != OMT_OK ||
-	    omt_engine_open(model, &options, &engine, &err) != OMT_OK)
+	if (omt_model_open(argv[1], &model, &err) != OMT_OK)
+		return fprintf(stderr, "bench_layers: %s\n", err.text), 1;
+	if (argc > 5 && !strcmp(argv[4], "train")) {
+		const omt_status status = train(model, &r, atoi(argv[5]), &err);
+		if (status != OMT_OK)
+			fprintf(stderr, "bench_layers: %s\n", err.text);
+		omt_model_close(model);
+		return status == OMT_OK ? 0 : 1;
+	}
+	if (omt_engine_open(model, &options, &engine, &err) != OMT_OK)
 		return fprintf(stderr, "bench_layers: %s\n", err.text), 1;
 	omt_exec_time_ops(omt_engine_exec(engine), ops ? &r.times : NULL);
 	if (omt_embed(engine, &(omt_source){next, &r}, &(omt_sink){put, &r}, NULL, &err) != OMT_OK)

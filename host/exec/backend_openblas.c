@@ -19,7 +19,7 @@
 
 #define CHUNK    64    /* rows of A, or queries, a call at most */
 #define TILE_N   256   /* rows of W expanded to f32 at a time */
-#define FINISH_N 64    /* columns of C finished at a time */
+#define BAND     16    /* rows of C finished at a time, divides CHUNK */
 #define TILE_K   16384 /* longest row of W that is supported */
 #define KEYS     256   /* keys a step of attention */
 #define MAX_HEAD 256
@@ -153,9 +153,8 @@ static const float *expand_rows(omt_blas *blas, const omt_gemm_args *g, int32_t 
 	return blas->weights;
 }
 
-/* A row's columns [col, col + cols) from a tile's column `from` on. */
-static void finish_row(const omt_blas *blas, const omt_gemm_args *g, int32_t row, int32_t in_chunk,
-                       int32_t col, int32_t cols, int32_t from)
+/* A row's columns from `col` on, whose sums are `line`. */
+static void finish_row(const omt_gemm_args *g, int32_t row, int32_t col, int32_t cols, float *line)
 {
 	const size_t at = (size_t)(g->n_first + col);
 	const float *scale = (const float *)omt_host_buffer_data(g->scale) + at;
@@ -163,9 +162,6 @@ static void finish_row(const omt_blas *blas, const omt_gemm_args *g, int32_t row
 	const float *residual = (const float *)omt_host_buffer_data(g->residual) +
 	                        (size_t)row * (size_t)g->ldr + at;
 	float *c = (float *)omt_host_buffer_data(g->c) + (size_t)row * (size_t)g->ldc + at;
-	float line[FINISH_N];
-	for (int32_t j = 0; j < cols; j++)
-		line[j] = blas->product[(size_t)(from + j) * CHUNK + (size_t)in_chunk];
 	for (int32_t j = 0; g->flags & OMT_GEMM_SCALE && j < cols; j++)
 		line[j] *= scale[j];
 	for (int32_t j = 0; g->flags & OMT_GEMM_BIAS && j < cols; j++)
@@ -181,15 +177,20 @@ static void finish_row(const omt_blas *blas, const omt_gemm_args *g, int32_t row
 		memcpy(c, line, (size_t)cols * sizeof *c);
 }
 
-/* A tile is larger than the cache next to the core, which would see each of its lines go before all
- * rows of the line were taken: some columns at a time. */
+/* A tile is larger than the cache next to the core: it is turned a band of rows at a time, which
+ * are a cache line of each of its columns. */
 static void finish_tile(const omt_blas *blas, const omt_gemm_args *g, int32_t row, int32_t rows,
                         int32_t col, int32_t cols)
 {
-	for (int32_t from = 0; from < cols; from += FINISH_N)
-		for (int32_t i = 0; i < rows; i++)
-			finish_row(blas, g, row + i, i, col + from,
-			           cols - from < FINISH_N ? cols - from : FINISH_N, from);
+	float band[BAND][TILE_N];
+	for (int32_t first = 0; first < rows; first += BAND) {
+		const float *from = blas->product + first;
+		for (int32_t j = 0; j < cols; j++, from += CHUNK)
+			for (int32_t i = 0; i < BAND; i++)
+				band[i][j] = from[i];
+		for (int32_t i = 0; i < BAND && first + i < rows; i++)
+			finish_row(g, row + first + i, col, cols, band[i]);
+	}
 }
 
 /* `count` rows of dense length `cols` followed by zero rows up to a chunk, to blas->rows. */

@@ -164,6 +164,30 @@ typedef struct omt_bench_options {
 /* `options` NULL: zeros. */
 omt_status omt_bench(const char *yaml_path, const omt_bench_options *options, omt_error *err);
 
+/* Trains a model as a YAML file says (README "Training") and writes into the file's `output`
+ * folder: log.jsonl, checkpoint.safetensors (the state of the run), at the end final/ (a checkpoint
+ * in the published layout) or adapter/ (LoRA, in PEFT's format). A run that was stopped or killed
+ * goes on from its last checkpoint when it is called again with the same settings and data, and
+ * ends with the same bits; with others it is OMT_BAD_ARGUMENT, which names what differs. Items that
+ * cannot be read are left out, each a note once. A loss, vector or gradient that is not finite ends
+ * the run, OMT_MISMATCH; the last checkpoint stays. */
+typedef struct omt_train_options {
+	const char *const *set; /* "key=value", over the file's: "optimiser.lr=1e-3",
+	                           "data[0].weight=2" */
+	size_t set_count;
+	bool restart;     /* begins anew, whatever is in `output` */
+	bool dry_run;     /* trains nothing: `line` gets the plan */
+	bool export_only; /* writes final/ or adapter/ of the checkpoint that is there */
+	omt_progress progress;
+	/* Each line of the log once it is written; of a dry run {"plan": {...}}. May be NULL. */
+	void (*line)(void *user, const char *json);
+	bool (*stop)(void *user); /* true: OMT_STOPPED after this step, which is kept; or NULL */
+	void *user;
+} omt_train_options;
+/* `options` NULL: zeros. Uses OpenBLAS with one thread a call (openblas_set_num_threads(), which
+ * holds for the whole process). */
+omt_status omt_train(const char *yaml_path, const omt_train_options *options, omt_error *err);
+
 /* Compares the records of two files, point by point and part by part. Points are the same that have
  * the same key; else, when there is one of each, the same `point`; two files of one record each
  * are compared whatever they hold. */

@@ -318,6 +318,61 @@ int omt_yaml_line(const omt_yaml *yaml, const char *key)
 	return (int)json_integer_value(json_object_get(yaml->lines, key));
 }
 
+void omt_yaml_place(const omt_yaml *yaml, const char *key, char place[OMT_YAML_PLACE])
+{
+	const int line = omt_yaml_line(yaml, key);
+	snprintf(place, OMT_YAML_PLACE, line ? "%.500s:%d" : "%.500s", yaml->path, line);
+}
+
+/* What stands at the first part of a key ("data[0]" of "data[0].weight"); *rest is what follows. A
+ * mapping that is not there is made. NULL: nothing can stand there. */
+static json_t *step_into(json_t *at, const char *key, const char **rest)
+{
+	char *end;
+	const size_t length = strcspn(key, ".[");
+	*rest = key + length + (key[length] == '.');
+	if (key[length] == '.' && json_is_object(at) && !json_object_getn(at, key, length))
+		json_object_setn_new(at, key, length, json_object());
+	at = json_object_getn(at, key, length);
+	for (key += length; *key == '['; key = end + 1) {
+		at = json_array_get(at, strtoul(key + 1, &end, 10));
+		if (*end != ']')
+			return NULL;
+		*rest = end + 1 + (end[1] == '.');
+	}
+	return at;
+}
+
+omt_status omt_yaml_set(omt_yaml *yaml, const char *assignment, omt_error *err)
+{
+	const char *equals = strchr(assignment, '='), *key, *rest;
+	char *text = NULL, *name = NULL;
+	omt_yaml value = {0};
+	omt_status status = OMT_OK;
+	if (!equals || equals == assignment)
+		return OMT_FAIL(err, BAD_ARGUMENT, "\"%.200s\", expected key=value", assignment);
+	name = strndup(assignment, (size_t)(equals - assignment));
+	if (!name || asprintf(&text, "value: %s\n", equals + 1) < 0) {
+		status = OMT_FAIL(err, NO_MEMORY, "%.200s", assignment);
+		goto done;
+	}
+	OMT_GOTO(omt_yaml_parse(name, text, strlen(text), &value, err));
+	json_t *at = yaml->root;
+	for (key = name; at && strchr(key, '.'); key = rest)
+		at = step_into(at, key, &rest);
+	if (!json_is_object(at) || !*key || strchr(key, '['))
+		status = OMT_FAIL(err, BAD_FORMAT, "%s: nothing to set at \"%.200s\"", yaml->path,
+		                  name);
+	else if (json_object_set(at, key, json_object_get(value.root, "value")) != 0 ||
+	         json_object_set_new(yaml->lines, name, json_integer(0)) != 0)
+		status = OMT_FAIL(err, NO_MEMORY, "%s", name);
+done:
+	omt_yaml_free(&value);
+	free(text);
+	free(name);
+	return status;
+}
+
 omt_status omt_yaml_only(const omt_yaml *yaml, const char *at, const char *const *keys,
                          omt_error *err)
 {

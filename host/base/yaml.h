@@ -23,6 +23,13 @@ void omt_yaml_free(omt_yaml *yaml);
  * NULL: absent. */
 omt_json omt_yaml_at(const omt_yaml *yaml, const char *key);
 int omt_yaml_line(const omt_yaml *yaml, const char *key); /* 0: no such key */
+/* "path:line" of that key, "path" alone where it has no line. */
+#define OMT_YAML_PLACE 600
+void omt_yaml_place(const omt_yaml *yaml, const char *key, char place[OMT_YAML_PLACE]);
+
+/* "data[0].weight=2": the key gets this value, which is read as YAML, in place of the file's;
+ * mappings that are not there are made, entries of lists are not. Such a key has no line. */
+omt_status omt_yaml_set(omt_yaml *yaml, const char *assignment, omt_error *err);
 
 /* Fails with file, line and name of the first key of the mapping at `at` that is not in the
  * NULL-terminated list. */

@@ -11,6 +11,7 @@ int cli_index(int argc, char **argv);
 int cli_search(int argc, char **argv);
 int cli_mine(int argc, char **argv);
 int cli_eval(int argc, char **argv);
+int cli_train(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_roofline(int argc, char **argv);
 int cli_report(int argc, char **argv);
@@ -41,6 +42,8 @@ const cli_verb cli_verbs[] = {
          "Finds hard negatives of each query, to train on.", cli_mine},
 	{"eval", "--qrels FILE --run FILE [--run FILE...] [options]",
          "Scores runs against judgements, and tells which differences are sure.", cli_eval},
+	{"train", "[options] FILE.yaml",
+         "Trains a model, or a LoRA beside it, on lists of queries and passages.", cli_train},
 	{"bench", "[options] FILE.yaml | --compare A.jsonl B.jsonl",
          "Runs a benchmark: throughput, latency and retrieval quality together.", cli_bench},
 	{"bench roofline", "[options]",

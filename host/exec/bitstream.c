@@ -29,12 +29,12 @@ typedef struct raw_entry {
 	char flow[16], banks[16];
 } raw_entry;
 
-#define ENTRY_TEXT(member) OMT_FIELD_OF(TEXT, raw_entry, entry.member), 0, 0
+#define ENTRY_TEXT(member) OMT_FIELD_TEXT_OF(raw_entry, entry.member)
 
 static const omt_field entry_fields[] = {
 	{"name", ENTRY_TEXT(name)},
 	{"card", ENTRY_TEXT(card)},
-	{"flow", OMT_FIELD_OF(TEXT, raw_entry, flow), 0, 0},
+	{"flow", OMT_FIELD_TEXT_OF(raw_entry, flow)},
 	{"target", ENTRY_TEXT(target)},
 	{"platform", ENTRY_TEXT(platform)},
 	{"device", ENTRY_TEXT(device)},
@@ -42,9 +42,9 @@ static const omt_field entry_fields[] = {
 	{"file", ENTRY_TEXT(file)},
 	{"digest", ENTRY_TEXT(digest)},
 	{"clock_mhz", OMT_FIELD_OF(REAL, raw_entry, entry.clock_mhz), 1, 10000},
-	{"timeout", OMT_FIELD_SECTION, 0, 0, 0, 0},
-	{"banks", OMT_FIELD_OF(TEXT, raw_entry, banks), 0, 0},
-	{"kernels", OMT_FIELD_SECTION, 0, 0, 0, 0},
+	{"timeout", OMT_FIELD_PART(SECTION)},
+	{"banks", OMT_FIELD_TEXT_OF(raw_entry, banks)},
+	{"kernels", OMT_FIELD_PART(SECTION)},
 	{0},
 };
 
@@ -56,9 +56,9 @@ static const omt_field timeout_fields[] = {
 
 static const omt_field kernel_fields[] = {
 	{"units", OMT_FIELD_OF(INT, omt_bitstream_kernel, units), 1, OMT_BITSTREAM_UNITS},
-	{"names", OMT_FIELD_LIST, 0, 0, 0, 0},
-	{"bank", OMT_FIELD_LIST, 0, 0, 0, 0},
-	{"params", OMT_FIELD_SECTION, 0, 0, 0, 0},
+	{"names", OMT_FIELD_PART(LIST)},
+	{"bank", OMT_FIELD_PART(LIST)},
+	{"params", OMT_FIELD_PART(SECTION)},
 	{0},
 };
 

@@ -16,10 +16,10 @@ const omt_card_number_info omt_card_number_infos[] = {OMT_CARD_NUMBER_LIST(NUMBE
 /* ---- tables ---- */
 
 /* The members of a field. */
-#define TEXT(member)      OMT_FIELD_OF(TEXT, omt_card, member), 0, 0
+#define TEXT(member)      OMT_FIELD_TEXT_OF(omt_card, member)
 #define REAL(member, ...) OMT_FIELD_OF(REAL, omt_card, member), __VA_ARGS__
 #define INT(member, ...)  OMT_FIELD_OF(INT, omt_card, member), __VA_ARGS__
-#define SECTION           OMT_FIELD_SECTION, 0, 0, 0, 0
+#define SECTION           OMT_FIELD_PART(SECTION)
 
 static const omt_field card_fields[] = {
 	{"part", TEXT(part)},
@@ -40,7 +40,7 @@ static const omt_field card_fields[] = {
 };
 
 #define AMOUNT(name) \
-	{#name, OMT_FIELD_REAL, OMT_CARD_##name * sizeof(double), sizeof(double), 0, 1e8},
+	{#name, OMT_FIELD_REAL, OMT_CARD_##name * sizeof(double), sizeof(double), NULL, 0, 1e8},
 static const omt_field amount_fields[] = {OMT_CARD_RESOURCE_LIST(AMOUNT){0}};
 #undef AMOUNT
 

@@ -17,14 +17,13 @@ bool omt_is_device_file(const char *device)
 
 /* ---- reading ---- */
 
-#define TEXT_AT(type, member) OMT_FIELD_OF(TEXT, type, member), 0, 0
 #define FILE_INT(member, ...) OMT_FIELD_OF(INT, omt_device_file, member), __VA_ARGS__
 #define FILE_BYTES(member)    OMT_FIELD_OF(INT64, omt_device_file, member), 0, 0x1p62
 #define FILE_REAL(member)     OMT_FIELD_OF(REAL, omt_device_file, member), 0, 1e9
 
 static const omt_field top_fields[] = {
-	{"device", TEXT_AT(omt_device_file, info.device)},
-	{"backend", TEXT_AT(omt_device_file, info.backend)},
+	{"device", OMT_FIELD_TEXT_OF(omt_device_file, info.device)},
+	{"backend", OMT_FIELD_TEXT_OF(omt_device_file, info.backend)},
 	{"memory_bytes", FILE_BYTES(info.memory_bytes)},
 	{"max_alloc_bytes", FILE_BYTES(info.max_alloc_bytes)},
 	{"peak_gflops", FILE_REAL(speed.peak_gflops)},
@@ -34,26 +33,26 @@ static const omt_field top_fields[] = {
 	{"compute_units", FILE_INT(info.compute_units, 1, 1 << 20)},
 	{"panel", FILE_INT(info.panel, 1, 1024)},
 	{"tile_rows", FILE_INT(info.tile_rows, 0, 4096)},
-	{"match", OMT_FIELD_SECTION, 0, 0, 0, 0},
-	{"tiles", OMT_FIELD_SECTION, 0, 0, 0, 0},
-	{"measured", OMT_FIELD_SECTION, 0, 0, 0, 0},
-	{"card", OMT_FIELD_SECTION, 0, 0, 0, 0},
+	{"match", OMT_FIELD_PART(SECTION)},
+	{"tiles", OMT_FIELD_PART(SECTION)},
+	{"measured", OMT_FIELD_PART(SECTION)},
+	{"card", OMT_FIELD_PART(SECTION)},
 	{0},
 };
 
 static const omt_field match_fields[] = {
-	{"name", TEXT_AT(omt_backend_info, device)},
-	{"version", TEXT_AT(omt_backend_info, version)},
-	{"platform", TEXT_AT(omt_backend_info, platform)},
-	{"type", TEXT_AT(omt_backend_info, type)},
+	{"name", OMT_FIELD_TEXT_OF(omt_backend_info, device)},
+	{"version", OMT_FIELD_TEXT_OF(omt_backend_info, version)},
+	{"platform", OMT_FIELD_TEXT_OF(omt_backend_info, platform)},
+	{"type", OMT_FIELD_TEXT_OF(omt_backend_info, type)},
 	{"vector_width", OMT_FIELD_OF(INT, omt_backend_info, vector_width), 1, 1024},
 	{0},
 };
 
 static const omt_field record_fields[] = {
-	{"date", TEXT_AT(omt_tile_record, date)},
-	{"device", TEXT_AT(omt_tile_record, device)},
-	{"driver", TEXT_AT(omt_tile_record, driver)},
+	{"date", OMT_FIELD_TEXT_OF(omt_tile_record, date)},
+	{"device", OMT_FIELD_TEXT_OF(omt_tile_record, device)},
+	{"driver", OMT_FIELD_TEXT_OF(omt_tile_record, driver)},
 	{"gflops", OMT_FIELD_OF(REAL, omt_tile_record, gflops), 0, 1e9},
 	{"ratio", OMT_FIELD_OF(REAL, omt_tile_record, ratio), 0, 1e6},
 	{0},
@@ -78,6 +77,7 @@ static void tile_fields(omt_cl_class class, omt_field fields[OMT_CL_TILE_COUNT +
 			                        OMT_FIELD_INT,
 			                        omt_cl_tile_infos[i].at,
 			                        0,
+			                        NULL,
 			                        1,
 			                        omt_cl_tile_infos[i].most};
 }

@@ -2,26 +2,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/json.h"
+#include "index/lines.h"
 #include "index/list.h"
 #include "index/seen.h"
 
-#define MAX_LINE    ((size_t)64 << 20)
 #define MAX_PARTS   1024
 #define PLACE_BYTES 512
 
 struct omt_list {
 	char *path, *folder;
-	FILE *file;
-	bool standard, broken; /* standard input; reading failed, which was reported */
+	omt_lines lines;
+	bool broken; /* reading failed, which was reported */
 	omt_role role;
 	omt_limits limits;
-	char *line;
-	size_t bytes, room, number;
 	omt_seen *seen; /* ids so far */
+	bool again;     /* a line that was read before: its id is there */
 
 	/* Of the current item. */
 	char place[PLACE_BYTES], number_id[32];
@@ -33,32 +31,19 @@ struct omt_list {
 	omt_item item;
 };
 
-static omt_status open_file(omt_list *list, omt_error *err)
-{
-	struct stat info;
-	list->file = list->standard ? stdin : fopen(list->path, "rbe");
-	if (!list->file)
-		return OMT_FAIL(err, IO, "%s: %s", list->path, strerror(errno));
-	if (fstat(fileno(list->file), &info) == 0 && S_ISDIR(info.st_mode))
-		return OMT_FAIL(err, IO, "%s: a folder, expected a list", list->path);
-	return OMT_OK;
-}
-
 omt_status omt_list_open(const char *path, omt_role role, const omt_limits *limits,
                          omt_list **given, omt_error *err)
 {
 	omt_list *list = calloc(1, sizeof *list);
 	*given = NULL;
-	if (list)
-		list->standard = !strcmp(path, "-");
 	if (!list || !(list->path = strdup(path)) || !(list->seen = omt_seen_new()) ||
-	    !(list->folder = list->standard ? strdup(".") : omt_path_folder(path))) {
+	    !(list->folder = omt_path_folder(path))) {
 		omt_list_close(list);
 		return OMT_FAIL(err, NO_MEMORY, "%s", path);
 	}
 	list->role = role;
 	list->limits = *limits;
-	omt_status status = open_file(list, err);
+	omt_status status = omt_lines_open(path, &list->lines, err);
 	if (status == OMT_OK)
 		*given = list;
 	else
@@ -85,10 +70,8 @@ void omt_list_close(omt_list *list)
 	if (!list)
 		return;
 	clear_item(list);
-	if (list->file && !list->standard)
-		fclose(list->file);
+	omt_lines_close(&list->lines);
 	omt_seen_free(list->seen);
-	free(list->line);
 	free(list->folder);
 	free(list->path);
 	free(list);
@@ -207,7 +190,7 @@ static omt_status read_path(const omt_list *list, omt_json in, const char *key, 
 	bool pipe = !strcmp(path, "-") || !strcmp(path, "pipe:");
 	if (strlen(path) != json_string_length(value) || !*path)
 		return OMT_FAIL(err, BAD_FORMAT, "%s: \"%s\" is not a path", in.place, key);
-	if (pipe && list->standard)
+	if (pipe && list->lines.standard)
 		return OMT_FAIL(err, BAD_FORMAT, "%s: standard input is the list itself", in.place);
 	*given = pipe ? strdup(path) : omt_path_join(list->folder, path);
 	return *given ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "%s", in.place);
@@ -429,6 +412,8 @@ static omt_status read_id(omt_list *list, omt_json in, omt_error *err)
 				in.place);
 		list->item.id = text;
 	}
+	if (list->again)
+		return OMT_OK;
 	if (!omt_seen_add(list->seen, list->item.id, &again))
 		return OMT_FAIL(err, NO_MEMORY, "%s: ids so far", in.place);
 	return again ? OMT_FAIL(err, BAD_FORMAT, "%s: id \"%.80s\" for the second time", in.place,
@@ -459,97 +444,32 @@ static omt_status read_item(omt_list *list, const char *text, size_t bytes, omt_
 	return OMT_OK;
 }
 
-static bool make_room(omt_list *list)
-{
-	if (list->bytes < list->room)
-		return true;
-	size_t room = list->room ? 2 * list->room : 4096;
-	char *larger = room <= MAX_LINE ? realloc(list->line, room) : NULL;
-	if (!larger)
-		return false;
-	list->line = larger;
-	list->room = room;
-	return true;
-}
-
-/* The next line without its end; false when there is none. A line that is too long is read to its
- * end all the same, but not kept, and *whole tells: memory stays bounded. */
-static bool read_line(omt_list *list, bool *whole)
-{
-	int byte;
-	bool any = false;
-	list->bytes = 0;
-	*whole = true;
-	while ((byte = getc_unlocked(list->file)) != EOF) {
-		any = true;
-		if (byte == '\n')
-			break;
-		*whole = *whole && make_room(list);
-		if (*whole)
-			list->line[list->bytes++] = (char)byte;
-	}
-	list->number += any;
-	return any && !ferror(list->file);
-}
-
-static bool is_space(char byte)
-{
-	return byte == ' ' || byte == '\t' || byte == '\r';
-}
-
-/* The line that was read, without a byte order mark and white space at its end. */
-static size_t trim(const omt_list *list, const char **text)
-{
-	static const char mark[] = {'\xef', '\xbb', '\xbf'};
-	size_t bytes = list->bytes;
-	*text = list->line;
-	if (list->number == 1 && bytes >= sizeof mark && !memcmp(*text, mark, sizeof mark)) {
-		*text += sizeof mark;
-		bytes -= sizeof mark;
-	}
-	while (bytes && is_space((*text)[bytes - 1]))
-		bytes--;
-	return bytes;
-}
-
-/* The next line that is not blank. */
-static bool next_line(omt_list *list, const char **text, size_t *bytes, bool *whole)
-{
-	while (read_line(list, whole)) {
-		*bytes = trim(list, text);
-		if (*bytes)
-			return true;
-	}
-	return false;
-}
-
 static void begin_item(omt_list *list)
 {
 	clear_item(list);
-	snprintf(list->place, sizeof list->place, "%s:%zu", list->path, list->number);
-	snprintf(list->number_id, sizeof list->number_id, "%zu", list->number);
-	list->item = (omt_item){.id = list->number_id, .role = list->role, .line = list->number};
+	const uint64_t line = list->lines.number;
+	snprintf(list->place, sizeof list->place, "%s:%llu", list->path, (unsigned long long)line);
+	snprintf(list->number_id, sizeof list->number_id, "%llu", (unsigned long long)line);
+	list->item = (omt_item){.id = list->number_id, .role = list->role, .line = line};
 }
 
 bool omt_list_next(omt_list *list, const omt_item **item)
 {
 	omt_error *failed = &list->item.failed;
-	const char *text;
-	size_t bytes;
-	bool whole;
-	bool found = !list->broken && next_line(list, &text, &bytes, &whole);
+	const omt_lines *lines = &list->lines;
+	bool found = !list->broken && omt_lines_next(&list->lines);
 	int reason = errno;
-	if (!found && (list->broken || !ferror(list->file)))
+	if (!found && (list->broken || !ferror(lines->file)))
 		return false;
 	list->broken = !found;
 	begin_item(list);
 	if (!found)
 		OMT_FAIL(failed, IO, "%s: the list ends here: %s", list->place, strerror(reason));
-	else if (!whole)
+	else if (!lines->whole)
 		OMT_FAIL(failed, LIMIT, "%s: a line of more than %zu MB", list->place,
-		         MAX_LINE >> 20);
+		         OMT_MAX_LINE >> 20);
 	else
-		failed->status = read_item(list, text, bytes, failed);
+		failed->status = read_item(list, lines->text, lines->bytes, failed);
 	if (failed->status != OMT_OK) {
 		list->item.parts = NULL;
 		list->item.part_count = 0;
@@ -558,17 +478,36 @@ bool omt_list_next(omt_list *list, const omt_item **item)
 	return true;
 }
 
+uint64_t omt_list_place(const omt_list *list)
+{
+	return list->lines.begin;
+}
+
+omt_status omt_list_read_at(omt_list *list, uint64_t place, uint64_t line, const omt_item **item,
+                            omt_error *err)
+{
+	omt_status status = omt_lines_seek(&list->lines, place, line, err);
+	if (status != OMT_OK)
+		return omt_fail_at(err, status, "%s", list->path);
+	list->broken = false;
+	list->again = true;
+	const bool found = omt_list_next(list, item);
+	list->again = false;
+	if (!found || list->lines.number != line)
+		return OMT_FAIL(err, IO, "%s:%llu: the line is gone: the list was changed",
+		                list->path, (unsigned long long)line);
+	return OMT_OK;
+}
+
 omt_status omt_list_skip(omt_list *list, uint64_t line, omt_error *err)
 {
-	bool whole;
-	while (list->number < line && !list->broken && read_line(list, &whole)) {
-		const char *text;
-		size_t bytes = trim(list, &text);
+	omt_lines *lines = &list->lines;
+	while (lines->number < line && !list->broken && omt_lines_read(lines)) {
 		omt_error ignored; /* what is wrong with it was told by who made its item */
-		if (!bytes || !whole)
+		if (!lines->bytes || !lines->whole)
 			continue;
 		begin_item(list);
-		if (read_object(list, text, bytes, &ignored) == OMT_NO_MEMORY)
+		if (read_object(list, lines->text, lines->bytes, &ignored) == OMT_NO_MEMORY)
 			return OMT_FAIL(err, NO_MEMORY, "%s", ignored.text);
 	}
 	return OMT_OK;
@@ -576,5 +515,5 @@ omt_status omt_list_skip(omt_list *list, uint64_t line, omt_error *err)
 
 uint64_t omt_list_line(const omt_list *list)
 {
-	return list->number;
+	return list->lines.number;
 }

@@ -16,4 +16,12 @@ omt_status omt_list_skip(omt_list *list, uint64_t line, omt_error *err);
 /* How many lines were read. */
 uint64_t omt_list_line(const omt_list *list);
 
+/* Where the current item's line begins, in bytes, for omt_list_read_at(). */
+uint64_t omt_list_place(const omt_list *list);
+/* The item of line `line`, which begins at `place`, of a list that is a file; omt_list_next() goes
+ * on after it. Its id is not noted: it may have been read before. The item is as omt_list_next()'s.
+ */
+omt_status omt_list_read_at(omt_list *list, uint64_t place, uint64_t line, const omt_item **item,
+                            omt_error *err);
+
 #endif

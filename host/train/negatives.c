@@ -1,0 +1,100 @@
+#include "train/negatives.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/names.h"
+
+#define MAX_LINE ((size_t)16 << 20)
+
+typedef struct omt_negatives_reader {
+	const char *path;
+	omt_names queries; /* so far */
+	omt_status (*found)(void *user, const char *query, const char *id, omt_error *err);
+	void *user;
+} omt_negatives_reader;
+
+static omt_status read_list(omt_negatives_reader *reader, omt_json in, const char *query,
+                            omt_error *err)
+{
+	const json_t *list = NULL;
+	size_t i;
+	json_t *entry;
+	OMT_TRY(omt_json_list(in, "negatives", SIZE_MAX, &list, err));
+	if (!list)
+		return OMT_FAIL(err, BAD_FORMAT, "%s: no \"negatives\"", in.place);
+	json_array_foreach(list, i, entry)
+	{
+		const char *id = json_string_value(json_object_get(entry, "id"));
+		if (!id)
+			return OMT_FAIL(err, BAD_FORMAT, "%s: negatives[%zu] has no id", in.place,
+			                i);
+		OMT_TRY(reader->found(reader->user, query, id, err));
+	}
+	return OMT_OK;
+}
+
+static omt_status read_line(omt_negatives_reader *reader, const char *place, const json_t *object,
+                            omt_error *err)
+{
+	const omt_json in = {place, object};
+	const char *query = NULL;
+	uint32_t number, before = reader->queries.count;
+	if (!json_is_object(object))
+		return OMT_FAIL(err, BAD_FORMAT, "%s: not an object", place);
+	OMT_TRY(omt_json_string(in, "query", &query, err));
+	if (!query)
+		return OMT_FAIL(err, BAD_FORMAT, "%s: no \"query\"", place);
+	if (!omt_names_add(&reader->queries, query, strlen(query), &number))
+		return OMT_FAIL(err, NO_MEMORY, "%s: %u queries", place, before);
+	if (number < before)
+		return OMT_FAIL(err, BAD_FORMAT, "%s: query \"%.80s\" for the second time", place,
+		                query);
+	return read_list(reader, in, query, err);
+}
+
+static omt_status read_lines(omt_negatives_reader *reader, FILE *file, omt_error *err)
+{
+	char *line = NULL, place[600];
+	size_t room = 0, number = 0;
+	ssize_t bytes;
+	omt_status status = OMT_OK;
+	while (status == OMT_OK && (bytes = getline(&line, &room, file)) >= 0) {
+		json_t *object = NULL;
+		snprintf(place, sizeof place, "%.500s:%zu", reader->path, ++number);
+		while (bytes && strchr(" \t\r\n", line[bytes - 1]))
+			bytes--;
+		if (!bytes)
+			continue;
+		if ((size_t)bytes > MAX_LINE)
+			status = OMT_FAIL(err, LIMIT, "%s: a line of more than %zu MB", place,
+			                  MAX_LINE >> 20);
+		else
+			status = omt_json_parse(place, line, (size_t)bytes, &object, err);
+		if (status == OMT_OK)
+			status = read_line(reader, place, object, err);
+		json_decref(object);
+	}
+	if (status == OMT_OK && ferror(file))
+		status = OMT_FAIL(err, IO, "%s: %s", reader->path, strerror(errno));
+	free(line);
+	return status;
+}
+
+omt_status omt_negatives_read(const char *path,
+                              omt_status (*found)(void *user, const char *query, const char *id,
+                                                  omt_error *err),
+                              void *user, omt_error *err)
+{
+	omt_negatives_reader reader = {.path = path, .found = found, .user = user};
+	FILE *file = fopen(path, "rbe");
+	if (!file)
+		return OMT_FAIL(err, IO, "%s: %s", path, strerror(errno));
+	omt_status status = read_lines(&reader, file, err);
+	omt_names_free(&reader.queries);
+	fclose(file);
+	return status;
+}

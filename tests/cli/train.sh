@@ -1,0 +1,83 @@
+# train. Uses what cli.sh made: the checkpoint tiny.
+t=$tmp/train
+mkdir "$t"
+for i in {0..23}; do
+	words=(red green blue grey pink black) things=(cat dog hen fox)
+	echo "{\"id\":\"q$i\",\"text\":\"a ${things[i % 4]} that is ${words[i / 4]}\"}" \
+		>>"$t/q.jsonl"
+	echo "{\"id\":\"p$i\",\"text\":\"${words[i / 4]} ${things[i % 4]}\"}" >>"$t/p.jsonl"
+	printf 'q%d\t0\tp%d\t1\n' $i $i >>"$t/r.tsv"
+	echo "{\"query\":\"q$i\",\"negatives\":[{\"id\":\"p$(((i + 1) % 24))\",\"score\":0.5}]}" \
+		>>"$t/n.jsonl"
+done
+lists="name: words, queries: q.jsonl, passages: p.jsonl, qrels: r.tsv"
+cat >"$t/t.yaml" <<END
+model: $data/tiny
+output: run
+method: full
+data:
+  - {$lists, negatives: n.jsonl}
+loss: {temperature: 0.05, symmetric: true, negatives: 1}
+batch: 4
+micro_batch: 5
+optimiser: {lr: 1e-3, warmup: 3}
+steps: 24
+threads: 2
+log_every: 4
+save_every: 3
+END
+evals="eval={every: 12, k: [1], sets: [{$lists}]}"
+train() { "$omnitile" train "$t/t.yaml" --quiet "$@"; }
+check "train, no file" 2 "expected one training file" "$omnitile" train
+check "train, unknown key" 2 't.yaml: unknown key "speed"' train --set speed=1
+check "train, no such list" 2 'none.jsonl: No such file' train --set 'data[0].queries=none.jsonl'
+check "train --dry-run" 0 "words +24 +24 +24 +24" train --dry-run
+check "a dry run leaves nothing" 1 "" test -e "$t/run"
+check "train" 0 "^step 24  words:  recall@1 (1.0|0.9)" train --set "$evals" --set output=whole
+check "the log" 0 '"step":24,"steps":24,"loss":0\.[01]' cat "$t/whole/log.jsonl"
+check "the trained checkpoint embeds" 0 '"embedding"' "$omnitile" embed --text a \
+	--model "$t/whole/final"
+check "a run that is done is not done again" 0 "final: after 24 steps" train \
+	--set "$evals" --set output=whole
+check "another setting" 2 'checkpoint.*"optimiser.lr" was 0.001 and is 0.002 \(--restart' train \
+	--set output=whole --set optimiser.lr=0.002
+
+# killed at whatever time, again and again, then let be: the same bits
+for ((tries = 0; tries < 6; tries++)); do
+	timeout -s KILL 0.$((RANDOM % 40 + 10)) "$omnitile" train "$t/t.yaml" --quiet \
+		--set output=killed --set "$evals" >/dev/null
+	[ ! -e "$t/killed/final" ] || break
+done 2>/dev/null
+train --set output=killed --set "$evals" >/dev/null
+check "killed $tries times: the same parameters" 0 "" cmp \
+	"$t/whole/final/model-00001-of-00001.safetensors" \
+	"$t/killed/final/model-00001-of-00001.safetensors"
+losses() { grep -o '"step":[0-9]*,"steps":[0-9]*,"loss":[^,]*' "$t/$1/log.jsonl"; }
+check "and the same losses" 0 "" diff <(losses whole) <(losses killed)
+train --set output=again --set "$evals" >/dev/null
+check "the same command, the same bits" 0 "" cmp "$t/whole/final/model-00001-of-00001.safetensors" \
+	"$t/again/final/model-00001-of-00001.safetensors"
+check "stopped by a signal" 2 "stopped after step [0-9]+ of 100000; the same command goes on" \
+	timeout -s TERM --foreground --preserve-status 1 "$omnitile" train "$t/t.yaml" \
+	--set output=long --set steps=100000
+check "its parameters so far" 0 "final: after [0-9]+ steps" train --export --set output=long \
+	--set steps=100000
+check "nothing to export" 2 "no checkpoint yet" train --export --set output=none
+check "train, restarted" 0 "final: after 2 steps" train --restart --set output=long --set steps=2
+check "LoRA, everything at once" 0 "adapter: after 2 steps" train --set output=lora --set steps=2 \
+	--set method=lora --set lora.rank=4 --set gradient_cache=true --set keep=checkpoints \
+	--set accumulate=2 --set same_dataset=false
+check "the adapter" 0 '"r": 4' cat "$t/lora/adapter/adapter_config.json"
+
+# what is missing or broken costs that item
+sed '3s/.*/{"id":"p2","image":"gone.png"}/; 5s/.*/broken/' "$t/p.jsonl" >"$t/gaps.jsonl"
+check "a missing file is left out" 1 "p.jsonl|gaps.jsonl:3: .*gone.png: No such file" \
+	"$omnitile" train "$t/t.yaml" --set output=gaps --set 'data[0].passages=gaps.jsonl'
+check "and logged" 0 '"skipped":"p2","reason":.*gone.png' cat "$t/gaps/log.jsonl"
+check "and counted" 0 '"written":.*"skipped":1' cat "$t/gaps/log.jsonl"
+copy nan
+last=$tmp/nan/model-00003-of-00003.safetensors
+printf '\xc0\x7f\xc0\x7f' |
+	dd of="$last" bs=1 seek=$(($(stat -c %s "$last") - 64)) conv=notrunc status=none
+check "no number" 2 "step 1: the vector of item \"[qp][0-9]+\" of .*jsonl is not finite" train \
+	--set output=nan --set "model=$tmp/nan"

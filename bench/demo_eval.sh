@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# demo_eval.sh OMNITILE MODEL DATA [ADAPTER]: how well a model finds the held-out items of
+# bench/demo_data.sh, one line of JSON for each pair of modalities that DATA has. Exact search over
+# the pair's whole gallery; every query has one answer there, so that chance is k / gallery.
+set -euo pipefail
+omnitile=$1
+model=$2
+data=$3
+adapter=${4:+--adapter $4}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+embed() { # LIST ROLE OUTPUT OPTIONS...
+	local list=$1 role=$2 output=$3
+	shift 3
+	# shellcheck disable=SC2086 # none or two words
+	"$omnitile" embed --model "$model" $adapter --backend openblas --batch 32 --quiet \
+		--input "$list" --role "$role" --output "$output" "$@"
+}
+pair() { # NAME SET GALLERY OPTIONS...
+	local name=$1 set=$data/$2/test gallery=$data/$2/test/$3 count
+	shift 3
+	[ -e "$gallery" ] && [ -e "$set/qrels.tsv" ] || return 0
+	rm -f "$work"/*
+	embed "$gallery" passage "$work/p.npy" "$@"
+	embed "$set/queries.jsonl" query "$work/q.npy"
+	"$omnitile" index --vectors "$work/p.npy" --output "$work/idx" --quiet
+	"$omnitile" search --index "$work/idx" --queries "$work/q.npy" --k 100 --trec demo --quiet \
+		>"$work/run"
+	"$omnitile" eval --qrels "$set/qrels.tsv" --run "$work/run" --k 1,10 --json --quiet \
+		>"$work/scores.json"
+	count=$(wc -l <"$gallery")
+	awk -v name="$name" -v n="$count" -v q="$(wc -l <"$set/queries.jsonl")" \
+		-v r1="$(interval recall 1)" -v r10="$(interval recall 10)" \
+		-v ndcg="$(interval ndcg 10)" -v mrr="$(interval mrr 10)" 'BEGIN {
+		printf "{\"pair\":\"%s\",\"queries\":%d,\"gallery\":%d,", name, q, n
+		printf "\"recall@1\":%s,\"recall@10\":%s,\"ndcg@10\":%s,\"mrr@10\":%s,",
+			r1, r10, ndcg, mrr
+		printf "\"chance\":{\"recall@1\":%.5f,\"recall@10\":%.5f}}\n", 1 / n, 10 / n
+	}'
+}
+interval() { # MEASURE CUT-OFF: {"value":..,"low":..,"high":..}
+	grep -o "\"$1\":{\(\"[0-9]*\":{[^}]*},\?\)*}" "$work/scores.json" |
+		grep -o "\"$2\":{[^}]*}" | sed 's/^"[0-9]*"://'
+}
+
+pair "text to image" emoji passages.jsonl
+pair "text to image, all combinations" emoji-all passages.jsonl
+pair "word to image" names passages.jsonl
+pair "name to image" stamps passages.jsonl
+pair "image to text" emoji-text passages.jsonl
+pair "word to speech" spoken passages.jsonl
+pair "text to sounds" sounds passages.jsonl
+pair "text to recorded phrase" phrases passages.jsonl
+pair "text to sound effect" effects passages.jsonl
+pair "speech to image" spoken-pictures passages.jsonl
+pair "text to video" clips passages.jsonl
+pair "text to video+audio" joint passages.jsonl --use-audio separate
+pair "text to video+audio, interleaved" joint passages.jsonl --use-audio interleaved
+pair "text to video+audio, video alone" joint passages.jsonl --use-audio off
+pair "text to video+audio, audio alone" joint audio.jsonl

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # alike.sh FOLDER, after all other parts: training items that are nearly an answer of the test are
-# taken out of every training list and named in splits/alike.tsv. Files are compared by SHA-256, pictures by 8x8
-# thumbnails, clips by those of four frames, sounds by two envelopes.
+# taken out of every training list and named in splits/alike.tsv. Files are compared by SHA-256,
+# pictures by 8x8 thumbnails, clips by those of four frames, sounds by how loud four bands are.
 source "$(dirname "$0")/common.sh"
 out=$1
 work=$out/alike
@@ -23,8 +23,10 @@ clips() {
 # How loud four bands are, a hundred times a second; then 16 times a file, the loudest is 100.
 sounds() {
 	encode -f concat -safe 0 -i "$1.concat" -f s16le -filter_complex "[0]aresample=8000,
-		aformat=flt:channel_layouts=mono,asplit=4[a][b][c][d];[a]lowpass=f=400[e];[b]highpass=f=400,lowpass=f=800[f];
-		[c]highpass=f=800,lowpass=f=1600[g];[d]highpass=f=1600[h];[e][f][g][h]join=inputs=4:channel_layout=4.0,
+		aformat=flt:channel_layouts=mono,asplit=4[a][b][c][d];
+		[a]lowpass=f=400[e];[b]highpass=f=400,lowpass=f=800[f];
+		[c]highpass=f=800,lowpass=f=1600[g];[d]highpass=f=1600[h];
+		[e][f][g][h]join=inputs=4:channel_layout=4.0,
 		aeval='abs(val(0))|abs(val(1))|abs(val(2))|abs(val(3))':c=4.0,aresample=100" - |
 		od -An -v -td2 -w8 | awk -f "$here/bands.awk" <(cd "$out" && xargs stat -c %s <"$1") -
 }

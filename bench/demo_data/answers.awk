@@ -1,4 +1,4 @@
-# answers.awk QRELS PASSAGES: files, without the ../../ before them, of passages that answer a query.
+# answers.awk QRELS PASSAGES: the files, without ../../, of passages that answer a query.
 FILENAME == ARGV[1] {
 	answer[$2] = 1
 	next

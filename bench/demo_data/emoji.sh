@@ -21,8 +21,8 @@ choose() {
 }
 
 sprites() { # EMOJI.tsv FOLDER: a picture each, with alpha
-	awk -F '\t' -v n=$columns '{ printf "%s%s", $2, NR % n ? "" : "\n" } END { if (NR % n) print "" }' "$1" \
-		>"$work/grid.txt"
+	awk -F '\t' -v n=$columns '{ printf "%s%s", $2, NR % n ? "" : "\n" }
+		END { if (NR % n) print "" }' "$1" >"$work/grid.txt"
 	pango-view --font="Noto Color Emoji 96px" --dpi=96 --no-display -q --background=transparent \
 		--margin=0 -o "$work/grid.png" "$work/grid.txt" 2>/dev/null
 	local lines
@@ -38,7 +38,7 @@ render() { # GROUND RENDERING
 	seed=$(cksum <<<"$name/$which" | cut -d ' ' -f 1 | awk '{ print $1 % 1000 / 7 }')
 	rgb=$(awks "$here/shade.awk" -v rgb="$rgb" -v seed="$name/$which")
 	size="(50+54*abs(sin((n+1)*12.9898+$seed)))"
-	quality=$((which == 0 ? 2 : 4))
+	quality=$([ "$which" = 0 ] && echo 2 || echo 4)
 	mkdir -p "$out/emoji/media/$name-$which"
 	encode -framerate 25 -i "$work/sprites/%04d.png" -f lavfi -i "color=0x$rgb:s=112x112:r=25" \
 		-filter_complex "[0]scale=w='$size':h=-1:eval=frame[s];[1][s]overlay=eval=frame:
@@ -58,7 +58,9 @@ sprites "$work/emoji.tsv" "$work/sprites"
 export -f render encode awks
 export work out here
 for ground in "${grounds[@]}"; do
-	for which in $([ -n "$test_only" ] || seq 0 $((renderings - 1))) test; do echo "$ground $which"; done
+	for which in $([ -n "$test_only" ] || seq 0 $((renderings - 1))) test; do
+		echo "$ground $which"
+	done
 done | xargs -P "$jobs" -L 1 bash -euo pipefail -c 'render "$1" "$2"' _
 sets="emoji/train emoji/test emoji-all/test emoji-text/test names/train names/test"
 lists_begin $sets

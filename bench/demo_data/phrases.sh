@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# phrases.sh FOLDER: recorded speech, Asterisk's phrases and Tux Paint's spoken English names, and Tux
-# Paint's sound effects. Recordings of a fifth of the phrases are held out, in training only eSpeak
+# phrases.sh FOLDER: recorded speech, Asterisk's phrases and Tux Paint's spoken English names, and
+# Tux Paint's sound effects. Recordings of a fifth of the phrases are held out, in training only eSpeak
 # NG says those; of effects renderings are held out.
 source "$(dirname "$0")/common.sh"
 out=$1
@@ -12,7 +12,7 @@ work=$out/phrases/work
 rm -rf "$work"
 mkdir -p "$work" "$out/phrases/media" "$out/effects/media" "$out/splits"
 
-named() { # Sounds on standard input, PATTERN of what follows the stamp's name: with the English name
+named() { # PATTERN of what follows the stamp's name in names of sounds; adds the English name
 	while read -r sound; do
 		text=$(sed "s/$1\$/.txt/" <<<"$sound")
 		[ ! -f "$text" ] || printf '%s\t%s\n' "$sound" "$(head -n 1 "$text")"

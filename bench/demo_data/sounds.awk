@@ -1,6 +1,6 @@
 # sounds.awk -v out=FOLDER -v pieces=FOLDER -v pairs=FILE -v variants=N: sounds of a
-# second, FFmpeg's source and options with the file. Eight kinds, low and high, four variants to train
-# with and two for the test; then pairs of them, N to train with.
+# second, FFmpeg's source and options with the file. Eight kinds, low and high, four variants to
+# train with and two for the test; then pairs of them, N to train with.
 BEGIN {
 	OFS = "\t"
 	kinds = split("beep rising falling hiss siren clicks buzz chord", kind, " ")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# spoken.sh FOLDER, after emoji.sh: names of the emoji and of colours, spoken by eSpeak NG. Voices of
-# the test are in no training item.
+# spoken.sh FOLDER, after emoji.sh: names of the emoji and of colours, spoken by eSpeak NG. Voices
+# of the test are in no training item.
 source "$(dirname "$0")/common.sh"
 out=$1
 work=$out/spoken/work
@@ -33,13 +33,13 @@ speak() { # WORDS NAME VOICE SPEED PITCH: without silence at the ends
 	local id words voice from=() to=() number=0
 	while IFS=$'\t' read -r id words voice; do
 		[[ $2 == train* || $2 == "$voice" ]] || continue
-		espeak-ng -v "$3" -s "$4" -p "$5" -w "$work/$2-$id.wav" -- "$words"
-		from+=(-i "$work/$2-$id.wav")
+		espeak-ng -v "$3" -s "$4" -p "$5" -w "$1-$2-$id.wav" -- "$words"
+		from+=(-i "$1-$2-$id.wav")
 		to+=(-map "$number" -ar 16000 -af "$trim" -fflags +bitexact "$out/spoken/media/$2-$id.wav")
 		number=$((number + 1))
 	done <"$1"
 	[ $number = 0 ] || encode "${from[@]}" "${to[@]}"
-	rm -f "$work/$2-"*.wav
+	rm -f "$1-$2-"*.wav
 }
 trim=silenceremove=start_periods=1:start_threshold=-45dB:start_silence=0.03
 trim=$trim:stop_periods=1:stop_duration=0.15:stop_threshold=-45dB

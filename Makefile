@@ -17,7 +17,8 @@ PACKAGES := build-essential pkg-config ffmpeg xz-utils clinfo \
 	libpcre2-dev libutf8proc-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev \
 	libswresample-dev libjpeg62-turbo-dev libxml2-dev
 TEST_PACKAGES := libcriterion-dev oclgrind chromium libxml2-utils
-DATA_PACKAGES := tuxpaint-stamps-default asterisk-core-sounds-en-wav
+DATA_PACKAGES := tuxpaint-stamps-default asterisk-core-sounds-en-wav fonts-noto-color-emoji \
+	unicode-cldr-core espeak-ng pango1.0-tools
 
 LIBS := OpenCL openblas yaml-0.1 jansson libpcre2-8 libutf8proc libavformat libavcodec libavutil \
 	libswscale libswresample libjpeg libxml-2.0
@@ -52,7 +53,7 @@ SUITES   := unit op golden
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60
 
-.PHONY: all test demo fuzz race lint install setup setup-test clean
+.PHONY: all test demo demo-model fuzz race lint install setup setup-test clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -172,6 +173,9 @@ $B/bench_%: $B/bench/kernels/%.o $B/libomnitile.a
 demo: setup
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@bench/demo.sh $B/omnitile
+
+demo-model: setup all
+	@bench/demo_model.sh $B/omnitile
 
 setup:
 	@.ci/setup.sh $(PACKAGES) $(DATA_PACKAGES)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# demo.sh BINARY: what `make demo` runs: data, a model with random weights, the benchmark.
-# The place of a trained model is `model:` in configs/bench/demo.yaml.
+# demo.sh BINARY: what `make demo` runs: data, the benchmark, and what the demo model finds of items
+# that it was not trained with. Without configs/models/demo the model is one with random weights.
 set -euo pipefail
 omnitile=$1
 cd "$(dirname "$0")/.."
@@ -10,7 +10,11 @@ echo "== OpenCL devices"
 "$omnitile" devices
 echo "== data set"
 bench/make_data.sh $demo
-if [ ! -e $demo/model/model.safetensors.index.json ]; then
+trained=configs/models/demo
+if [ -e $trained/config.json ]; then
+	rm -rf $demo/model
+	ln -s ../../$trained $demo/model
+elif [ ! -e $demo/model/model.safetensors.index.json ]; then
 	echo "== model (random weights)"
 	"$omnitile" synth --like tiny --tokenizer tests/golden/data/tiny \
 		--output $demo/model --seed 1
@@ -20,4 +24,13 @@ echo "== benchmark configs/bench/demo.yaml"
 rm -f $demo/results.jsonl
 "$omnitile" bench configs/bench/demo.yaml || [ $? = 1 ]
 "$omnitile" report $demo/results.jsonl -o $demo/report.html
+if [ -e $trained/config.json ]; then
+	echo "== held-out items of bench/demo_data.sh, share found first and among the first ten"
+	DEMO_TEST_ONLY=1 bench/demo_data.sh $demo/held-out
+	printf '%-36s %8s %8s %8s %8s\n' "" gallery first ten "chance"
+	bench/demo_eval.sh "$omnitile" $trained $demo/held-out | tee $demo/held-out.jsonl |
+		sed -E 's/.*"pair":"([^"]*)".*"gallery":([0-9]+),(.*)/\1|\2|\3/
+			s/[|]"recall@1":.{9}([^,]*).*"recall@10":.{9}([^,]*).*"recall@10":([0-9.]+).*/|\1|\2|\3/' |
+		awk -F '|' '{ printf "%-36s %8d %8.3f %8.3f %8.3f\n", $1, $2, $3, $4, $5 }'
+fi
 echo "== report: $PWD/$demo/report.html"

@@ -17,7 +17,7 @@ for part in "${every[@]}"; do
 	touch "$out/$part.done"
 done
 if [ -n "${DEMO_TEST_ONLY:-}" ]; then
-	rm -rf "$out"/*/train
+	rm -rf "$out"/*/train "$out/emoji-all"
 elif [ -n "$kept" ] && [ -d "$kept" ]; then
 	diff -r "$kept" "$out/splits" >"$out/splits.diff" || {
 		echo "demo_data.sh: $out/splits is not $kept (see $out/splits.diff)" >&2

@@ -30,16 +30,16 @@ tr ' ' '\t' <<<"$voices" >"$out/splits/voices.tsv"
 split -l 55 "$work/words.tsv" "$work/words-"
 
 speak() { # WORDS NAME VOICE SPEED PITCH: without silence at the ends
-	local id words voice from=() to=() number=0
+	local id words voice from=() to=() number=0 said="$work/said-${1##*/}-$2"
 	while IFS=$'\t' read -r id words voice; do
 		[[ $2 == train* || $2 == "$voice" ]] || continue
-		espeak-ng -v "$3" -s "$4" -p "$5" -w "$1-$2-$id.wav" -- "$words"
-		from+=(-i "$1-$2-$id.wav")
+		espeak-ng -v "$3" -s "$4" -p "$5" -w "$said-$id.wav" -- "$words"
+		from+=(-i "$said-$id.wav")
 		to+=(-map "$number" -ar 16000 -af "$trim" -fflags +bitexact "$out/spoken/media/$2-$id.wav")
 		number=$((number + 1))
 	done <"$1"
 	[ $number = 0 ] || encode "${from[@]}" "${to[@]}"
-	rm -f "$1-$2-"*.wav
+	rm -f "$said-"*.wav
 }
 trim=silenceremove=start_periods=1:start_threshold=-45dB:start_silence=0.03
 trim=$trim:stop_periods=1:stop_duration=0.15:stop_threshold=-45dB

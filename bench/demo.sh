@@ -30,7 +30,8 @@ if [ -e $trained/config.json ]; then
 	printf '%-36s %8s %8s %8s %8s\n' "" gallery first ten "chance"
 	bench/demo_eval.sh "$omnitile" $trained $demo/held-out | tee $demo/held-out.jsonl |
 		sed -E 's/.*"pair":"([^"]*)".*"gallery":([0-9]+),(.*)/\1|\2|\3/
-			s/[|]"recall@1":.{9}([^,]*).*"recall@10":.{9}([^,]*).*"recall@10":([0-9.]+).*/|\1|\2|\3/' |
+			s/[|]"recall@1":.{9}([^,]*),/|\1|/
+			s/[|]"low".*"recall@10":.{9}([^,]*).*"recall@10":([0-9.]+).*/|\1|\2/' |
 		awk -F '|' '{ printf "%-36s %8d %8.3f %8.3f %8.3f\n", $1, $2, $3, $4, $5 }'
 fi
 echo "== report: $PWD/$demo/report.html"

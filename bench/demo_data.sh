@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# demo_data.sh FOLDER [KEPT]: the data of the demo model, made of what Debian packages carry: sets of
-# queries.jsonl, passages.jsonl and qrels.tsv, FOLDER/SET/train and FOLDER/SET/test. The parts are in
-# demo_data/; what is whole is not made again. With DEMO_TEST_ONLY=1 in the environment there are the
-# test's pictures, clips and spoken words alone, half a minute's work. KEPT: a folder of the lists of what is held out, which
-# must be the same; it is made when it is not there.
+# demo_data.sh FOLDER [KEPT]: the data of the demo model, made of what Debian packages carry: sets
+# of queries.jsonl, passages.jsonl and qrels.tsv, FOLDER/SET/train and FOLDER/SET/test. The parts
+# are in demo_data/; what is whole is not made again. With DEMO_TEST_ONLY=1 in the environment there
+# are the test's pictures, clips and spoken words alone, half a minute's work. KEPT: a folder of the
+# lists of what is held out, which must be the same; it is made when it is not there.
 set -euo pipefail
 out=$(mkdir -p "$1" && cd "$1" && pwd)
 kept=${2:-}

@@ -18,7 +18,8 @@ pictures() {
 }
 clips() {
 	encode -f concat -safe 0 -i "$1.concat" -an -vf "select='not(mod(mod(n,16),5))',
-		setpts=N/25/TB,scale=8:8:flags=area,format=rgb24" -vsync 0 -f rawvideo - | od -An -v -tu1 -w768
+		setpts=N/25/TB,scale=8:8:flags=area,format=rgb24" -vsync 0 -f rawvideo - |
+		od -An -v -tu1 -w768
 }
 # How loud four bands are, a hundred times a second; then 16 times a file, the loudest is 100.
 sounds() {
@@ -28,7 +29,8 @@ sounds() {
 		[c]highpass=f=800,lowpass=f=1600[g];[d]highpass=f=1600[h];
 		[e][f][g][h]join=inputs=4:channel_layout=4.0,
 		aeval='abs(val(0))|abs(val(1))|abs(val(2))|abs(val(3))':c=4.0,aresample=100" - |
-		od -An -v -td2 -w8 | awk -f "$here/bands.awk" <(cd "$out" && xargs stat -c %s <"$1") -
+		od -An -v -td2 -w8 |
+		awk -f "$here/bands.awk" <(cd "$out" && xargs stat -c %s <"$1") -
 }
 # SET KIND LEVELS: training items within so many levels of a test item, on average
 compare() {

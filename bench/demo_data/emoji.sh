@@ -23,8 +23,8 @@ choose() {
 sprites() { # EMOJI.tsv FOLDER: a picture each, with alpha
 	awk -F '\t' -v n=$columns '{ printf "%s%s", $2, NR % n ? "" : "\n" }
 		END { if (NR % n) print "" }' "$1" >"$work/grid.txt"
-	pango-view --font="Noto Color Emoji 96px" --dpi=96 --no-display -q --background=transparent \
-		--margin=0 -o "$work/grid.png" "$work/grid.txt" 2>/dev/null
+	pango-view --font="Noto Color Emoji 96px" --dpi=96 --no-display -q --margin=0 \
+		--background=transparent -o "$work/grid.png" "$work/grid.txt" 2>/dev/null
 	local lines
 	lines=$(awk -F '\t' -v n=$columns 'END { print int((NR + n - 1) / n) }' "$1")
 	mkdir -p "$2"

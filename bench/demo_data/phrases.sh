@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # phrases.sh FOLDER: recorded speech, Asterisk's phrases and Tux Paint's spoken English names, and
-# Tux Paint's sound effects. Recordings of a fifth of the phrases are held out, in training only eSpeak
-# NG says those; of effects renderings are held out.
+# Tux Paint's sound effects. Recordings of a fifth of the phrases are held out, in training only
+# eSpeak NG says those; of effects renderings are held out.
 source "$(dirname "$0")/common.sh"
 out=$1
 allison=/usr/share/asterisk/sounds/en_US_f_Allison

@@ -35,7 +35,8 @@ speak() { # WORDS NAME VOICE SPEED PITCH: without silence at the ends
 		[[ $2 == train* || $2 == "$voice" ]] || continue
 		espeak-ng -v "$3" -s "$4" -p "$5" -w "$said-$id.wav" -- "$words"
 		from+=(-i "$said-$id.wav")
-		to+=(-map "$number" -ar 16000 -af "$trim" -fflags +bitexact "$out/spoken/media/$2-$id.wav")
+		to+=(-map "$number" -ar 16000 -af "$trim" -fflags +bitexact)
+		to+=("$out/spoken/media/$2-$id.wav")
 		number=$((number + 1))
 	done <"$1"
 	[ $number = 0 ] || encode "${from[@]}" "${to[@]}"

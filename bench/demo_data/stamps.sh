@@ -28,7 +28,8 @@ render() { # ID FILE LOOKS: "size mirror x y ground quality" a line
 	local parts='' to=()
 	while read -r size mirror x y ground quality; do
 		graph="$graph[p$i]"
-		parts="$parts;color=0x$ground:s=112x112[g$i];[p$i]scale=iw*$size/112:-1,$mirror[s$i]"
+		parts="$parts;color=0x$ground:s=112x112[g$i]"
+		parts="$parts;[p$i]scale=iw*$size/112:-1,$mirror[s$i]"
 		parts="$parts;[g$i][s$i]overlay=x=(W-w)*$x:y=(H-h)*$y,format=yuvj444p[v$i]"
 		to+=(-map "[v$i]" -frames:v 1 -q:v "$quality" "$out/stamps/media/$1-$i.jpg")
 		i=$((i + 1))

@@ -170,7 +170,7 @@ omt_status omt_tape_open(const omt_model *model, const omt_tape_options *options
 		return OMT_FAIL(err, NO_MEMORY, "a tape");
 	tape->base.class = &omt_backend_tape;
 	tape->model = model;
-	tape->lora = options->lora;
+	tape->lora = first ? first->lora : options->lora;
 	tape->lora.targets = NULL; /* the caller's */
 	tape->limits = options->limits;
 	tape->trainable = trainable;

@@ -35,7 +35,8 @@ typedef struct omt_tape_options {
 } omt_tape_options;
 
 /* `first` NULL: *trainable is made, from the checkpoint (LoRA: A and B zeros). Else this tape uses
- * that of `first`, which must be closed last, and its frozen weights. */
+ * that of `first`, which must be closed last, and its frozen weights; what is trained is as said
+ * there. */
 omt_status omt_tape_open(const omt_model *model, const omt_tape_options *options, omt_tape *first,
                          omt_trainable *trainable, omt_tape **tape, omt_error *err);
 void omt_tape_close(omt_tape *tape);

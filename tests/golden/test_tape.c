@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "omnitile_tools.h"
+#include "train/tape_private.h"
 
 #define INPUTS DATA "inputs/"
 #define ITEMS  4
@@ -399,19 +400,97 @@ Test(tape, blocks, .init = make_deep, .fini = drop_deep)
 	}
 }
 
+/* A device has copies of what is trained, each tape its own. */
 Test(tape, device)
 {
 	static mixed m;
+	omt_error err;
 	float vectors[FLOATS];
 	omt_trainable trainable;
 	open_mixed(&m, DATA "tiny", "openblas", NULL);
-	omt_tape *tape = open_tape(m.model, "opencl", NULL, NULL, &trainable);
+	omt_tape *tapes[2];
+	tapes[0] = open_tape(m.model, "opencl", NULL, NULL, &trainable);
+	tapes[1] = open_tape(m.model, "opencl", NULL, tapes[0], &trainable);
+	for (size_t i = 0; i < trainable.count; i++)
+		trainable.values[i] = m.trainable.values[i] *= 1 + (float)(i % 3) * 0.02f;
+	cr_assert_eq(omt_tape_update(m.tape, &err), OMT_OK);
 	float *expected = gradients_of(&m, m.tape, &m.all, OMT_KEEP_ALL, vectors, NULL);
-	float *gradients = gradients_of(&m, tape, &m.all, OMT_KEEP_ALL, vectors, NULL);
-	expect_near(&m, gradients, expected, 1e-3);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(omt_tape_update(tapes[i], &err), OMT_OK);
+		float *gradients = gradients_of(&m, tapes[i], &m.all, OMT_KEEP_ALL, vectors, NULL);
+		expect_near(&m, gradients, expected, 1e-3);
+		free(gradients);
+	}
 	free(expected);
-	free(gradients);
-	omt_tape_close(tape);
+	omt_tape_close(tapes[1]);
+	omt_tape_close(tapes[0]);
 	omt_trainable_free(&trainable);
+	close_mixed(&m);
+}
+
+/* ---- what cannot be ---- */
+
+static void expect_refused(const omt_model *model, const omt_tape_options *options,
+                           const char *says)
+{
+	omt_error err = {0};
+	omt_tape *tape;
+	omt_trainable trainable;
+	cr_expect_eq(omt_tape_open(model, options, NULL, &trainable, &tape, &err),
+	             OMT_BAD_ARGUMENT);
+	cr_expect_not_null(strstr(err.text, says), "%s", err.text);
+	cr_expect_null(tape);
+	cr_expect_null(trainable.values);
+}
+
+Test(tape, refused)
+{
+	static const char *const wrong[] = {"q_proj", "conv1", NULL}, *const none[] = {NULL};
+	static const char *const right[] = {"v_proj", NULL};
+	static mixed m;
+	omt_error err;
+	float vectors[FLOATS];
+	open_mixed(&m, DATA "tiny", "openblas", &(omt_lora){2, 4, right});
+	const omt_batch_limits limits = m.all.batch.limits;
+	omt_tape_options options = {.limits = limits, .lora = {4, 8, wrong}};
+	expect_refused(m.model, &options, "\"conv1\" is none of q_proj");
+	options.lora = (omt_lora){4, 8, none};
+	expect_refused(m.model, &options, "no target");
+	options.lora = (omt_lora){-1, 8, right};
+	expect_refused(m.model, &options, "rank is -1");
+	options.lora = (omt_lora){4, NAN, right};
+	expect_refused(m.model, &options, "alpha");
+	m.tape->limits.tokens = 100;
+	cr_expect_eq(omt_tape_forward(m.tape, &m.all.batch, OMT_KEEP_NOTHING, NULL, vectors, &err),
+	             OMT_LIMIT);
+	omt_batch_clear(&m.all.batch);
+	cr_expect_eq(omt_tape_forward(m.tape, &m.all.batch, OMT_KEEP_NOTHING, NULL, vectors, &err),
+	             OMT_BAD_ARGUMENT);
+	close_mixed(&m);
+}
+
+Test(tape, lora_start)
+{
+	static const char *const targets[] = {"q_proj", "down_proj", NULL};
+	static mixed m;
+	open_mixed(&m, DATA "tiny", "openblas", &(omt_lora){2, 4, targets});
+	cr_assert_eq(m.trainable.part_count, 2 * 2 * 4);
+	omt_trainable_init_lora(&m.trainable, 11);
+	float *kept = malloc(m.trainable.count * sizeof *kept);
+	memcpy(kept, m.trainable.values, m.trainable.count * sizeof *kept);
+	for (size_t p = 0; p < m.trainable.part_count; p++) {
+		const omt_trainable_part *part = &m.trainable.parts[p];
+		const double bound = p % 2 ? 0 : 1 / sqrt((double)part->shape[1]);
+		double most = 0;
+		for (size_t i = 0; i < part->count; i++)
+			most = fmax(most, fabs((double)kept[part->at + i]));
+		cr_expect(most <= bound && most >= 0.9 * bound, "%s: %g", part->name, most);
+	}
+	cr_expect_neq(kept[0], kept[m.trainable.parts[4].at]);
+	omt_trainable_init_lora(&m.trainable, 12);
+	cr_expect_neq(memcmp(kept, m.trainable.values, m.trainable.count * sizeof *kept), 0);
+	omt_trainable_init_lora(&m.trainable, 11);
+	cr_expect_eq(memcmp(kept, m.trainable.values, m.trainable.count * sizeof *kept), 0);
+	free(kept);
 	close_mixed(&m);
 }

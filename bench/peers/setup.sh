@@ -8,6 +8,7 @@ v/bin/pip -q install torch==2.7.1 torchvision==0.22.1 transformers==4.52.4 pillo
 	soundfile soxr faiss-cpu==1.15.1 \
 	scikit-build-core cmake ninja pytrec_eval-terrier==0.5.11 pandas scikit-learn
 v/bin/pip -q install --no-deps mteb==2.26.24 # its retrieval_metrics.py alone is used
+v/bin/pip -q install --no-deps peft==0.15.2 accelerate==1.7.0 psutil # merged.py
 if [ ! -d src ]; then
 	v/bin/pip -q download --no-binary :all: --no-deps --no-build-isolation llama-cpp-python
 	mkdir src && tar xf llama_cpp_python-*.tar.gz -C src --strip-components=1

@@ -27,7 +27,9 @@ typedef struct omt_saving {
 	omt_tensor *tensors;
 	omt_origin *origins; /* of the tensors */
 	size_t count;
-	uint8_t *block; /* [BLOCK * 4] */
+	const char *head; /* name of an lm_head that is added; NULL: none */
+	bool has_head;    /* there is one, then */
+	uint8_t *block;   /* [BLOCK * 4] */
 	uint64_t done, bytes;
 } omt_saving;
 
@@ -124,11 +126,45 @@ static omt_status list_tensors(omt_saving *run, bool *taken, int32_t dtype, omt_
 	return OMT_OK;
 }
 
+/* Looks for lm_head, and names the one to add where there is none. */
+static void find_head(omt_saving *run)
+{
+	static const char *const names[] = {"lm_head.weight", "thinker.lm_head.weight"};
+	bool nested = false;
+	for (size_t i = 0; i < omt_weights_count(run->all); i++) {
+		const char *name = omt_weights_at(run->all, i)->name;
+		run->has_head |= !strcmp(name, names[0]) || !strcmp(name, names[1]);
+		nested |= !strcmp(name, "thinker.model.embed_tokens.weight");
+	}
+	run->head = run->has_head || !run->options->head ? NULL : names[nested];
+	run->has_head |= run->head != NULL;
+}
+
+/* As the last tensor, with the embedding's content. */
+static omt_status add_head(omt_saving *run, omt_error *err)
+{
+	static const char table[] = "model.embed_tokens.weight";
+	size_t i = 0;
+	for (; i < run->count; i++) {
+		const char *name = omt_weights_name(run->tensors[i].name);
+		if (name && !strcmp(name, table))
+			break;
+	}
+	if (i == run->count)
+		return OMT_FAIL(err, BAD_MODEL, "%s: no embedding", run->model->dir);
+	run->tensors[run->count] = run->tensors[i];
+	run->tensors[run->count].name = run->head;
+	run->origins[run->count++] = run->origins[i];
+	run->bytes += run->tensors[i].bytes;
+	return OMT_OK;
+}
+
 static omt_status write_tensors(omt_saving *run, const char *dir, int32_t dtype, omt_error *err)
 {
 	omt_status status = OMT_OK;
 	bool *taken = calloc(run->options->replaced_count + 1, sizeof *taken);
 	run->count = omt_weights_count(run->all);
+	/* One more: lm_head. */
 	run->tensors = calloc(run->count + 1, sizeof *run->tensors);
 	run->origins = calloc(run->count + 1, sizeof *run->origins);
 	run->block = malloc(BLOCK * sizeof(float));
@@ -137,6 +173,8 @@ static omt_status write_tensors(omt_saving *run, const char *dir, int32_t dtype,
 		goto done;
 	}
 	OMT_GOTO(list_tensors(run, taken, dtype, err));
+	if (run->head)
+		OMT_GOTO(add_head(run, err));
 	OMT_GOTO(omt_safetensors_write_shards(dir, run->tensors, run->count,
 	                                      run->options->shard_bytes,
 	                                      &(omt_tensor_source){put_tensor, run}, err));
@@ -174,18 +212,6 @@ static void set_tied(json_t *object)
 	}
 }
 
-static bool has_head(const omt_saving *run)
-{
-	static const char head[] = "lm_head.weight";
-	for (size_t i = 0; i < run->count; i++) {
-		const char *name = omt_weights_at(run->all, i)->name;
-		if (!strcmp(name, head) ||
-		    (omt_path_ends(name, head) && !strncmp(name, "thinker.", 8)))
-			return true;
-	}
-	return false;
-}
-
 static omt_status write_config(const omt_saving *run, const char *dir, int32_t dtype,
                                omt_error *err)
 {
@@ -199,7 +225,7 @@ static omt_status write_config(const omt_saving *run, const char *dir, int32_t d
 		set_dtype(config, name);
 		if (!json_object_get(config, type) && !json_object_get(config, "dtype"))
 			json_object_set_new(config, type, json_string(name));
-		if (!has_head(run))
+		if (!run->has_head)
 			set_tied(config);
 		text = json_dumps(config, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
 		status = text ? omt_folder_put(dir, "config.json", text, err)
@@ -275,6 +301,7 @@ static omt_status write_folder(omt_saving *run, const char *dir, omt_error *err)
 	int32_t dtype;
 	OMT_TRY(omt_weights_open_all(from, &run->all, err));
 	OMT_TRY(choose_dtype(run, &dtype, err));
+	find_head(run);
 	OMT_TRY(copy_files(from, dir, err));
 	OMT_TRY(copy_part(from, dir, "1_Pooling", err));
 	OMT_TRY(copy_part(from, dir, "2_Normalize", err));

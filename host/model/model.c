@@ -139,7 +139,7 @@ omt_status omt_model_save(const omt_model *model, const char *dir, const char *d
                           const omt_progress *progress, omt_error *err)
 {
 	const omt_checkpoint_options options = {
-		.dtype = dtype, .progress = progress ? *progress : (omt_progress){0}};
+		.dtype = dtype, .head = true, .progress = progress ? *progress : (omt_progress){0}};
 	return omt_checkpoint_write(model, dir, &options, err);
 }
 

@@ -168,8 +168,20 @@ Test(checkpoint, tied)
 	             err.text);
 	cr_expect_eq(omt_weights_count(all), omt_weights_count(made->weights), "no lm_head");
 	omt_weights_close(all);
-	omt_model_close(made);
 	config = config_of(scratch_path("copy"));
 	cr_expect(json_is_true(json_object_get(config, "tie_word_embeddings")));
 	json_decref(config);
+
+	/* With one that is added: as for transformers. */
+	cr_assert_eq(omt_model_save(made, scratch_path("whole"), "f32", NULL, &err), OMT_OK, "%s",
+	             err.text);
+	cr_assert_eq(omt_weights_open_all(scratch_path("whole"), &all, &err), OMT_OK, "%s",
+	             err.text);
+	const omt_tensor *head = omt_weights_get(all, "lm_head.weight");
+	const omt_tensor *table = omt_weights_get(all, "model.embed_tokens.weight");
+	cr_assert(head && table);
+	cr_assert_eq(head->bytes, table->bytes);
+	cr_expect_eq(memcmp(head->data, table->data, head->bytes), 0);
+	omt_weights_close(all);
+	omt_model_close(made);
 }

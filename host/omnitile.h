@@ -173,9 +173,9 @@ omt_status omt_model_open(const char *dir, omt_model **model, omt_error *err);
  * identity is another one (host/model/adapter.h). adapter NULL: none. */
 omt_status omt_model_open_adapted(const char *dir, const char *adapter, omt_model **model,
                                   omt_error *err);
-/* Writes it as a checkpoint in the published layout, with what an adapter changed, and with lm_head:
- * the embedding's values where the model has none. dir: not there, or empty. dtype: "bf16", "f32",
- * or NULL: bf16 if the checkpoint is in it throughout, else f32. */
+/* Writes it as a checkpoint in the published layout, with what an adapter changed, and with
+ * lm_head: the embedding's values where the model has none. dir: not there, or empty. dtype:
+ * "bf16", "f32", or NULL: bf16 if the checkpoint is in it throughout, else f32. */
 omt_status omt_model_save(const omt_model *model, const char *dir, const char *dtype,
                           const omt_progress *progress, omt_error *err);
 /* For omt_plan(), which needs no weights. like: the shapes of "tiny", "omni-embed-nemotron-3b" or a

@@ -2,13 +2,15 @@
 # ablation_media.sh OMNITILE MODEL DATA OUT [OPTION...]: what each way of preparing media does for
 # retrieval, on small sets where it can matter. DATA: what demo_data.sh makes, whose test clips and
 # words the sets are of; OUT gets a folder a set (made once), OUT/SET/NAME.run and OUT/SET.json of
-# `omnitile eval`, whose tables are printed: each way less the first one. OPTION: of embed.
+# `omnitile eval`, whose tables are printed: each way less the first one. OPTION: of embed. With "-"
+# for OMNITILE the sets are made and nothing else.
 #
 #   scenes     a shape that is there for half a second between two of four even frames, by its name
 #   subtitles  a clip whose subtitles, in MP4 or Matroska, say which sounds are not heard in it
 #   pages      a page of text with a small coloured figure, by the figure's name
 #   sound      clips whose caption needs frames and sound: none, a stream of its own, interleaved
 set -euo pipefail
+export LC_ALL=C.UTF-8 # pango-view reads its text by it
 [ $# -ge 4 ] || { echo "usage: ablation_media.sh OMNITILE MODEL DATA OUT [OPTION...]" >&2; exit 2; }
 omnitile=$1 model=$2 data=$(realpath "$3") out=$4
 shift 4
@@ -124,6 +126,7 @@ embed() { # LIST OUTPUT ROLE OPTION...
 ways() { # SET, then pairs of a name and options of embed
 	local set=$1 runs=() options_of
 	make_set "$set"
+	[ "$omnitile" != - ] || return 0
 	embed "$out/$set/queries.jsonl" "$out/$set/queries.npy" query
 	shift
 	while [ $# -gt 0 ]; do

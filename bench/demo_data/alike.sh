@@ -18,7 +18,7 @@ pictures() {
 }
 clips() {
 	encode -f concat -safe 0 -i "$1.concat" -an -vf "select='not(mod(mod(n,16),5))',
-		setpts=N/25/TB,scale=8:8:flags=area,format=rgb24" -vsync 0 -f rawvideo - |
+		setpts=N/TB,scale=8:8:flags=area,format=rgb24" -vsync 0 -f rawvideo - |
 		od -An -v -tu1 -w768
 }
 # How loud four bands are, a hundred times a second; then 16 times a file, the loudest is 100.
@@ -53,7 +53,7 @@ printf '%s\n' "emoji pictures 3" "stamps pictures 3" "clips clips 1.5" "joint cl
 	xargs -P "$jobs" -L 1 bash -euo pipefail -c 'compare "$@" >"$work/$1.near"' _
 sort -u "$work"/*.near >"$out/splits/alike.tsv"
 for set in "$out"/*/train; do
-	awk -f "$here/without.awk" "$out/splits/alike.tsv" "$set/passages.jsonl" "$set/qrels.tsv" \
-		"$set/queries.jsonl"
+	awk -f "$here/without.awk" step=1 "$out/splits/alike.tsv" step=2 "$set/passages.jsonl" \
+		step=3 "$set/queries.jsonl" step=4 "$set/qrels.tsv" step=5 "$set/queries.jsonl"
 	for list in "$set"/*.kept; do mv "$list" "${list%.kept}"; done
 done

@@ -25,7 +25,8 @@ FNR > 1 && ($1 in word) {
 	if (!($1 in pictured)) {
 		pictured[$1] = 1
 		for (v = 0; v < voices; v++)
-			item($1 "/" v, "audio", path("train" v, $1), list("spoken-pictures/train", "queries.jsonl"))
+			item($1 "/" v, "audio", path("train" v, $1),
+				list("spoken-pictures/train", "queries.jsonl"))
 		item($1, "audio", path(voice[$1], $1),
 			list("spoken-pictures/test", "queries.jsonl"))
 		relevant("spoken-pictures/test", $1, $1)

@@ -1,34 +1,26 @@
-# without.awk ALIKE PASSAGES QRELS QUERIES: writes FILE.kept of each list, without passages whose
-# file ALIKE names, their judgements, and queries that have none left.
-FILENAME == ARGV[1] {
+# without.awk step=1 ALIKE step=2 PASSAGES step=3 QUERIES step=4 QRELS step=5 QUERIES: writes
+# FILE.kept of each list, without items whose file ALIKE names, their judgements, and queries that
+# have none left.
+step == 1 {
 	out[$1] = 1
 	next
 }
 
-FILENAME == ARGV[2] {
-	file = $0
-	sub(/.*"\.\.\/\.\.\//, "", file)
-	sub(/".*/, "", file)
-	id = quoted_id($0)
-	if (file in out)
-		gone[id] = 1
-	else
-		print >(FILENAME ".kept")
-	next
-}
-
-FILENAME == ARGV[3] {
-	if ($2 in gone)
+step == 4 {
+	if (($1, "queries") in gone || ($2, "passages") in gone)
 		next
 	judged[$1] = 1
 	print >(FILENAME ".kept")
 	next
 }
 
-quoted_id($0) in judged { print >(FILENAME ".kept") }
-
-function quoted_id(line) {
-	sub(/^{"id":"/, "", line)
-	sub(/".*/, "", line)
-	return line
+{
+	split($0, part, "\"")
+	id = part[4]
+	alike = substr(part[8], 7) in out
 }
+
+step == 2 && !alike { print >(FILENAME ".kept") }
+step == 2 && alike { gone[id, "passages"] = 1 }
+step == 3 && alike { gone[id, "queries"] = 1 }
+step == 5 && (id in judged) { print >(FILENAME ".kept") }

@@ -219,26 +219,33 @@ static omt_status backward(omt_step_worker *worker, int32_t micro, omt_error *er
 	return omt_tape_backward(worker->tape, record, worker->rows, worker->gradients, err);
 }
 
+/* A worker's micro-batches, one after the other. */
+static void run_worker(omt_step_worker *worker,
+                       omt_status (*phase)(omt_step_worker *worker, int32_t micro, omt_error *err))
+{
+	const omt_step *step = worker->step;
+	const double begin_s = omt_now_s();
+	omt_status status = OMT_OK;
+	for (int32_t m = worker->number; m < step->micro_count && status == OMT_OK;
+	     m += step->worker_count)
+		status = phase(worker, m, &worker->failed);
+	worker->failed.status = status;
+	worker->busy_s += omt_now_s() - begin_s;
+}
+
+static omt_status forward_wanted(omt_step_worker *worker, int32_t micro, omt_error *err)
+{
+	return forward(worker, micro, worker->step->phase_keep, true, err);
+}
+
 static void run_forward(void *user, size_t i)
 {
-	omt_step *step = user;
-	omt_step_worker *worker = &step->workers[i];
-	omt_status status = OMT_OK;
-	for (int32_t m = (int32_t)i; m < step->micro_count && status == OMT_OK;
-	     m += step->worker_count)
-		status = forward(worker, m, step->phase_keep, true, &worker->failed);
-	worker->failed.status = status;
+	run_worker(&((omt_step *)user)->workers[i], forward_wanted);
 }
 
 static void run_backward(void *user, size_t i)
 {
-	omt_step *step = user;
-	omt_step_worker *worker = &step->workers[i];
-	omt_status status = OMT_OK;
-	for (int32_t m = (int32_t)i; m < step->micro_count && status == OMT_OK;
-	     m += step->worker_count)
-		status = backward(worker, m, &worker->failed);
-	worker->failed.status = status;
+	run_worker(&((omt_step *)user)->workers[i], backward);
 }
 
 static omt_status run_all(omt_step *step, void (*phase)(void *user, size_t i), omt_error *err)
@@ -316,6 +323,14 @@ const float *omt_step_gradients(omt_step *step)
 {
 	omt_parallel(step->worker_count, (step->trainable.count + CHUNK - 1) / CHUNK, sum, step);
 	return step->workers[0].gradients;
+}
+
+double omt_step_busy_s(const omt_step *step)
+{
+	double busy_s = 0;
+	for (int32_t i = 0; i < step->worker_count; i++)
+		busy_s += step->workers[i].busy_s;
+	return busy_s;
 }
 
 omt_status omt_step_update(omt_step *step, omt_error *err)

@@ -19,6 +19,7 @@ typedef struct omt_step_worker {
 	float *rows;      /* [micro_batch, hidden] */
 	float *gradients; /* [trainable.count] */
 	omt_error failed;
+	double busy_s; /* in the tape so far */
 } omt_step_worker;
 
 typedef struct omt_step {
@@ -41,7 +42,7 @@ typedef struct omt_step {
 	double *work;         /* [items] */
 	int32_t room;         /* items */
 	omt_keep phase_keep;
-	double tape_s; /* in forwards and backwards so far */
+	double tape_s; /* in forwards and backwards so far, until the last worker is done */
 } omt_step;
 
 /* Opens `threads` tapes; the parameters are the checkpoint's, or LoRA's start by the seed. */
@@ -61,6 +62,8 @@ omt_status omt_step_backward(omt_step *step, const float *dvectors, omt_error *e
 void omt_step_clear(omt_step *step);
 /* The sum over workers, [trainable.count]; once after the last backward. */
 const float *omt_step_gradients(omt_step *step);
+/* Seconds of all workers together in their tapes so far. */
+double omt_step_busy_s(const omt_step *step);
 /* After the parameters changed. */
 omt_status omt_step_update(omt_step *step, omt_error *err);
 

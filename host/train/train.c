@@ -23,6 +23,7 @@ typedef struct omt_train_run {
 	uint64_t line_items; /* items before it */
 	double waited_s;     /* by the store, before it */
 	double tape_s;       /* in tapes, before it */
+	double busy_s;       /* of the workers there, before it */
 } omt_train_run;
 
 static bool stops(void *user)
@@ -62,24 +63,27 @@ static omt_status log_steps(omt_train_run *run, omt_error *err)
 	const double now_s = omt_now_s(), steps = (double)t->window.steps;
 	const double passed_s = now_s - run->line_s - run->evaluating_s;
 	const omt_store_counts counts = omt_store_count(t->store);
+	const double tape_s = t->step.tape_s - run->tape_s, busy_s = omt_step_busy_s(&t->step);
 	const double left = (double)(run->settings.steps - t->at);
 	const double each_s = (now_s - run->begin_s) / (double)(t->at - run->first);
 	json_t *line = json_pack(
-		"{sI sI sf sf sf sf sI sf sf sf sf sf sI}", "step", (json_int_t)t->at, "steps",
+		"{sI sI sf sf sf sf sI sf sf sf sf sf sf sI}", "step", (json_int_t)t->at, "steps",
 		(json_int_t)run->settings.steps, "loss", t->window.loss / steps, "accuracy",
 		t->window.accuracy / steps, "lr",
 		omt_optimiser_rate(&run->settings.optimiser, t->at - 1), "grad_norm", t->norm,
 		"masked", (json_int_t)t->window.masked, "items_per_s",
 		(double)(t->items - run->line_items) / passed_s, "waited_share",
-		(counts.waited_s - run->waited_s) / passed_s, "tape_share",
-		(t->step.tape_s - run->tape_s) / passed_s, "seconds", now_s - run->begin_s,
-		"left_s", left * each_s, "skipped", (json_int_t)counts.failed);
+		(counts.waited_s - run->waited_s) / passed_s, "tape_share", tape_s / passed_s,
+		"busy_share", (busy_s - run->busy_s) / (tape_s * t->step.worker_count), "seconds",
+		now_s - run->begin_s, "left_s", left * each_s, "skipped",
+		(json_int_t)counts.failed);
 	t->window = (omt_train_window){0};
 	run->line_s = now_s;
 	run->evaluating_s = 0;
 	run->line_items = t->items;
 	run->waited_s = counts.waited_s;
 	run->tape_s = t->step.tape_s;
+	run->busy_s = busy_s;
 	return omt_train_log_add(&t->log, line, err);
 }
 
@@ -107,7 +111,7 @@ static omt_status evaluate(omt_train_run *run, omt_error *err)
 	                                   .user = run};
 	const double begin_s = omt_now_s();
 	const omt_store_counts before = omt_store_count(t->store);
-	const double tape_s = t->step.tape_s;
+	const double tape_s = t->step.tape_s, busy_s = omt_step_busy_s(&t->step);
 	for (size_t i = 0; i < t->dataset.eval_count; i++) {
 		json_t *measured;
 		OMT_TRY(omt_evaluate(&evaluation, &t->dataset.evals[i], &measured, err));
@@ -119,6 +123,7 @@ static omt_status evaluate(omt_train_run *run, omt_error *err)
 	run->evaluating_s += omt_now_s() - begin_s;
 	run->waited_s += omt_store_count(t->store).waited_s - before.waited_s;
 	run->tape_s += t->step.tape_s - tape_s;
+	run->busy_s += omt_step_busy_s(&t->step) - busy_s;
 	return OMT_OK;
 }
 

@@ -27,7 +27,7 @@ check() {
 	fi
 }
 
-for verb in devices tune plan embed index search mine eval bench report verify synth merge; do
+for verb in devices tune plan embed index search mine eval train bench report verify synth merge; do
 	check "$verb --help" 0 "usage: omnitile $verb" "$omnitile" "$verb" --help
 	check "$verb, unknown option" 2 "unknown option --nonsense" "$omnitile" "$verb" --nonsense
 done

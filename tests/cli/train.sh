@@ -57,9 +57,16 @@ check "and the same losses" 0 "" diff <(losses whole) <(losses killed)
 train --set output=again --set "$evals" >/dev/null
 check "the same command, the same bits" 0 "" cmp "$t/whole/final/model-00001-of-00001.safetensors" \
 	"$t/again/final/model-00001-of-00001.safetensors"
-check "stopped by a signal" 2 "stopped after step [0-9]+ of 100000; the same command goes on" \
-	timeout -s TERM --foreground --preserve-status 1 "$omnitile" train "$t/t.yaml" \
-	--set output=long --set steps=100000
+stop() { # once a step is in the log
+	"$omnitile" train "$t/t.yaml" --quiet --set output=long --set steps=100000 &
+	for ((tries = 0; tries < 600; tries++)); do
+		grep -qs loss "$t/long/log.jsonl" && break
+		sleep 0.05
+	done
+	kill -TERM $!
+	wait $!
+}
+check "stopped by a signal" 2 "stopped after step [0-9]+ of 100000; the same command goes on" stop
 check "its parameters so far" 0 "final: after [0-9]+ steps" train --export --set output=long \
 	--set steps=100000
 check "nothing to export" 2 "no checkpoint yet" train --export --set output=none
@@ -68,6 +75,26 @@ check "LoRA, everything at once" 0 "adapter: after 2 steps" train --set output=l
 	--set method=lora --set lora.rank=4 --set gradient_cache=true --set keep=checkpoints \
 	--set accumulate=2 --set same_dataset=false
 check "the adapter" 0 '"r": 4' cat "$t/lora/adapter/adapter_config.json"
+
+# mined with the trained checkpoint, trained on again
+check "mined negatives" 0 "" "$omnitile" mine --model "$t/whole/final" --quiet \
+	--queries "$t/q.jsonl" --passages "$t/p.jsonl" --qrels "$t/r.tsv" --threshold 1 --k 2 \
+	--output "$t/mined.jsonl"
+check "are trained on" 0 "final: after 2 steps" train --set output=mined --set steps=2 \
+	--set "model=$t/whole/final" --set 'data[0].negatives=mined.jsonl' --set loss.negatives=2
+
+# pictures, sound and clips, two ways of a clip's sound
+for media in image:img_gray_90x70.png image:img_tiny_20x20.png audio:aud_u8_8k.wav \
+	video:vid_mandel_av.mp4; do
+	n=${media#*:}
+	echo "{\"id\":\"$n\",\"text\":\"what is in $n\"}" >>"$t/mq.jsonl"
+	echo "{\"id\":\"$n\",\"${media%%:*}\":\"$inputs/$n\"}" >>"$t/mp.jsonl"
+	printf '%s\t0\t%s\t1\n' "$n" "$n" >>"$t/mr.tsv"
+done
+many="queries: mq.jsonl, passages: mp.jsonl, qrels: mr.tsv, fusion:"
+check "media" 0 "final: after 2 steps" train --set output=media --set steps=2 \
+	--set limits.max_frames=4 --set accumulate=2 --set batch=3 \
+	--set "data=[{name: a, $many separate}, {name: b, $many interleaved}]"
 
 # what is missing or broken costs that item
 sed '3s/.*/{"id":"p2","image":"gone.png"}/; 5s/.*/broken/' "$t/p.jsonl" >"$t/gaps.jsonl"

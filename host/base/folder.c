@@ -6,6 +6,7 @@
 #include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,27 +43,50 @@ static omt_status check_place(const char *path, bool replace, omt_error *err)
 	                   : OMT_OK;
 }
 
+/* The temporary folder, empty and this process's alone. */
+static omt_status make_temporary(omt_folder *folder, omt_error *err)
+{
+	const char *path = folder->temporary;
+	const bool there = mkdir(path, 0777) != 0 && errno == EEXIST;
+	folder->lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder->lock >= 0 && flock(folder->lock, LOCK_EX | LOCK_NB) != 0 &&
+	    errno == EWOULDBLOCK)
+		return OMT_FAIL(err, BAD_ARGUMENT, "%s: another process writes it", path);
+	if (folder->lock >= 0 && !there)
+		return OMT_OK;
+	/* What a killed run left; its lock is held until there is a new one. */
+	const int old = folder->lock;
+	folder->lock = -1;
+	if (old >= 0 && remove_all(path) && mkdir(path, 0777) == 0)
+		folder->lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const bool locked = folder->lock >= 0 && flock(folder->lock, LOCK_EX | LOCK_NB) == 0;
+	const omt_status status =
+		locked ? OMT_OK : OMT_FAIL(err, IO, "%s: %s", path, strerror(errno));
+	if (old >= 0)
+		close(old);
+	return status;
+}
+
 omt_status omt_folder_open(const char *path, bool replace, omt_folder *folder, omt_error *err)
 {
 	omt_status status = OMT_OK;
 	char *own = strdup(path);
-	*folder = (omt_folder){.replace = replace};
+	*folder = (omt_folder){.replace = replace, .lock = -1};
 	if (!own)
 		return OMT_FAIL(err, NO_MEMORY, "%s", path);
 	/* "out/" is out: its temporary one lies beside it. */
 	for (size_t i = strlen(own); i > 1 && own[i - 1] == '/'; i--)
 		own[i - 1] = '\0';
-	if (asprintf(&folder->temporary, "%s.tmp", own) < 0) {
+	if (asprintf(&folder->temporary, "%s.omnitile", own) < 0) {
 		folder->temporary = NULL;
 		status = OMT_FAIL(err, NO_MEMORY, "%s", path);
-	} else if ((status = check_place(own, replace, err)) == OMT_OK &&
-	           mkdir(folder->temporary, 0777) != 0 &&
-	           (errno != EEXIST || !remove_all(folder->temporary) ||
-	            mkdir(folder->temporary, 0777) != 0)) {
-		status = OMT_FAIL(err, IO, "%s: %s", folder->temporary, strerror(errno));
+	} else if ((status = check_place(own, replace, err)) == OMT_OK) {
+		status = make_temporary(folder, err);
 	}
 	folder->path = own;
 	if (status != OMT_OK) {
+		if (folder->lock >= 0)
+			close(folder->lock);
 		free(folder->path);
 		free(folder->temporary);
 		*folder = (omt_folder){0};
@@ -110,6 +134,7 @@ omt_status omt_folder_close(omt_folder *folder, bool commit, omt_error *err)
 	}
 	if (!commit || old || status != OMT_OK)
 		(void)remove_all(folder->temporary);
+	close(folder->lock);
 	free(folder->path);
 	free(folder->temporary);
 	*folder = (omt_folder){0};

@@ -1,5 +1,6 @@
 #include "model/adapter.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -279,12 +280,18 @@ static void merge_rows(void *user, size_t step)
 }
 
 /* As f32; given, free(). */
-static float *expand(const omt_tensor *tensor, size_t count)
+static omt_status expand(const omt_tensor *tensor, size_t count, float **given, omt_error *err)
 {
-	float *values = malloc((count ? count : 1) * sizeof *values);
-	for (size_t i = 0; values && i < count; i++)
+	float *values = *given = malloc((count ? count : 1) * sizeof *values);
+	if (!values)
+		return OMT_FAIL(err, NO_MEMORY, "%s: %zu values", tensor->file, count);
+	for (size_t i = 0; i < count; i++) {
 		values[i] = omt_loader_element(tensor, i);
-	return values;
+		if (!isfinite(values[i]))
+			return OMT_FAIL(err, BAD_FORMAT, "%s: tensor %.160s is %g at element %zu",
+			                tensor->file, tensor->name, (double)values[i], i);
+	}
+	return OMT_OK;
 }
 
 static omt_status merge_matrix(const omt_update *update, omt_weights *weights, size_t number,
@@ -294,14 +301,18 @@ static omt_status merge_matrix(const omt_update *update, omt_weights *weights, s
 	const size_t rows = (size_t)matrix->shape[0], cols = (size_t)matrix->shape[1];
 	const size_t rank = (size_t)update->a->shape[0], steps = (rows + ROWS - 1) / ROWS;
 	const size_t bytes = rows * cols * sizeof(float);
-	float *a = expand(update->a, rank * cols), *b = expand(update->b, rows * rank);
+	float *a = NULL, *b = NULL;
 	float *sums = malloc((steps * cols + 1) * sizeof *sums);
 	/* So that devices of host memory can use it in place. */
 	float *out =
 		aligned_alloc(OMT_IN_PLACE_ALIGN, (bytes + OMT_IN_PLACE_ALIGN) /
 	                                                  OMT_IN_PLACE_ALIGN * OMT_IN_PLACE_ALIGN);
-	omt_status status = OMT_OK;
-	if (a && b && sums && out) {
+	omt_status status = expand(update->a, rank * cols, &a, err);
+	if (status == OMT_OK)
+		status = expand(update->b, rows * rank, &b, err);
+	if (status != OMT_OK) {
+		free(out);
+	} else if (sums && out) {
 		omt_merge merge = {matrix, a, b, out, sums, rows, cols, rank, (float)update->scale};
 		omt_parallel(0, steps, merge_rows, &merge);
 		status = omt_weights_replace(weights, number, out, err);

@@ -72,6 +72,8 @@ omt_status omt_safetensors_write(const char *path, const omt_tensor *tensors, si
 	omt_status status = omt_output_open(path, &output, err);
 	if (status == OMT_OK) {
 		status = write_all(&output, header, tensors, count, source, err);
+		if (status != OMT_OK)
+			(void)omt_fail_at(err, status, "%s", path);
 		const omt_status closed = omt_output_close(&output, status == OMT_OK, err);
 		status = status == OMT_OK ? closed : status;
 	}

@@ -111,16 +111,22 @@ bool omt_train_set_relevant(const omt_train_set *set, uint32_t query, uint32_t p
 
 /* ---- negatives ----------------------------------------------------------------------------- */
 
-/* Pairs of a query and a negative, in the file's order. */
+typedef struct omt_negative {
+	omt_pair pair;
+	uint32_t rank;  /* in its line */
+	uint32_t order; /* in the file */
+} omt_negative;
+
 typedef struct omt_negatives {
 	const omt_names *queries, *passages;
 	const omt_train_set *set;
-	omt_pair *pairs;
+	omt_negative *found;
 	size_t count, room;
 	uint64_t unknown, positive;
 } omt_negatives;
 
-static omt_status take_negative(void *user, const char *query, const char *id, omt_error *err)
+static omt_status take_negative(void *user, const char *query, const char *id, uint32_t rank,
+                                omt_error *err)
 {
 	omt_negatives *all = user;
 	omt_pair pair;
@@ -134,31 +140,53 @@ static omt_status take_negative(void *user, const char *query, const char *id, o
 	}
 	if (all->count == all->room) {
 		const size_t room = all->room ? 2 * all->room : 256;
-		omt_pair *larger = realloc(all->pairs, room * sizeof *larger);
+		omt_negative *larger = realloc(all->found, room * sizeof *larger);
 		if (!larger || room > UINT32_MAX)
 			return OMT_FAIL(err, NO_MEMORY, "%zu negatives", room);
-		all->pairs = larger;
+		all->found = larger;
 		all->room = room;
 	}
-	all->pairs[all->count++] = pair;
+	all->found[all->count] = (omt_negative){pair, rank, (uint32_t)all->count};
+	all->count++;
 	return OMT_OK;
 }
 
-/* By query, in each the file's order. */
+static int by_rank(const void *a, const void *b)
+{
+	const omt_negative *one = a, *other = b;
+	if (one->pair.query != other->pair.query)
+		return one->pair.query < other->pair.query ? -1 : 1;
+	if (one->rank != other->rank)
+		return one->rank < other->rank ? -1 : 1;
+	return (one->order > other->order) - (one->order < other->order);
+}
+
+/* By query, in each by rank: of a query with several lines, the first of each, then the second of
+ * each. A passage that several of them name is there once. */
 static omt_status group(omt_train_set *set, const omt_negatives *all, omt_error *err)
 {
 	const size_t queries = all->queries->count;
-	set->starts = calloc(queries + 2, sizeof *set->starts);
+	uint32_t *last = calloc((size_t)all->passages->count + 1, sizeof *last), count = 0;
+	set->starts = calloc(queries + 1, sizeof *set->starts);
 	set->negatives = malloc((all->count + 1) * sizeof *set->negatives);
-	if (!set->starts || !set->negatives)
+	if (!last || !set->starts || !set->negatives) {
+		free(last);
 		return OMT_FAIL(err, NO_MEMORY, "%zu negatives", all->count);
-	/* starts[q + 2] counts, then starts[q + 1] is where the next one of q goes. */
-	for (size_t i = 0; i < all->count; i++)
-		set->starts[all->pairs[i].query + 2]++;
-	for (size_t q = 2; q < queries + 2; q++)
-		set->starts[q] += set->starts[q - 1];
-	for (size_t i = 0; i < all->count; i++)
-		set->negatives[set->starts[all->pairs[i].query + 1]++] = all->pairs[i].passage;
+	}
+	if (all->count)
+		qsort(all->found, all->count, sizeof *all->found, by_rank);
+	for (size_t i = 0; i < all->count; i++) {
+		const omt_pair pair = all->found[i].pair;
+		if (last[pair.passage] == pair.query + 1)
+			continue;
+		last[pair.passage] = pair.query + 1; /* who named it last */
+		set->negatives[count++] = pair.passage;
+		set->starts[pair.query + 1] = count;
+	}
+	for (size_t q = 1; q <= queries; q++) /* those without */
+		if (set->starts[q] < set->starts[q - 1])
+			set->starts[q] = set->starts[q - 1];
+	free(last);
 	return OMT_OK;
 }
 
@@ -181,7 +209,7 @@ static omt_status read_negatives(const omt_dataset *dataset, omt_train_set *set,
 		note(progress, "%s: no negative that can be used", path);
 	status = group(set, &all, err);
 done:
-	free(all.pairs);
+	free(all.found);
 	return status;
 }
 
@@ -272,6 +300,14 @@ const char *omt_dataset_id(const omt_dataset *dataset, omt_item_key key)
 	return omt_names_get(omt_catalog_ids(omt_dataset_catalog(dataset, key)), (uint32_t)key);
 }
 
+uint64_t omt_dataset_broken(const omt_dataset *dataset)
+{
+	uint64_t broken = 0;
+	for (uint32_t i = 0; i < dataset->catalog_count; i++)
+		broken += omt_catalog_broken(dataset->catalogs[i]);
+	return broken;
+}
+
 /* ---- what tells a data set from another one ------------------------------------------------ */
 
 static json_t *set_values(const omt_dataset *dataset, const omt_train_set *set)
@@ -305,4 +341,20 @@ json_t *omt_dataset_values(const omt_dataset *dataset)
 		}
 	}
 	return all;
+}
+
+omt_status omt_dataset_lists(const omt_dataset *dataset, json_t **given, omt_error *err)
+{
+	json_t *all = *given = json_object();
+	for (size_t i = 0; i < dataset->count; i++) {
+		const omt_train_set *set = &dataset->sets[i];
+		char queries[OMT_DIGEST_TEXT], passages[OMT_DIGEST_TEXT];
+		OMT_TRY(omt_digest_file(set->data->queries, queries, err));
+		OMT_TRY(omt_digest_file(set->data->passages, passages, err));
+		if (json_object_set_new(
+			    all, set->data->name,
+			    json_pack("{ss ss}", "queries", queries, "passages", passages)) != 0)
+			return OMT_FAIL(err, NO_MEMORY, "%s", set->data->name);
+	}
+	return OMT_OK;
 }

@@ -23,9 +23,9 @@ typedef struct omt_train_set {
 	uint32_t queries, passages; /* catalogs of the data set */
 	omt_pair *pairs;            /* [count], sorted by query, then passage */
 	size_t count;
-	/* Mined negatives of query q, nearest first: negatives[starts[q]] .. negatives[starts[q +
-	 * 1]
-	 * - 1], none of them a positive. NULL: there are none. */
+	/* Mined negatives of query q, nearest first (of several lines: in turns):
+	 * negatives[starts[q]] .. negatives[starts[q + 1] - 1], none of them a positive, none
+	 * twice. NULL: there are none. */
 	uint32_t *negatives, *starts;
 	omt_qrels *qrels; /* kept for evaluations only */
 } omt_train_set;
@@ -49,6 +49,11 @@ bool omt_train_set_relevant(const omt_train_set *set, uint32_t query, uint32_t p
 /* {"NAME": {"queries", "passages", "pairs", "negatives", "digest"}}: numbers of each set, the
  * digest of its ids, pairs and negatives. Given; NULL: no memory. */
 json_t *omt_dataset_values(const omt_dataset *dataset);
+/* {"NAME": {"queries", "passages"}}: digests of the lists' files. *lists is the caller's, whatever
+ * the status. */
+omt_status omt_dataset_lists(const omt_dataset *dataset, json_t **lists, omt_error *err);
+/* Lines of all lists that are broken. */
+uint64_t omt_dataset_broken(const omt_dataset *dataset);
 omt_catalog *omt_dataset_catalog(const omt_dataset *dataset, omt_item_key key);
 const char *omt_dataset_id(const omt_dataset *dataset, omt_item_key key);
 

@@ -30,11 +30,7 @@ omt_status omt_train_log_open(const char *path, omt_train_log *log, omt_error *e
 omt_status omt_train_log_keep(omt_train_log *log, uint64_t keep, omt_error *err)
 {
 	const off_t end = lseek(fileno(log->file), 0, SEEK_END);
-	if (end < (off_t)keep)
-		return OMT_FAIL(err, BAD_FORMAT,
-		                "%s: shorter than when the checkpoint was written: %lld of %llu "
-		                "bytes",
-		                log->path, (long long)end, (unsigned long long)keep);
+	keep = end >= 0 && (uint64_t)end < keep ? (uint64_t)end : keep;
 	if (ftruncate(fileno(log->file), (off_t)keep) != 0 ||
 	    fseeko(log->file, (off_t)keep, SEEK_SET) != 0)
 		return OMT_FAIL(err, IO, "%s: %s", log->path, strerror(errno));

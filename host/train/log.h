@@ -12,9 +12,10 @@ typedef struct omt_train_log {
 	void *user;
 } omt_train_log;
 
-/* Opens or makes the file; what was written after its first `keep` bytes is cut off. A file that
- * another process writes is OMT_BAD_ARGUMENT. */
+/* Opens or makes the file. One that another process writes is OMT_BAD_ARGUMENT. */
 omt_status omt_train_log_open(const char *path, omt_train_log *log, omt_error *err);
+/* Cuts off what was written after the first `keep` bytes, and goes on there; log->bytes is less
+ * when there are fewer. */
 omt_status omt_train_log_keep(omt_train_log *log, uint64_t keep, omt_error *err);
 /* `object` is taken; NULL: no memory. */
 omt_status omt_train_log_add(omt_train_log *log, json_t *object, omt_error *err);

@@ -12,8 +12,8 @@
 
 typedef struct omt_negatives_reader {
 	const char *path;
-	omt_names queries; /* so far */
-	omt_status (*found)(void *user, const char *query, const char *id, omt_error *err);
+	omt_names lines; /* so far: pair and query */
+	omt_negative_found found;
 	void *user;
 } omt_negatives_reader;
 
@@ -32,27 +32,42 @@ static omt_status read_list(omt_negatives_reader *reader, omt_json in, const cha
 		if (!id)
 			return OMT_FAIL(err, BAD_FORMAT, "%s: negatives[%zu] has no id", in.place,
 			                i);
-		OMT_TRY(reader->found(reader->user, query, id, err));
+		OMT_TRY(reader->found(reader->user, query, id, (uint32_t)i, err));
 	}
 	return OMT_OK;
+}
+
+/* A query has a line for each pair of kinds that was mined. */
+static omt_status add_line(omt_negatives_reader *reader, const char *place, const char *pair,
+                           const char *query, omt_error *err)
+{
+	uint32_t number, before = reader->lines.count;
+	char *name;
+	const int bytes = asprintf(&name, "%s\n%s", pair, query);
+	const bool added =
+		bytes >= 0 && omt_names_add(&reader->lines, name, (size_t)bytes, &number);
+	if (bytes >= 0)
+		free(name);
+	if (!added)
+		return OMT_FAIL(err, NO_MEMORY, "%s: %u queries", place, before);
+	if (number == before)
+		return OMT_OK;
+	return OMT_FAIL(err, BAD_FORMAT, "%s: query \"%.80s\"%s%.80s for the second time", place,
+	                query, *pair ? " of pair " : "", pair);
 }
 
 static omt_status read_line(omt_negatives_reader *reader, const char *place, const json_t *object,
                             omt_error *err)
 {
 	const omt_json in = {place, object};
-	const char *query = NULL;
-	uint32_t number, before = reader->queries.count;
+	const char *query = NULL, *pair = "";
 	if (!json_is_object(object))
 		return OMT_FAIL(err, BAD_FORMAT, "%s: not an object", place);
 	OMT_TRY(omt_json_string(in, "query", &query, err));
 	if (!query)
 		return OMT_FAIL(err, BAD_FORMAT, "%s: no \"query\"", place);
-	if (!omt_names_add(&reader->queries, query, strlen(query), &number))
-		return OMT_FAIL(err, NO_MEMORY, "%s: %u queries", place, before);
-	if (number < before)
-		return OMT_FAIL(err, BAD_FORMAT, "%s: query \"%.80s\" for the second time", place,
-		                query);
+	OMT_TRY(omt_json_string(in, "pair", &pair, err));
+	OMT_TRY(add_line(reader, place, pair, query, err));
 	return read_list(reader, in, query, err);
 }
 
@@ -84,17 +99,15 @@ static omt_status read_lines(omt_negatives_reader *reader, FILE *file, omt_error
 	return status;
 }
 
-omt_status omt_negatives_read(const char *path,
-                              omt_status (*found)(void *user, const char *query, const char *id,
-                                                  omt_error *err),
-                              void *user, omt_error *err)
+omt_status omt_negatives_read(const char *path, omt_negative_found found, void *user,
+                              omt_error *err)
 {
 	omt_negatives_reader reader = {.path = path, .found = found, .user = user};
 	FILE *file = fopen(path, "rbe");
 	if (!file)
 		return OMT_FAIL(err, IO, "%s: %s", path, strerror(errno));
 	omt_status status = read_lines(&reader, file, err);
-	omt_names_free(&reader.queries);
+	omt_names_free(&reader.lines);
 	fclose(file);
 	return status;
 }

@@ -5,12 +5,14 @@
 
 #include "base/status.h"
 
-/* Calls `found` for each negative of each line, in the file's order; another status ends it. Blank
- * lines are left out; a line that is not of this form, or a query for the second time, is
- * OMT_BAD_FORMAT with file and line. */
-omt_status omt_negatives_read(const char *path,
-                              omt_status (*found)(void *user, const char *query, const char *id,
-                                                  omt_error *err),
-                              void *user, omt_error *err);
+/* A negative, number `rank` of its line from 0 on; a status but OMT_OK ends the reading. */
+typedef omt_status (*omt_negative_found)(void *user, const char *query, const char *id,
+                                         uint32_t rank, omt_error *err);
+
+/* Calls `found` for each negative of each line, in the file's order. Blank lines are left out; a
+ * line that is not of this form, or a query for the second time with the same "pair" (text:image,
+ * may be absent), is OMT_BAD_FORMAT with file and line. */
+omt_status omt_negatives_read(const char *path, omt_negative_found found, void *user,
+                              omt_error *err);
 
 #endif

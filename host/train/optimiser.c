@@ -1,6 +1,7 @@
 #include "train/optimiser.h"
 
 #include <math.h>
+#include <stdatomic.h>
 
 #include "base/parallel.h"
 
@@ -56,20 +57,17 @@ double omt_gradient_norm(const float *gradients, size_t count)
 }
 
 /* Squares of floats cannot overflow a double's sum: an element is not finite itself. */
-static omt_status refuse(const omt_trainable *trainable, const float *gradients, int64_t step,
-                         omt_error *err)
+static omt_status refuse(const omt_trainable *trainable, const float *gradients, omt_error *err)
 {
 	for (size_t i = 0; i < trainable->part_count; i++) {
 		const omt_trainable_part *part = &trainable->parts[i];
 		for (size_t j = 0; j < part->count; j++)
 			if (!isfinite(gradients[part->at + j]))
 				return OMT_FAIL(err, MISMATCH,
-				                "step %lld: the gradient of %s is %g at element "
-				                "%zu",
-				                (long long)step, part->name,
-				                (double)gradients[part->at + j], j);
+				                "the gradient of %s is %g at element %zu",
+				                part->name, (double)gradients[part->at + j], j);
 	}
-	return OMT_FAIL(err, MISMATCH, "step %lld: a gradient is not finite", (long long)step);
+	return OMT_FAIL(err, MISMATCH, "a gradient is not finite");
 }
 
 /* ---- a step ---------------------------------------------------------------------------------- */
@@ -82,6 +80,7 @@ typedef struct omt_moving {
 	double beta1, beta2, eps;
 	double rate, correction; /* rate over the first moment's correction; root of the second's */
 	double kept;             /* of values that decay */
+	atomic_size_t *spoiled;  /* number of a part that has a value without bounds, + 1 */
 } omt_moving;
 
 static void move_part(void *user, size_t number)
@@ -89,6 +88,7 @@ static void move_part(void *user, size_t number)
 	const omt_moving *moving = user;
 	const omt_trainable_part *part = &moving->trainable->parts[number];
 	const double kept = part->decay ? moving->kept : 1;
+	int spoiled = 0;
 	for (size_t i = part->at; i < part->at + part->count; i++) {
 		const double gradient = moving->scale * (double)moving->gradients[i];
 		const double mean =
@@ -99,8 +99,12 @@ static void move_part(void *user, size_t number)
 		const double value = kept * (double)moving->trainable->values[i];
 		moving->first[i] = (float)mean;
 		moving->second[i] = (float)square;
-		moving->trainable->values[i] = (float)(value - moving->rate * mean / size);
+		const float moved = (float)(value - moving->rate * mean / size);
+		moving->trainable->values[i] = moved;
+		spoiled |= !isfinite(moved) | !isfinite(moving->second[i]);
 	}
+	if (spoiled)
+		atomic_store(moving->spoiled, number + 1);
 }
 
 omt_status omt_optimiser_step(const omt_optimiser_options *options, int64_t step,
@@ -109,8 +113,9 @@ omt_status omt_optimiser_step(const omt_optimiser_options *options, int64_t step
 {
 	*norm = omt_gradient_norm(gradients, trainable->count);
 	if (!isfinite(*norm))
-		return refuse(trainable, gradients, step, err);
+		return refuse(trainable, gradients, err);
 	const double rate = omt_optimiser_rate(options, step), count = (double)(step + 1);
+	atomic_size_t spoiled = 0;
 	omt_moving moving = {
 		.trainable = trainable,
 		.gradients = gradients,
@@ -123,7 +128,11 @@ omt_status omt_optimiser_step(const omt_optimiser_options *options, int64_t step
 		.rate = rate / (1 - pow(options->beta1, count)),
 		.correction = sqrt(1 - pow(options->beta2, count)),
 		.kept = 1 - rate * options->weight_decay,
+		.spoiled = &spoiled,
 	};
 	omt_parallel(threads, trainable->part_count, move_part, &moving);
+	if (spoiled)
+		return OMT_FAIL(err, MISMATCH, "%s has grown out of bounds at a rate of %g",
+		                trainable->parts[spoiled - 1].name, rate);
 	return OMT_OK;
 }

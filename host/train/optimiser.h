@@ -31,7 +31,8 @@ double omt_optimiser_rate(const omt_optimiser_options *options, int64_t step);
 double omt_gradient_norm(const float *gradients, size_t count);
 /* One step: clips, then moves trainable->values; first, second: moments [count], zeros before step
  * 0. *norm: before clipping. A norm that is not finite is OMT_MISMATCH and names the tensor:
- * nothing is changed. `threads` share the work; the bits do not depend on them. */
+ * nothing is changed. New values that are not finite are, too: they are not to be kept. `threads`
+ * share the work; the bits do not depend on them. */
 omt_status omt_optimiser_step(const omt_optimiser_options *options, int64_t step,
                               omt_trainable *trainable, const float *gradients, float *first,
                               float *second, int32_t threads, double *norm, omt_error *err);

@@ -20,7 +20,7 @@ static omt_status put(void *user, const omt_tensor *tensor, FILE *to, omt_error 
 	const omt_contents *contents = user;
 	const void *data = contents->data[tensor - contents->tensors];
 	if (fwrite(data, 1, tensor->bytes, to) != tensor->bytes)
-		return OMT_FAIL(err, IO, "checkpoint: %s", strerror(errno));
+		return OMT_FAIL(err, IO, "%s", strerror(errno));
 	return OMT_OK;
 }
 

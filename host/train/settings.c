@@ -87,7 +87,7 @@ static const omt_field loss_fields[] = {
 static const omt_field optimiser_fields[] = {
 	{"lr", OF(REAL, optimiser.lr), 0, 1e3},
 	{"betas", OMT_FIELD_PART(LIST)},
-	{"eps", OF(REAL, optimiser.eps), 0, 1},
+	{"eps", OF(REAL, optimiser.eps), 1e-30, 1},
 	{"weight_decay", OF(REAL, optimiser.weight_decay), 0, 1e3},
 	{"clip", OF(REAL, optimiser.clip), 0, 1e9},
 	{"warmup", OF(INT64, optimiser.warmup), 0, 1e12},
@@ -223,6 +223,9 @@ static omt_status read_targets(omt_train_settings *s, omt_error *err)
 			              "takes q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, "
 			              "down_proj",
 			              err);
+		for (size_t j = 0; j < i; j++)
+			if (s->targets[j] == projections[at])
+				return refuse(s, "lora.targets", "names one twice", err);
 		s->targets[i] = projections[at];
 	}
 	return OMT_OK;

@@ -91,9 +91,10 @@ static omt_status log_end(omt_train_run *run, const char *path, omt_error *err)
 {
 	omt_training *t = &run->training;
 	const omt_store_counts counts = omt_store_count(t->store);
+	const uint64_t skipped = counts.failed + omt_dataset_broken(&t->dataset);
 	json_t *line =
 		json_pack("{sI ss sI sf}", "step", (json_int_t)t->at, "written", path, "skipped",
-	                  (json_int_t)counts.failed, "seconds", omt_now_s() - run->begin_s);
+	                  (json_int_t)skipped, "seconds", omt_now_s() - run->begin_s);
 	return omt_train_log_add(&t->log, line, err);
 }
 
@@ -132,7 +133,14 @@ static bool is_due(int64_t at, int64_t every, int64_t end)
 	return every && (at % every == 0 || at == end);
 }
 
-/* final/ or adapter/, whose path is the caller's to free. */
+/* final/ or adapter/; given, free(). */
+static omt_status export_path(const omt_train_settings *s, char **path, omt_error *err)
+{
+	*path = omt_path_join(s->output, s->method == OMT_TRAIN_FULL ? "final" : "adapter");
+	return *path ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "%s", s->output);
+}
+
+/* Whose path is the caller's to free. */
 static omt_status export(const omt_train_run *run, char **path, omt_error *err)
 {
 	static const char *const dtypes[] = {"bf16", "f32"};
@@ -140,9 +148,7 @@ static omt_status export(const omt_train_run *run, char **path, omt_error *err)
 	const omt_training *t = &run->training;
 	const omt_lora lora = {s->lora_rank, s->lora_alpha, s->targets};
 	const bool full = s->method == OMT_TRAIN_FULL;
-	*path = omt_path_join(s->output, full ? "final" : "adapter");
-	if (!*path)
-		return OMT_FAIL(err, NO_MEMORY, "%s", s->output);
+	OMT_TRY(export_path(s, path, err));
 	return full ? omt_trainable_save_model(&t->step.trainable, t->model, *path,
 	                                       dtypes[s->dtype], &run->options->progress, err)
 	            : omt_trainable_save_adapter(&t->step.trainable, &lora, t->model, *path, err);
@@ -150,7 +156,7 @@ static omt_status export(const omt_train_run *run, char **path, omt_error *err)
 
 static omt_status finish(omt_train_run *run, omt_error *err)
 {
-	char *path;
+	char *path = NULL;
 	omt_status status = export(run, &path, err);
 	if (status == OMT_OK)
 		status = log_end(run, path, err);
@@ -223,6 +229,34 @@ static omt_status tell_plan(const omt_train_run *run, omt_error *err)
 	return text ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "plan");
 }
 
+static bool has(const omt_train_settings *s, const char *name)
+{
+	char *path = omt_path_join(s->output, name);
+	const bool there = path && omt_file_exists(path);
+	free(path);
+	return there;
+}
+
+/* What the run will write is neither its model nor, in a folder that no run has used, another's. */
+static omt_status check_export(const omt_train_run *run, omt_error *err)
+{
+	const omt_train_settings *s = &run->settings;
+	const bool known =
+		run->options->restart || has(s, "log.jsonl") || has(s, "checkpoint.safetensors");
+	char *path;
+	OMT_TRY(export_path(s, &path, err));
+	omt_status status = OMT_OK;
+	if (omt_files_are_one(path, s->model))
+		status = OMT_FAIL(err, BAD_ARGUMENT,
+		                  "%s: the run would write over the model that it starts from",
+		                  path);
+	else if (!known && omt_file_exists(path))
+		status = OMT_FAIL(err, BAD_ARGUMENT,
+		                  "%s: is there, and no run's (--restart replaces it)", path);
+	free(path);
+	return status;
+}
+
 /* The folder, its log, and where an earlier call of it came to. */
 static omt_status take_up(omt_train_run *run, omt_error *err)
 {
@@ -241,10 +275,12 @@ static omt_status take_up(omt_train_run *run, omt_error *err)
 	OMT_TRY(omt_training_resume(t, &found, err));
 	if (!found && run->options->export_only)
 		return OMT_FAIL(err, IO, "%s: no checkpoint yet", t->checkpoint);
-	if (!found) {
+	if (!found)
 		OMT_TRY(omt_train_log_keep(&t->log, 0, err));
-		return log_begin(run, err);
-	}
+	if (!t->log.bytes)
+		OMT_TRY(log_begin(run, err));
+	if (!found)
+		return OMT_OK;
 	snprintf(text, sizeof text, "goes on after step %lld of %lld", (long long)t->at,
 	         (long long)run->settings.steps);
 	note(run, text);
@@ -254,6 +290,10 @@ static omt_status take_up(omt_train_run *run, omt_error *err)
 static omt_status train(omt_train_run *run, omt_error *err)
 {
 	omt_training *t = &run->training;
+	if (run->options->restart && run->options->export_only)
+		return OMT_FAIL(err, BAD_ARGUMENT,
+		                "--export writes what a run has, which --restart would remove");
+	OMT_TRY(check_export(run, err));
 	OMT_TRY(omt_training_open(&run->settings, &run->options->progress, t, err));
 	if (run->options->dry_run)
 		return tell_plan(run, err);

@@ -14,10 +14,17 @@
 static omt_status make_identity(omt_training *t, omt_error *err)
 {
 	char model[OMT_IDENTITY_TEXT];
-	OMT_TRY(omt_model_identity(t->model, model, err));
-	t->identity = json_pack("{ss so so}", "model", model, "settings",
+	json_t *lists = NULL;
+	omt_status status = omt_model_identity(t->model, model, err);
+	if (status == OMT_OK)
+		status = omt_dataset_lists(&t->dataset, &lists, err);
+	if (status != OMT_OK) {
+		json_decref(lists);
+		return status;
+	}
+	t->identity = json_pack("{ss so so so}", "model", model, "settings",
 	                        omt_train_settings_values(t->settings), "data",
-	                        omt_dataset_values(&t->dataset));
+	                        omt_dataset_values(&t->dataset), "lists", lists);
 	return t->identity ? OMT_OK : OMT_FAIL(err, NO_MEMORY, "settings");
 }
 
@@ -253,6 +260,11 @@ static omt_status compare(const omt_training *t, const json_t *state, omt_error 
 	                               json_object_get(t->identity, "data"), &differs) != OMT_OK)
 		return OMT_FAIL(err, BAD_ARGUMENT, "%s: the data has changed: %.300s %s",
 		                t->checkpoint, differs.text, goes_on);
+	const json_t *lists = json_object_get(before, "lists"); /* of a run of late */
+	if (lists && omt_train_settings_compare(lists, json_object_get(t->identity, "lists"),
+	                                        &differs) != OMT_OK)
+		return OMT_FAIL(err, BAD_ARGUMENT, "%s: a list has changed: %.300s %s",
+		                t->checkpoint, differs.text, goes_on);
 	return OMT_OK;
 }
 
@@ -276,7 +288,11 @@ static omt_status take_state(omt_training *t, const json_t *state, omt_error *er
 	OMT_TRY(omt_json_real(window, "loss", -INFINITY, INFINITY, &t->window.loss, err));
 	OMT_TRY(omt_json_real(window, "accuracy", 0, INFINITY, &t->window.accuracy, err));
 	OMT_TRY(omt_sampler_resume(&t->sampler, sampler, err));
-	return omt_train_log_keep(&t->log, (uint64_t)log_bytes, err);
+	OMT_TRY(omt_train_log_keep(&t->log, (uint64_t)log_bytes, err));
+	if (t->log.bytes < (uint64_t)log_bytes && t->progress && t->progress->note)
+		t->progress->note(t->progress->user, "lines of the log are lost: it is shorter "
+		                                     "than when the checkpoint was written");
+	return OMT_OK;
 }
 
 omt_status omt_training_resume(omt_training *t, bool *found, omt_error *err)

@@ -44,7 +44,13 @@ check "merge, no such dtype" 2 'dtype is "f16", expected bf16 or f32' "$omnitile
 	--model "$data/tiny" --adapter "$adapter" --output "$tmp/f16" --dtype f16
 check "merge, no adapter there" 2 "adapter_config.json: No such file" "$omnitile" merge \
 	--model "$data/tiny" --adapter "$tmp" --output "$tmp/none"
+cp "$adapter/adapter_model.safetensors" "$tmp/sound"
+printf '\0\0\300\177' | dd of="$adapter/adapter_model.safetensors" bs=1 \
+	seek=$((8 + ${#header} + 8)) conv=notrunc status=none
+check "merge, no number" 2 "lora_A.weight is nan at element 2" "$omnitile" merge \
+	--model "$data/tiny" --adapter "$adapter" --output "$tmp/none"
+mv "$tmp/sound" "$adapter/adapter_model.safetensors"
 sed -i 's/"LORA"/"IA3"/' "$adapter/adapter_config.json"
 check "merge, another kind of adapter" 2 'peft_type is "IA3", expected "LORA"' "$omnitile" merge \
 	--model "$data/tiny" --adapter "$adapter" --output "$tmp/none"
-check "nothing is left of a merge that failed" 2 "No such file" ls "$tmp/none" "$tmp/none.tmp"
+check "nothing is left of a merge that failed" 2 "No such file" ls "$tmp/none" "$tmp/none.omnitile"

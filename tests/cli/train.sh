@@ -69,6 +69,9 @@ stop() { # once a step is in the log
 check "stopped by a signal" 2 "stopped after step [0-9]+ of 100000; the same command goes on" stop
 check "its parameters so far" 0 "final: after [0-9]+ steps" train --export --set output=long \
 	--set steps=100000
+check "no export and restart at once" 2 "which --restart would remove" train --export --restart \
+	--set output=long --set steps=100000
+check "and the checkpoint is there" 0 "" test -s "$t/long/checkpoint.safetensors"
 check "nothing to export" 2 "no checkpoint yet" train --export --set output=none
 check "train, restarted" 0 "final: after 2 steps" train --restart --set output=long --set steps=2
 check "LoRA, everything at once" 0 "adapter: after 2 steps" train --set output=lora --set steps=2 \
@@ -76,12 +79,38 @@ check "LoRA, everything at once" 0 "adapter: after 2 steps" train --set output=l
 	--set accumulate=2 --set same_dataset=false
 check "the adapter" 0 '"r": 4' cat "$t/lora/adapter/adapter_config.json"
 
+# nothing of another's is written over, nothing goes on with other contents
+mkdir -p "$t/taken"
+cp -r "$t/whole/final" "$t/taken"
+check "a folder that no run made" 2 "taken/final: is there, and no run's" train --set output=taken
+check "the model itself" 2 "taken/final: the run would write over the model" train \
+	--set output=taken --set model=taken/final --restart
+sed 's/fox/dog/' "$t/p.jsonl" >"$t/changed.jsonl"
+cp "$t/p.jsonl" "$t/list.jsonl"
+train --set output=lists --set steps=2 --set 'data[0].passages=list.jsonl' >/dev/null
+cp "$t/changed.jsonl" "$t/list.jsonl"
+check "other lines of a list" 2 "a list has changed: \"words.passages\"" train \
+	--set output=lists --set steps=2 --set 'data[0].passages=list.jsonl'
+cp "$t/p.jsonl" "$t/list.jsonl"
+rm "$t/lists/log.jsonl"
+check "a lost log is no lost run" 0 "final: after 2 steps" train \
+	--set output=lists --set steps=2 --set 'data[0].passages=list.jsonl'
+check "a full disk" 2 "full/checkpoint.safetensors: File too large" bash -c "trap '' XFSZ
+	ulimit -f 2000
+	'$omnitile' train '$t/t.yaml' --quiet --set output=full --set threads=1"
+
 # mined with the trained checkpoint, trained on again
 check "mined negatives" 0 "" "$omnitile" mine --model "$t/whole/final" --quiet \
 	--queries "$t/q.jsonl" --passages "$t/p.jsonl" --qrels "$t/r.tsv" --threshold 1 --k 2 \
 	--output "$t/mined.jsonl"
 check "are trained on" 0 "final: after 2 steps" train --set output=mined --set steps=2 \
 	--set "model=$t/whole/final" --set 'data[0].negatives=mined.jsonl' --set loss.negatives=2
+
+check "mined negatives of pairs" 0 "" "$omnitile" mine --model "$t/whole/final" --quiet \
+	--queries "$t/q.jsonl" --passages "$t/p.jsonl" --qrels "$t/r.tsv" --threshold 1 --k 2 \
+	--pairs text:text,any:any --output "$t/pairs.jsonl"
+check "are trained on, too" 0 "final: after 2 steps" train --set output=pairs --set steps=2 \
+	--set 'data[0].negatives=pairs.jsonl'
 
 # pictures, sound and clips, two ways of a clip's sound
 for media in image:img_gray_90x70.png image:img_tiny_20x20.png audio:aud_u8_8k.wav \
@@ -101,7 +130,7 @@ sed '3s/.*/{"id":"p2","image":"gone.png"}/; 5s/.*/broken/' "$t/p.jsonl" >"$t/gap
 check "a missing file is left out" 1 "p.jsonl|gaps.jsonl:3: .*gone.png: No such file" \
 	"$omnitile" train "$t/t.yaml" --set output=gaps --set 'data[0].passages=gaps.jsonl'
 check "and logged" 0 '"skipped":"p2","reason":.*gone.png' cat "$t/gaps/log.jsonl"
-check "and counted" 0 '"written":.*"skipped":1' cat "$t/gaps/log.jsonl"
+check "and counted, with a broken line" 0 '"written":.*"skipped":2' cat "$t/gaps/log.jsonl"
 copy nan
 last=$tmp/nan/model-00003-of-00003.safetensors
 printf '\xc0\x7f\xc0\x7f' |

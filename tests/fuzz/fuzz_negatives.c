@@ -3,9 +3,11 @@
 #include "tests/fuzz/input.h"
 #include "train/negatives.h"
 
-static omt_status found(void *user, const char *query, const char *id, omt_error *err)
+static omt_status found(void *user, const char *query, const char *id, uint32_t rank,
+                        omt_error *err)
 {
 	size_t *bytes = user;
+	(void)rank;
 	(void)err;
 	*bytes += strlen(query) + strlen(id);
 	return OMT_OK;

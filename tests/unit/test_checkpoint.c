@@ -60,7 +60,7 @@ Test(checkpoint, a_copy_is_the_same_model)
 	cr_expect(omt_file_exists(scratch_path("made/chat_template.json")));
 	cr_expect(omt_file_exists(scratch_path("made/1_Pooling/config.json")));
 	cr_expect_not(omt_file_exists(scratch_path("made/tokenizer-cases.jsonl")));
-	cr_expect_not(omt_file_exists(scratch_path("made.tmp")));
+	cr_expect_not(omt_file_exists(scratch_path("made.omnitile")));
 	json_t *one = config_of(DATA "tiny"), *other = config_of(scratch_path("made"));
 	cr_expect(json_equal(one, other));
 	json_decref(one);
@@ -139,8 +139,8 @@ Test(checkpoint, places)
 	cr_expect_neq(omt_checkpoint_write(model, scratch_path("no/where"), &options, &err),
 	              OMT_OK);
 	/* What a killed run left. */
-	mkdir(scratch_path("late.tmp"), 0777);
-	scratch_text("late.tmp/old", "x");
+	mkdir(scratch_path("late.omnitile"), 0777);
+	scratch_text("late.omnitile/old", "x");
 	cr_expect_eq(omt_checkpoint_write(model, scratch_path("late"), &options, &err), OMT_OK,
 	             "%s", err.text);
 	cr_expect_not(omt_file_exists(scratch_path("late/old")));

@@ -209,13 +209,22 @@ Test(optimiser, what_is_not_finite_is_named_and_nothing_changed)
 		memcpy(second[1], second[0], sizeof *second);
 		gradients[parts[20].at + 0] = bad[i];
 		cr_expect_eq(step(0, count, 7, 2, &err), OMT_MISMATCH);
-		cr_expect(strstr(err.text, "step 7: the gradient of layers.20.weight is"), "%s",
-		          err.text);
+		cr_expect(strstr(err.text, "the gradient of layers.20.weight is"), "%s", err.text);
 		cr_expect(strstr(err.text, "at element 0"), "%s", err.text);
 		cr_expect(!memcmp(values[0], values[1], sizeof *values));
 		cr_expect(!memcmp(first[0], first[1], sizeof *first));
 		cr_expect(!memcmp(second[0], second[1], sizeof *second));
 	}
+}
+
+Test(optimiser, values_out_of_bounds_are_named)
+{
+	omt_error err;
+	const size_t count = fill();
+	values[0][parts[20].at] = 3e38f;
+	first[0][parts[20].at] = -3e38f;
+	cr_expect_eq(step(0, count, 1, 2, &err), OMT_MISMATCH);
+	cr_expect(strstr(err.text, "layers.20.weight has grown out of bounds"), "%s", err.text);
 }
 
 /* Large gradients do not overflow: the norm is f64. */

@@ -276,6 +276,9 @@ Test(train_data, negatives_that_are_broken_are_named)
 		{"{\"query\":\"q1\",\"negatives\":[{}]}\n", "negatives[0] has no id"},
 		{"{\"query\":\"q1\",\"negatives\":[]}\n{\"query\":\"q1\",\"negatives\":[]}\n",
 	         "n.jsonl:2: query \"q1\" for the second time"},
+		{"{\"query\":\"q1\",\"pair\":\"text:image\",\"negatives\":[]}\n"
+	         "{\"query\":\"q1\",\"pair\":\"text:image\",\"negatives\":[]}\n",
+	         "n.jsonl:2: query \"q1\" of pair text:image for the second time"},
 		{"[]\n", "n.jsonl:1: not an object"},
 	};
 	for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
@@ -285,6 +288,22 @@ Test(train_data, negatives_that_are_broken_are_named)
 		                   err.text);
 		omt_train_settings_free(&settings);
 	}
+}
+
+/* As `omnitile mine --pairs` writes them: in turns, a passage once. */
+Test(train_data, negatives_of_several_pairs)
+{
+	write_lists(6, 1,
+	            "{\"query\":\"q1\",\"pair\":\"text:text\",\"negatives\":[{\"id\":\"p2\"},"
+	            "{\"id\":\"p3\"},{\"id\":\"p0\"}]}\n"
+	            "{\"query\":\"q4\",\"negatives\":[{\"id\":\"p0\"}]}\n"
+	            "{\"query\":\"q1\",\"pair\":\"any:any\",\"negatives\":[{\"id\":\"p5\"},"
+	            "{\"id\":\"p2\"}]}\n");
+	cr_assert_eq(omt_dataset_open(&settings, NULL, &dataset, &err), OMT_OK, "%s", err.text);
+	static const uint32_t starts[] = {0, 0, 4, 4, 4, 5, 5}, negatives[] = {2, 5, 3, 0, 0};
+	cr_expect_eq(memcmp(dataset.sets[0].starts, starts, sizeof starts), 0);
+	cr_expect_eq(memcmp(dataset.sets[0].negatives, negatives, sizeof negatives), 0);
+	close_lists();
 }
 
 /* ---- samplers ------------------------------------------------------------------------------ */

@@ -408,6 +408,7 @@ typedef struct omt_loaded {
 	const float *values; /* [count, dimension] */
 	const char *const *ids;
 	const char *model; /* omt_model_identity(); NULL: not told */
+	const char *path;  /* what it was read from; NULL: no file */
 } omt_loaded;
 omt_status omt_vectors_load(const char *path, omt_loaded **loaded, omt_error *err);
 void omt_vectors_unload(omt_loaded *loaded); /* NULL is allowed */

@@ -302,7 +302,7 @@ typedef struct omt_loading {
 	omt_loaded given;
 	char **ids;
 	float *values;
-	char *model;
+	char *model, *path;
 	size_t room;
 } omt_loading;
 
@@ -316,6 +316,7 @@ void omt_vectors_unload(omt_loaded *loaded)
 	free(loading->ids);
 	free(loading->values);
 	free(loading->model);
+	free(loading->path);
 	free(loading);
 }
 
@@ -348,7 +349,8 @@ omt_status omt_vectors_load(const char *path, omt_loaded **given, omt_error *err
 		return OMT_FAIL(err, NO_MEMORY, "%s", path);
 	OMT_GOTO(omt_import_open(path, &import, err));
 	const char *model = omt_import_model(import);
-	if (model && !(loading->model = strdup(model))) {
+	loading->path = strdup(path);
+	if (!loading->path || (model && !(loading->model = strdup(model)))) {
 		status = OMT_FAIL(err, NO_MEMORY, "%s", path);
 		goto done;
 	}
@@ -366,6 +368,7 @@ omt_status omt_vectors_load(const char *path, omt_loaded **given, omt_error *err
 	loading->given.values = loading->values;
 	loading->given.ids = (const char *const *)loading->ids;
 	loading->given.model = loading->model;
+	loading->given.path = loading->path;
 	*given = &loading->given;
 	loading = NULL;
 done:

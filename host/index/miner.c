@@ -39,8 +39,12 @@ static omt_status take_pairs(omt_miner *miner, omt_error *err)
 
 static omt_status check_files(const omt_mine_options *o, omt_error *err)
 {
-	const char *const inputs[] = {o->qrels, o->query_list, o->passage_list,
-	                              o->index ? o->index->path : NULL};
+	const char *const inputs[] = {o->qrels,
+	                              o->query_list,
+	                              o->passage_list,
+	                              o->index ? o->index->path : NULL,
+	                              o->queries ? o->queries->path : NULL,
+	                              o->passages ? o->passages->path : NULL};
 	if (!o->qrels || !o->output)
 		return OMT_FAIL(err, BAD_ARGUMENT, "expected judgements and an output");
 	for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)

@@ -98,6 +98,8 @@ check "mine without output" 2 "expected --qrels FILE and --output FILE" "$omniti
 check "mine over its judgements" 2 "the output would go over it" "$omnitile" mine \
 	--query-vectors "$tmp/mq.jsonl" --qrels "$tmp/m.qrels" --index "$tmp/m.idx" \
 	--output "$tmp/m.qrels"
+check "mine over its vectors" 2 "the output would go over it" mine \
+	--passage-vectors "$tmp/mp.jsonl" --output "$tmp/mp.jsonl"
 check "mine on a full disk" 2 "m.jsonl: not written: File too large" bash -c "trap '' XFSZ
 	ulimit -f 1
 	'$omnitile' mine --query-vectors '$tmp/mq.jsonl' --qrels '$tmp/m.qrels' --method topk \

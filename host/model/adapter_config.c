@@ -86,8 +86,9 @@ static omt_status check_start(omt_json in, omt_error *err)
 	                        in.place, way ? way : "?");
 }
 
-/* Ends of names as keys; an expression would have to be one of Python's. */
-static omt_status check_pattern(omt_json in, const char *key, double low, double high,
+/* Ends of names as keys; an expression would have to be one of Python's. whole: a number without a
+ * fraction. */
+static omt_status check_pattern(omt_json in, const char *key, bool whole, double low, double high,
                                 omt_error *err)
 {
 	omt_json patterns = {.place = in.place};
@@ -100,10 +101,11 @@ static omt_status check_pattern(omt_json in, const char *key, double low, double
 		if (!*pattern || strpbrk(pattern + (*pattern == '^'), "^$*+?()[]{}|\\"))
 			return OMT_FAIL(err, UNSUPPORTED, "%s: %s \"%.80s\" is an expression",
 			                in.place, key, pattern);
-		if (!json_is_number(value) || !(number >= low && number <= high))
+		if (!(whole ? json_is_integer(value) : json_is_number(value)) ||
+		    !(number >= low && number <= high))
 			return OMT_FAIL(err, BAD_FORMAT,
-			                "%s: %s \"%.80s\" is no number of %g to %g", in.place, key,
-			                pattern, low, high);
+			                "%s: %s \"%.80s\" is no %snumber of %g to %g", in.place,
+			                key, pattern, whole ? "whole " : "", low, high);
 	}
 	return OMT_OK;
 }
@@ -122,8 +124,8 @@ static omt_status check(omt_adapter_config *config, omt_error *err)
 	OMT_TRY(omt_json_int(in, "r", 1, MAX_RANK, &config->rank, err));
 	OMT_TRY(omt_json_real(in, "lora_alpha", -MAX_ALPHA, MAX_ALPHA, &config->alpha, err));
 	OMT_TRY(omt_json_bool(in, "use_rslora", &config->root, err));
-	OMT_TRY(check_pattern(in, "rank_pattern", 1, MAX_RANK, err));
-	return check_pattern(in, "alpha_pattern", -MAX_ALPHA, MAX_ALPHA, err);
+	OMT_TRY(check_pattern(in, "rank_pattern", true, 1, MAX_RANK, err));
+	return check_pattern(in, "alpha_pattern", false, -MAX_ALPHA, MAX_ALPHA, err);
 }
 
 omt_status omt_adapter_config_parse(const char *path, const char *text, size_t bytes,

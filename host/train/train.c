@@ -100,7 +100,7 @@ static omt_status log_end(omt_train_run *run, const char *path, omt_error *err)
 
 /* ---- parts of a run ------------------------------------------------------------------------ */
 
-static omt_status evaluate(omt_train_run *run, omt_error *err)
+static omt_status evaluate_sets(omt_train_run *run, double begin_s, omt_error *err)
 {
 	omt_training *t = &run->training;
 	const omt_evaluation evaluation = {.settings = &run->settings,
@@ -110,9 +110,6 @@ static omt_status evaluate(omt_train_run *run, omt_error *err)
 	                                   .skipped = skipped,
 	                                   .stop = stops,
 	                                   .user = run};
-	const double begin_s = omt_now_s();
-	const omt_store_counts before = omt_store_count(t->store);
-	const double tape_s = t->step.tape_s, busy_s = omt_step_busy_s(&t->step);
 	for (size_t i = 0; i < t->dataset.eval_count; i++) {
 		json_t *measured;
 		OMT_TRY(omt_evaluate(&evaluation, &t->dataset.evals[i], &measured, err));
@@ -120,6 +117,20 @@ static omt_status evaluate(omt_train_run *run, omt_error *err)
 		json_object_set_new(measured, "seconds", json_real(omt_now_s() - begin_s));
 		OMT_TRY(omt_train_log_add(&t->log, measured, err));
 	}
+	return OMT_OK;
+}
+
+static omt_status evaluate(omt_train_run *run, omt_error *err)
+{
+	omt_training *t = &run->training;
+	const double begin_s = omt_now_s();
+	const omt_store_counts before = omt_store_count(t->store);
+	const double tape_s = t->step.tape_s, busy_s = omt_step_busy_s(&t->step);
+	const uint64_t logged = t->log.bytes;
+	const omt_status status = evaluate_sets(run, begin_s, err);
+	if (status == OMT_STOPPED) /* the run goes on with the first set again */
+		OMT_TRY(omt_train_log_keep(&t->log, logged, err));
+	OMT_TRY(status);
 	t->evaluated = t->at;
 	run->evaluating_s += omt_now_s() - begin_s;
 	run->waited_s += omt_store_count(t->store).waited_s - before.waited_s;

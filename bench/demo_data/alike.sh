@@ -13,12 +13,12 @@ media() { # SET: the files of its passages that answer a query, each once
 }
 concat() { sed "s|.*|file '$out/&'|" "$1" >"$1.concat"; }
 pictures() {
-	encode -f concat -safe 0 -i "$1.concat" -an -vf scale=8:8:flags=area,format=rgb24 -vsync 0 \
-		-f rawvideo - | od -An -v -tu1 -w192
+	encode -f concat -safe 0 -i "$1.concat" -an -vf "settb=1/25,setpts=N,
+		scale=8:8:flags=area,format=rgb24" -r 25 -f rawvideo - | od -An -v -tu1 -w192
 }
 clips() {
 	encode -f concat -safe 0 -i "$1.concat" -an -vf "select='not(mod(mod(n,16),5))',
-		setpts=N/TB,scale=8:8:flags=area,format=rgb24" -vsync 0 -f rawvideo - |
+		settb=1/25,setpts=N,scale=8:8:flags=area,format=rgb24" -r 25 -f rawvideo - |
 		od -An -v -tu1 -w768
 }
 # How loud four bands are, a hundred times a second; then 16 times a file, the loudest is 100.

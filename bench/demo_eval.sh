@@ -39,6 +39,13 @@ pair() { # NAME SET GALLERY OPTIONS...
 		printf "\"chance\":{\"recall@1\":%.5f,\"recall@10\":%.5f}}\n", 1 / n, 10 / n
 	}'
 }
+judged() { # SET LIST: of the set's gallery what answers a query, as LIST beside it
+	local set=$data/$1/test
+	[ -e "$set/qrels.tsv" ] || return 0
+	awk -F '\t' 'NR == FNR { answers[$2]; next }
+		{ split($0, part, "\""); if (part[4] in answers) print }' \
+		"$set/qrels.tsv" "$set/passages.jsonl" >"$set/$2"
+}
 interval() { # MEASURE CUT-OFF: {"value":..,"low":..,"high":..}
 	grep -o "\"$1\":{\(\"[0-9]*\":{[^}]*},\?\)*}" "$work/scores.json" |
 		grep -o "\"$2\":{[^}]*}" | sed 's/^"[0-9]*"://'
@@ -54,7 +61,9 @@ pair "text to sounds" sounds passages.jsonl
 pair "text to recorded phrase" phrases passages.jsonl
 pair "text to sound effect" effects passages.jsonl
 pair "speech to image" spoken-pictures passages.jsonl
-pair "text to video" clips passages.jsonl
+judged clips held-out.jsonl
+pair "text to video" clips held-out.jsonl
+pair "text to video, all combinations" clips passages.jsonl
 pair "text to video+audio" joint passages.jsonl --use-audio separate
 pair "text to video+audio, interleaved" joint passages.jsonl --use-audio interleaved
 pair "text to video+audio, video alone" joint passages.jsonl --use-audio off

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # demo_model.sh OMNITILE: what `make demo-model` runs: the data of Debian packages, a checkpoint
-# with random weights, training in two stages, evaluation on what was held out. Goes on where it was stopped; the
-# model is configs/models/demo, the figures are configs/models/demo/results.jsonl.
+# with random weights, training in two stages, evaluation on what was held out. Goes on where it was
+# stopped; the model is configs/models/demo, the figures are configs/models/demo/results.jsonl.
 set -euo pipefail
 omnitile=$(realpath "$1")
 cd "$(dirname "$0")/.."

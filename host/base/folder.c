@@ -94,22 +94,32 @@ omt_status omt_folder_open(const char *path, bool replace, omt_folder *folder, o
 	return status;
 }
 
-/* The new one in the old one's place, which has the temporary name then; where the file system
- * cannot exchange names, there is none for a moment. */
+/* The same without exchanging names: for a moment there is none of this name. */
+static bool swap_by_steps(const omt_folder *folder)
+{
+	char *aside = NULL;
+	if (asprintf(&aside, "%s.old", folder->temporary) < 0)
+		return false;
+	(void)remove_all(aside); /* a killed run left it */
+	bool done = rename(folder->path, aside) == 0;
+	if (done && rename(folder->temporary, folder->path) != 0) {
+		const int reason = errno;
+		(void)rename(aside, folder->path); /* the old one stays */
+		errno = reason;
+		done = false;
+	}
+	if (done)
+		(void)remove_all(aside);
+	free(aside);
+	return done;
+}
+
+/* The new one in the old one's place, which has the temporary name then or is gone. */
 static bool swap(const omt_folder *folder)
 {
-	char *old = NULL;
 	if (renameat2(AT_FDCWD, folder->temporary, AT_FDCWD, folder->path, RENAME_EXCHANGE) == 0)
 		return true;
-	if (errno != EINVAL && errno != ENOSYS)
-		return false;
-	if (asprintf(&old, "%s.old", folder->path) < 0)
-		return false;
-	const bool done = rename(folder->path, old) == 0 &&
-	                  rename(folder->temporary, folder->path) == 0 &&
-	                  rename(old, folder->temporary) == 0;
-	free(old);
-	return done;
+	return (errno == EINVAL || errno == ENOSYS) && swap_by_steps(folder);
 }
 
 omt_status omt_folder_close(omt_folder *folder, bool commit, omt_error *err)

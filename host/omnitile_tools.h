@@ -170,7 +170,15 @@ omt_status omt_bench(const char *yaml_path, const omt_bench_options *options, om
  * goes on from its last checkpoint when it is called again with the same settings and data, and
  * ends with the same bits; with others it is OMT_BAD_ARGUMENT, which names what differs. Items that
  * cannot be read are left out, each a note once. A loss, vector or gradient that is not finite ends
- * the run, OMT_MISMATCH; the last checkpoint stays. */
+ * the run, OMT_MISMATCH; the last checkpoint stays.
+ *
+ * A line of the log is one of `log_every` steps, means since the last one: {"step", "steps",
+ * "loss", "accuracy" (positives with the greatest score), "lr", "grad_norm" (of the last step,
+ * before clipping), "masked" (pairs left out of the loss), "items_per_s", "waited_share" (of the
+ * time, for items being prepared), "tape_share" (in forward and backward), "busy_share" (of the
+ * workers' time there), "seconds", "left_s", "skipped" (items that could not be read)}; or an
+ * evaluation: {"eval" (the set's name), "queries", "passages", "recall", "ndcg", "mrr", "step",
+ * "seconds"}. */
 typedef struct omt_train_options {
 	const char *const *set; /* "key=value", over the file's: "optimiser.lr=1e-3",
 	                           "data[0].weight=2" */

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # demo_model.sh OMNITILE: what `make demo-model` runs: the data of Debian packages, a checkpoint
-# with random weights, training in two stages, evaluation on what was held out. Goes on where it was
-# stopped; the model is configs/models/demo, the figures are configs/models/demo/results.jsonl.
+# with random weights, training in four stages, evaluation on what was held out. Goes on where it
+# was stopped; the model is configs/models/demo, the figures are configs/models/demo/results.jsonl.
 set -euo pipefail
 omnitile=$(realpath "$1")
 cd "$(dirname "$0")/.."
@@ -29,7 +29,9 @@ mkdir -p $work/negatives
 mine emoji off
 mine clips off
 mine joint separate
-"$omnitile" train configs/train/demo-second.yaml
-cp -r $work/run-second/final/. $model/
+for stage in second third fourth; do
+	"$omnitile" train configs/train/demo-$stage.yaml
+done
+cp -r $work/run-fourth/final/. $model/
 bench/demo_eval.sh "$omnitile" $model $work/data | tee $work/results.jsonl
 mv $work/results.jsonl $model/results.jsonl

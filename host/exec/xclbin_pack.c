@@ -136,7 +136,7 @@ static void write_topology(const packer *in)
 		                       .used = bank_used(in->entry, i),
 		                       .kbytes = bank->bytes / 1024,
 		                       .base = base};
-		memcpy(entry.tag, bank->tag, sizeof entry.tag);
+		snprintf(entry.tag, sizeof entry.tag, "%s", bank->tag); /* zeros behind it */
 		fwrite(&entry, sizeof entry, 1, in->to);
 		base += bank->bytes;
 	}

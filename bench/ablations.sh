@@ -128,7 +128,7 @@ ask() { # RUN SEED EVAL: a record, unless it is there
 	} >"$at.yaml"
 	say "ask $1, seed $2: $3"
 	"$omnitile" bench "$at.yaml" --quiet >/dev/null
-	awk -f "$rooms/json.awk" -f "$rooms/record.awk" -v run="$1" -v seed="$2" -v eval="$3" \
+	awk -f bench/json.awk -f "$rooms/record.awk" -v run="$1" -v seed="$2" -v eval="$3" \
 		-v train="$command" -v bench="omnitile bench $at.yaml" \
 		"$out/runs/$1-$2/log.jsonl" "$at.jsonl" >"$at.record"
 	cat "$at.record" >>"$results"
@@ -137,7 +137,7 @@ ask() { # RUN SEED EVAL: a record, unless it is there
 # ---- all of it ----------------------------------------------------------------------------------
 
 table() {
-	awk -f "$rooms/json.awk" -f "$rooms/table.awk" "$rooms/rows.txt" "$results"
+	awk -f bench/json.awk -f "$rooms/table.awk" "$rooms/rows.txt" "$results"
 }
 
 side_by_side() { # pairs of run and seed from standard input

@@ -19,20 +19,6 @@ typedef struct omt_bench_work {
 	omt_bench_session session;
 } omt_bench_work;
 
-static void tell(const omt_bench_work *work, const char *format, ...) OMT_PRINTF(2, 3);
-
-static void tell(const omt_bench_work *work, const char *format, ...)
-{
-	char text[600];
-	const omt_progress *progress = &work->options->progress;
-	va_list args;
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	if (progress->note)
-		progress->note(progress->user, text);
-}
-
 /* ---- identity of a point ------------------------------------------------------------------- */
 
 static omt_status digest_of(omt_bench_work *work, const char *path, const char **digest,
@@ -168,16 +154,17 @@ static omt_status take_point(omt_bench_work *work, size_t number, omt_error *err
 		give_line(work, line);
 		json_decref(line);
 	} else if (there) {
-		tell(work, "point %zu of %zu %s: its record is in %s already", number + 1,
-		     work->grid.points, varies ? varies : "", work->results.path);
+		omt_note(&work->options->progress,
+		         "point %zu of %zu %s: its record is in %s already", number + 1,
+		         work->grid.points, varies ? varies : "", work->results.path);
 	} else {
 		if (work->grid.points > 1)
-			tell(work, "point %zu of %zu %s", number + 1, work->grid.points,
-			     varies ? varies : "");
+			omt_note(&work->options->progress, "point %zu of %zu %s", number + 1,
+			         work->grid.points, varies ? varies : "");
 		status = run_point(work, &point, key, files, err);
 		if (status != OMT_OK && status != OMT_STOPPED && work->grid.points > 1)
-			tell(work, "point %zu of %zu %s failed: %s", number + 1, work->grid.points,
-			     varies ? varies : "", err->text);
+			omt_note(&work->options->progress, "point %zu of %zu %s failed: %s",
+			         number + 1, work->grid.points, varies ? varies : "", err->text);
 	}
 done:
 	json_decref(files);

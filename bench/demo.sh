@@ -25,10 +25,6 @@ rm -f $demo/results.jsonl
 "$omnitile" report $demo/results.jsonl -o $demo/report.html
 echo "== held-out items of bench/demo_data.sh, share found first and among the first ten"
 DEMO_TEST_ONLY=1 bench/demo_data.sh $demo/held-out
-printf '%-36s %8s %8s %8s %8s\n' "" gallery first ten "chance"
 bench/demo_eval.sh "$omnitile" $trained $demo/held-out | tee $demo/held-out.jsonl |
-	sed -E 's/.*"pair":"([^"]*)".*"gallery":([0-9]+),(.*)/\1|\2|\3/
-		s/[|]"recall@1":.{9}([^,]*),/|\1|/
-		s/[|]"low".*"recall@10":.{9}([^,]*).*"recall@10":([0-9.]+).*/|\1|\2/' |
-	awk -F '|' '{ printf "%-36s %8d %8.3f %8.3f %8.3f\n", $1, $2, $3, $4, $5 }'
+	awk -f bench/json.awk -f bench/demo_table.awk
 echo "== report: $PWD/$demo/report.html"

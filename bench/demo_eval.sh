@@ -3,6 +3,7 @@
 # bench/demo_data.sh, one line of JSON for each pair of modalities that DATA has. Exact search over
 # the pair's whole gallery; every query has one answer there, so that chance is k / gallery.
 set -euo pipefail
+here=$(dirname "$0")
 omnitile=$1
 model=$2
 data=$3
@@ -30,14 +31,8 @@ pair() { # NAME SET GALLERY OPTIONS...
 	"$omnitile" eval --qrels "$set/qrels.tsv" --run "$work/run" --k 1,10 --json --quiet \
 		>"$work/scores.json"
 	count=$(wc -l <"$gallery")
-	awk -v name="$name" -v n="$count" -v q="$(wc -l <"$set/queries.jsonl")" \
-		-v r1="$(interval recall 1)" -v r10="$(interval recall 10)" \
-		-v ndcg="$(interval ndcg 10)" -v mrr="$(interval mrr 10)" 'BEGIN {
-		printf "{\"pair\":\"%s\",\"queries\":%d,\"gallery\":%d,", name, q, n
-		printf "\"recall@1\":%s,\"recall@10\":%s,\"ndcg@10\":%s,\"mrr@10\":%s,",
-			r1, r10, ndcg, mrr
-		printf "\"chance\":{\"recall@1\":%.5f,\"recall@10\":%.5f}}\n", 1 / n, 10 / n
-	}'
+	awk -f "$here/json.awk" -f "$here/demo_eval.awk" -v name="$name" -v gallery="$count" \
+		-v queries="$(wc -l <"$set/queries.jsonl")" "$work/scores.json"
 }
 judged() { # SET LIST: of the set's gallery what answers a query, as LIST beside it
 	local set=$data/$1/test
@@ -46,11 +41,6 @@ judged() { # SET LIST: of the set's gallery what answers a query, as LIST beside
 		{ split($0, part, "\""); if (part[4] in answers) print }' \
 		"$set/qrels.tsv" "$set/passages.jsonl" >"$set/$2"
 }
-interval() { # MEASURE CUT-OFF: {"value":..,"low":..,"high":..}
-	grep -o "\"$1\":{\(\"[0-9]*\":{[^}]*},\?\)*}" "$work/scores.json" |
-		grep -o "\"$2\":{[^}]*}" | sed 's/^"[0-9]*"://'
-}
-
 pair "text to image" emoji passages.jsonl
 pair "text to image, all combinations" emoji-all passages.jsonl
 pair "word to image" names passages.jsonl

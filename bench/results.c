@@ -73,7 +73,6 @@ static omt_status mend(omt_bench_results *results, const char *tail, size_t byte
                        const omt_progress *progress, omt_error *err)
 {
 	static const char begin[] = "{\"record\":";
-	char note[400];
 	const size_t known = bytes < sizeof begin - 1 ? bytes : sizeof begin - 1;
 	json_t *record = json_loadb(tail, bytes, 0, NULL);
 	if (!bytes)
@@ -88,10 +87,7 @@ static omt_status mend(omt_bench_results *results, const char *tail, size_t byte
 	if (strncmp(tail, begin, known) != 0)
 		return OMT_FAIL(err, BAD_FORMAT, "%s: its last line is no record: not appended to",
 		                results->path);
-	snprintf(note, sizeof note, "%.300s: a torn last line is cut off (%zu bytes)",
-	         results->path, bytes);
-	if (progress && progress->note)
-		progress->note(progress->user, note);
+	omt_note(progress, "%.300s: a torn last line is cut off (%zu bytes)", results->path, bytes);
 	return ftruncate(results->fd, results->bytes) == 0 ? OMT_OK : OMT_IO;
 }
 

@@ -125,15 +125,11 @@ static omt_status write_run(const char *path, const omt_run *run, const omt_benc
                             omt_error *err)
 {
 	const char *blank = blank_id(passages);
-	char note[400];
 	omt_output output;
 	size_t rank = 0;
 	blank = blank ? blank : blank_id(queries);
 	if (blank) {
-		snprintf(note, sizeof note, "%.200s: not written: id \"%.100s\" has a blank", path,
-		         blank);
-		if (progress->note)
-			progress->note(progress->user, note);
+		omt_note(progress, "%.200s: not written: id \"%.100s\" has a blank", path, blank);
 		return OMT_OK;
 	}
 	OMT_TRY(omt_output_open(path, &output, err));

@@ -70,8 +70,8 @@ static omt_status tell_errors(const omt_bench_errors *errors, const omt_progress
 		return OMT_OK;
 	if (errors->count == 1)
 		return OMT_FAIL(err, BAD_FORMAT, "%s", errors->found[0].text);
-	for (size_t i = 0; progress && progress->note && i < errors->kept; i++)
-		progress->note(progress->user, errors->found[i].text);
+	for (size_t i = 0; i < errors->kept; i++)
+		omt_note(progress, "%s", errors->found[i].text);
 	return OMT_FAIL(err, BAD_FORMAT, "%.*s (the first of %zu errors)", TEXT_BYTES,
 	                errors->found[0].text, errors->count);
 }

@@ -16,7 +16,7 @@ against itself | one image | one image | better | worse | not told
 other | one video | - | | |
 EOF
 ablations() {
-	awk -f "$parts/json.awk" -f "$parts/table.awk" "$tmp/rows.txt" "$tmp/ablations.jsonl"
+	awk -f bench/json.awk -f "$parts/table.awk" "$tmp/rows.txt" "$tmp/ablations.jsonl"
 }
 # Of 0.5, 0.6, 0.7: standard error 0.1 / sqrt(3), Student's t of two degrees 4.303.
 check "ablations, a mean with its interval" 0 \

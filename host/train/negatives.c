@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/names.h"
+#include "index/lines.h"
 
 #define MAX_LINE ((size_t)16 << 20)
 
@@ -71,31 +72,25 @@ static omt_status read_line(omt_negatives_reader *reader, const char *place, con
 	return read_list(reader, in, query, err);
 }
 
-static omt_status read_lines(omt_negatives_reader *reader, FILE *file, omt_error *err)
+static omt_status read_lines(omt_negatives_reader *reader, omt_lines *lines, omt_error *err)
 {
-	char *line = NULL, place[600];
-	size_t room = 0, number = 0;
-	ssize_t bytes;
+	char place[600];
 	omt_status status = OMT_OK;
-	while (status == OMT_OK && (bytes = getline(&line, &room, file)) >= 0) {
+	while (status == OMT_OK && omt_lines_next(lines)) {
 		json_t *object = NULL;
-		snprintf(place, sizeof place, "%.500s:%zu", reader->path, ++number);
-		while (bytes && strchr(" \t\r\n", line[bytes - 1]))
-			bytes--;
-		if (!bytes)
-			continue;
-		if ((size_t)bytes > MAX_LINE)
+		snprintf(place, sizeof place, "%.500s:%llu", reader->path,
+		         (unsigned long long)lines->number);
+		if (!lines->whole || lines->bytes > MAX_LINE)
 			status = OMT_FAIL(err, LIMIT, "%s: a line of more than %zu MB", place,
 			                  MAX_LINE >> 20);
 		else
-			status = omt_json_parse(place, line, (size_t)bytes, &object, err);
+			status = omt_json_parse(place, lines->text, lines->bytes, &object, err);
 		if (status == OMT_OK)
 			status = read_line(reader, place, object, err);
 		json_decref(object);
 	}
-	if (status == OMT_OK && ferror(file))
+	if (status == OMT_OK && ferror(lines->file))
 		status = OMT_FAIL(err, IO, "%s: %s", reader->path, strerror(errno));
-	free(line);
 	return status;
 }
 
@@ -103,11 +98,11 @@ omt_status omt_negatives_read(const char *path, omt_negative_found found, void *
                               omt_error *err)
 {
 	omt_negatives_reader reader = {.path = path, .found = found, .user = user};
-	FILE *file = fopen(path, "rbe");
-	if (!file)
-		return OMT_FAIL(err, IO, "%s: %s", path, strerror(errno));
-	omt_status status = read_lines(&reader, file, err);
+	omt_lines lines;
+	omt_status status = omt_lines_open(path, &lines, err);
+	if (status == OMT_OK)
+		status = read_lines(&reader, &lines, err);
 	omt_names_free(&reader.lines);
-	fclose(file);
+	omt_lines_close(&lines);
 	return status;
 }

@@ -74,3 +74,16 @@ omt_status omt_fail_at(omt_error *err, omt_status status, const char *format, ..
 	}
 	return status;
 }
+
+void omt_note(const omt_progress *progress, const char *format, ...)
+{
+	char text[2 * sizeof((omt_error *)0)->text];
+	va_list args;
+	if (!progress || !progress->note)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	make_one_line(text);
+	progress->note(progress->user, text);
+}

@@ -24,6 +24,10 @@ omt_status omt_fail(omt_error *err, omt_status status, const char *format, ...) 
  * error's status (or `status` if err is NULL). */
 omt_status omt_fail_at(omt_error *err, omt_status status, const char *format, ...) OMT_PRINTF(3, 4);
 
+/* Tells a remark to whoever listens to `progress` (may be NULL): one line, as omt_fail() makes it.
+ */
+void omt_note(const omt_progress *progress, const char *format, ...) OMT_PRINTF(2, 3);
+
 #define OMT_FAIL(err, name, ...) omt_fail((err), OMT_##name, __VA_ARGS__)
 
 #define OMT_TRY(call)                     \

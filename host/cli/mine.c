@@ -17,8 +17,7 @@ typedef struct mine_run {
 	uint64_t failed;
 } mine_run;
 
-/* ---- vectors -----------------------------------------------------------------------------------
- */
+/* ---- vectors --------------------------------------------------------------------------------- */
 
 /* Vectors of a list that are embedded, as omt_loaded shows them. */
 typedef struct mine_vectors {
@@ -150,8 +149,7 @@ static bool load(mine_run *run, mine_vectors *queries, mine_vectors *passages, o
 	return whole;
 }
 
-/* ---- what came of it ---------------------------------------------------------------------------
- */
+/* ---- what came of it ------------------------------------------------------------------------- */
 
 static void print_counts(const json_t *result)
 {
@@ -218,8 +216,7 @@ static int mine(mine_run *run, const mine_vectors *queries, const mine_vectors *
 	return run->failed || lost ? CLI_SOME_FAILED : CLI_OK;
 }
 
-/* ---- the command line --------------------------------------------------------------------------
- */
+/* ---- the command line ------------------------------------------------------------------------ */
 
 /* What of the command line does not go together; NULL: all does. */
 static const char *misused(const mine_run *run)

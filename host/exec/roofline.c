@@ -229,8 +229,7 @@ omt_status omt_roofline(const omt_roofline_options *options, char **json, omt_er
 			break;
 		if (status != OMT_DEVICE || i + 1 == count)
 			return omt_fail(err, status, "%s", why.text);
-		if (options->progress.note)
-			options->progress.note(options->progress.user, why.text);
+		omt_note(&options->progress, "%s", why.text);
 	}
 	json_t *all = describe(&roofs, &info);
 	*json = all ? json_dumps(all, JSON_INDENT(1) | JSON_REAL_PRECISION(5)) : NULL;

@@ -1,7 +1,6 @@
 #include "index/catalog.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,12 +24,6 @@ struct omt_catalog {
 	pthread_mutex_t lock; /* the list */
 };
 
-static void note(const omt_progress *progress, const char *text)
-{
-	if (progress && progress->note)
-		progress->note(progress->user, text);
-}
-
 static omt_status add(omt_catalog *catalog, const omt_item *item, omt_error *err)
 {
 	uint32_t number;
@@ -51,23 +44,21 @@ static omt_status add(omt_catalog *catalog, const omt_item *item, omt_error *err
 static omt_status read_all(omt_catalog *catalog, const omt_progress *progress, omt_error *err)
 {
 	const omt_item *item;
-	char text[600];
 	while (omt_list_next(catalog->list, &item)) {
 		if (item->failed.status == OMT_OK)
 			OMT_TRY(add(catalog, item, err));
 		else if (item->failed.status == OMT_NO_MEMORY)
 			return OMT_FAIL(err, NO_MEMORY, "%s", item->failed.text);
 		else if (catalog->broken++ < TOLD)
-			note(progress, item->failed.text);
+			omt_note(progress, "%s", item->failed.text);
 		if (progress && progress->report && item->line % 4096 == 0)
 			progress->report(progress->user, catalog->path, item->line, 0);
 	}
 	if (!catalog->ids.count)
 		return OMT_FAIL(err, BAD_FORMAT, "%s: no item in the list", catalog->path);
-	snprintf(text, sizeof text, "%.400s: %llu broken lines are left out", catalog->path,
-	         (unsigned long long)catalog->broken);
 	if (catalog->broken > TOLD)
-		note(progress, text);
+		omt_note(progress, "%.400s: %llu broken lines are left out", catalog->path,
+		         (unsigned long long)catalog->broken);
 	return OMT_OK;
 }
 

@@ -40,8 +40,7 @@ void omt_mine_options_init(omt_mine_options *options)
 	*options = (omt_mine_options){.threshold = NAN, .skip = -1, .k = 4};
 }
 
-/* ---- one query ---------------------------------------------------------------------------------
- */
+/* ---- one query ------------------------------------------------------------------------------- */
 
 static int ascending(const void *a, const void *b)
 {
@@ -173,8 +172,7 @@ static omt_status write_line(const omt_miner *miner, const omt_kind_pair *pair,
 	return OMT_OK;
 }
 
-/* ---- batches -----------------------------------------------------------------------------------
- */
+/* ---- batches --------------------------------------------------------------------------------- */
 
 static void count(const omt_miner *miner, const omt_asked *asked, const omt_survivors *found,
                   omt_tally *tally)
@@ -252,8 +250,7 @@ static omt_status mine_pairs(omt_miner *miner, omt_tally *tallies, omt_error *er
 	return status;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static double mean(double sum, uint64_t of)
 {

@@ -11,8 +11,7 @@
 
 static const uint32_t no_number = UINT32_MAX;
 
-/* ---- settings ----------------------------------------------------------------------------------
- */
+/* ---- settings -------------------------------------------------------------------------------- */
 
 static omt_status take_pairs(omt_miner *miner, omt_error *err)
 {
@@ -89,8 +88,7 @@ static omt_status check(omt_miner *miner, omt_error *err)
 	return check_models(o, err);
 }
 
-/* ---- queries -----------------------------------------------------------------------------------
- */
+/* ---- queries --------------------------------------------------------------------------------- */
 
 static omt_status take_queries(omt_miner *miner, omt_error *err)
 {
@@ -127,8 +125,7 @@ static omt_status take_query_kinds(omt_miner *miner, omt_error *err)
 	return status;
 }
 
-/* ---- passages ----------------------------------------------------------------------------------
- */
+/* ---- passages -------------------------------------------------------------------------------- */
 
 /* Lengths are told, so that no search has to look. */
 static omt_status take_memory(omt_miner *miner, omt_error *err)
@@ -246,21 +243,17 @@ done:
 	return status;
 }
 
-/* ---- judgements --------------------------------------------------------------------------------
- */
+/* ---- judgements ------------------------------------------------------------------------------ */
 
 static void note_missing(const omt_miner *miner, size_t query, uint32_t judgement)
 {
-	char text[sizeof((omt_error *)0)->text];
 	const omt_table *table = &miner->qrels->table;
-	const omt_progress *progress = &miner->o->progress;
-	if (!progress->note || miner->counts.missing_positives > NOTED)
+	if (miner->counts.missing_positives > NOTED)
 		return;
-	snprintf(text, sizeof text, "query %.80s: positive %.80s is not among the passages%s",
+	omt_note(&miner->o->progress, "query %.80s: positive %.80s is not among the passages%s",
 	         miner->o->queries->ids[query],
 	         omt_names_get(&table->documents, omt_table_row(table, judgement).document),
 	         miner->counts.missing_positives == NOTED ? "; further ones are counted" : "");
-	progress->note(progress->user, text);
 }
 
 /* Whether there is something to mine for a query by; counts why not. */
@@ -299,8 +292,7 @@ static void count_judged(omt_miner *miner)
 	}
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 const char *omt_miner_id(const omt_miner *miner, uint64_t row)
 {

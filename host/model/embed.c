@@ -166,17 +166,13 @@ static void tell_lost(omt_embedding *run)
 	const omt_progress *progress = &run->engine->options.progress;
 	omt_error why, said;
 	while (omt_pipe_take_note(&run->pipe, &said))
-		if (progress->note)
-			progress->note(progress->user, said.text);
+		omt_note(progress, "%s", said.text);
 	for (int32_t i; (i = omt_pipe_lost(&run->pipe, &why)) >= 0;) {
 		int32_t left = 0;
 		run->engine->units[i].failed = why;
 		for (int32_t j = 0; j < run->engine->unit_count; j++)
 			left += run->engine->units[j].failed.status == OMT_OK;
-		OMT_FAIL(&said, DEVICE, "device %d failed, %d go on: %.400s", i + 1, left,
-		         why.text);
-		if (progress->note)
-			progress->note(progress->user, said.text);
+		omt_note(progress, "device %d failed, %d go on: %.400s", i + 1, left, why.text);
 	}
 }
 

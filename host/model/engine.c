@@ -195,8 +195,7 @@ static void note_rest(const omt_engine_options *options, const omt_error *why, c
 {
 	omt_error note;
 	say_rest(why, rest, &note);
-	if (options->progress.note)
-		options->progress.note(options->progress.user, note.text);
+	omt_note(&options->progress, "%s", note.text);
 }
 
 /* On a chain whose first backend that can be opened takes it all; rest[64] gets the names behind

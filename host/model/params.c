@@ -404,17 +404,10 @@ static bool may_pack(const omt_load *how, const omt_exec *exec)
 	       strcmp(how->info->backend, omt_backend_model.name) != 0;
 }
 
-static void note(const omt_load *how, const char *text)
-{
-	if (how->progress && how->progress->note)
-		how->progress->note(how->progress->user, text);
-}
-
 /* Makes load->packed a mapped file, or NULL. What goes wrong with the file is no failure: the run
  * goes on without it. */
 static omt_status open_packed(omt_loader *load)
 {
-	char text[sizeof load->err->text + 64];
 	omt_error why = {0}, *err = load->err;
 	OMT_TRY(omt_packed_new(load->model->weights, load->model->dir, load->how->cache,
 	                       load->how->info->panel, omt_matrices_names[load->how->matrices],
@@ -431,14 +424,12 @@ static omt_status open_packed(omt_loader *load)
 	const bool written = load->status == OMT_OK;
 	omt_status status = omt_packed_close(load->packed, written, &why);
 	if (written && status == OMT_OK && omt_packed_map(load->packed)) {
-		snprintf(text, sizeof text, "packed weights are kept in %s (%.3f GB)",
+		omt_note(load->how->progress, "packed weights are kept in %s (%.3f GB)",
 		         omt_packed_path(load->packed),
 		         (double)omt_packed_bytes(load->packed) * 1e-9);
-		note(load->how, text);
 	} else {
-		snprintf(text, sizeof text, "packed weights are not kept: %s",
+		omt_note(load->how->progress, "packed weights are not kept: %s",
 		         why.text[0] ? why.text : omt_packed_path(load->packed));
-		note(load->how, text);
 		load->packed = NULL;
 	}
 	load->status = OMT_OK;

@@ -30,8 +30,7 @@ static void tell(omt_pipe *pipe, uint32_t waiters)
 			pthread_cond_broadcast(&pipe->changed[i]);
 }
 
-/* ---- workers ----------------------------------------------------------------------------------
- */
+/* ---- workers --------------------------------------------------------------------------------- */
 
 /* Whether the workers are ahead as far as they may. */
 static bool is_full(const omt_pipe *pipe)
@@ -117,8 +116,7 @@ static void *worker(void *user)
 	}
 }
 
-/* ---- filler ------------------------------------------------------------------------------------
- */
+/* ---- filler ---------------------------------------------------------------------------------- */
 
 /* Whether a unit has nothing to compute that a READY lane would not give it. */
 static bool is_idle(const omt_pipe *pipe)

@@ -1,7 +1,5 @@
 #include "train/dataset.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,18 +12,6 @@ typedef struct omt_catalog_use {
 	omt_role role;
 	omt_fusion fusion;
 } omt_catalog_use;
-
-static void note(const omt_progress *progress, const char *format, ...) OMT_PRINTF(2, 3);
-static void note(const omt_progress *progress, const char *format, ...)
-{
-	char text[508];
-	va_list args;
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	if (progress && progress->note)
-		progress->note(progress->user, text);
-}
 
 /* ---- lists --------------------------------------------------------------------------------- */
 
@@ -90,9 +76,9 @@ static omt_status read_pairs(const omt_dataset *dataset, omt_train_set *set,
 		unknown++;
 	}
 	if (unknown)
-		note(progress,
-		     "%s: %llu of %u judgements are of ids that no list has, as \"%.80s\"",
-		     set->data->qrels, (unsigned long long)unknown, table->rows.count, first);
+		omt_note(progress,
+		         "%s: %llu of %u judgements are of ids that no list has, as \"%.80s\"",
+		         set->data->qrels, (unsigned long long)unknown, table->rows.count, first);
 	if (!set->count)
 		return OMT_FAIL(
 			err, BAD_FORMAT,
@@ -202,11 +188,12 @@ static omt_status read_negatives(const omt_dataset *dataset, omt_train_set *set,
 		return OMT_OK;
 	OMT_GOTO(omt_negatives_read(path, take_negative, &all, err));
 	if (all.unknown || all.positive)
-		note(progress,
-		     "%s: %llu negatives are of ids that no list has, %llu are positives; left out",
-		     path, (unsigned long long)all.unknown, (unsigned long long)all.positive);
+		omt_note(progress,
+		         "%s: %llu negatives are of ids that no list has, %llu are positives; "
+		         "left out",
+		         path, (unsigned long long)all.unknown, (unsigned long long)all.positive);
 	if (!all.count)
-		note(progress, "%s: no negative that can be used", path);
+		omt_note(progress, "%s: no negative that can be used", path);
 	status = group(set, &all, err);
 done:
 	free(all.found);

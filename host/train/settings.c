@@ -19,9 +19,7 @@ static const char *const schedules[] = {OMT_SCHEDULE_LIST(WORD) NULL};
 #undef WORD
 static const char *const methods[] = {"full", "lora", NULL};
 static const char *const keeps[] = {"all", "checkpoints", NULL};
-static const char *const dtypes[] = {"bf16", "f32", NULL};
-static const char *const projections[] = {"q_proj",    "k_proj",  "v_proj",    "o_proj",
-                                          "gate_proj", "up_proj", "down_proj", NULL};
+const char *const omt_train_dtypes[] = {"bf16", "f32", NULL};
 
 #define OF(kind, member)    OMT_FIELD_OF(kind, omt_train_settings, member)
 #define TEXT(member)        OMT_FIELD_TEXT_OF(omt_train_settings, member)
@@ -35,7 +33,7 @@ static const omt_field place_fields[] = {
 	{"cache_mb", OF(INT64, cache_mb), 0, 1 << 30},
 	{"save_every", OF(INT64, save_every), 1, 1e12},
 	{"log_every", OF(INT64, log_every), 1, 1e12},
-	{"dtype", WORDS(dtype, dtypes)},
+	{"dtype", WORDS(dtype, omt_train_dtypes)},
 	{0},
 };
 
@@ -175,7 +173,7 @@ static void set_defaults(omt_train_settings *s)
 		.cuts = {1, 10},
 		.cut_count = 2,
 	};
-	memcpy(s->targets, projections, sizeof projections);
+	memcpy(s->targets, omt_lora_projections, sizeof omt_lora_projections);
 	omt_limits_init(&s->limits);
 }
 
@@ -206,7 +204,7 @@ static omt_status read_targets(omt_train_settings *s, omt_error *err)
 	const json_t *list = NULL;
 	size_t i;
 	json_t *entry;
-	OMT_TRY(omt_json_list(in, "targets", OMT_TRAIN_TARGETS, &list, err));
+	OMT_TRY(omt_json_list(in, "targets", OMT_LORA_TARGETS, &list, err));
 	if (!list)
 		return OMT_OK;
 	if (!json_array_size(list))
@@ -214,19 +212,13 @@ static omt_status read_targets(omt_train_settings *s, omt_error *err)
 	memset(s->targets, 0, sizeof s->targets);
 	json_array_foreach(list, i, entry)
 	{
-		const char *name = json_string_value(entry);
-		size_t at = 0;
-		while (projections[at] && (!name || strcmp(projections[at], name) != 0))
-			at++;
-		if (!projections[at])
-			return refuse(s, "lora.targets",
-			              "takes q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, "
-			              "down_proj",
-			              err);
+		const char *target = omt_lora_projection(json_string_value(entry));
+		if (!target)
+			return refuse(s, "lora.targets", "takes " OMT_LORA_PROJECTIONS, err);
 		for (size_t j = 0; j < i; j++)
-			if (s->targets[j] == projections[at])
+			if (s->targets[j] == target)
 				return refuse(s, "lora.targets", "names one twice", err);
-		s->targets[i] = projections[at];
+		s->targets[i] = target;
 	}
 	return OMT_OK;
 }

@@ -9,10 +9,9 @@
 #include "train/loss.h"
 #include "train/optimiser.h"
 
-#define OMT_TRAIN_PATH    1024
-#define OMT_TRAIN_NAME    64
-#define OMT_TRAIN_TARGETS 7
-#define OMT_TRAIN_CUTS    8
+#define OMT_TRAIN_PATH 1024
+#define OMT_TRAIN_NAME 64
+#define OMT_TRAIN_CUTS 8
 
 typedef enum omt_train_method { OMT_TRAIN_FULL, OMT_TRAIN_LORA } omt_train_method;
 
@@ -31,7 +30,7 @@ typedef struct omt_train_settings {
 	bool freeze_encoders;
 	int32_t lora_rank;
 	double lora_alpha;
-	const char *targets[OMT_TRAIN_TARGETS + 1]; /* borrowed from `yaml` or static */
+	const char *targets[OMT_LORA_TARGETS + 1]; /* borrowed from `yaml` or static */
 	omt_loss_options loss;
 	int32_t negatives; /* hard negatives a query at most */
 	int32_t batch;     /* queries */
@@ -43,7 +42,7 @@ typedef struct omt_train_settings {
 	omt_optimiser_options optimiser;
 	int64_t steps, seed, cache_mb, save_every, log_every;
 	int32_t threads;
-	int dtype; /* of final/: 0: bf16, 1: f32 */
+	int dtype; /* of final/, by omt_train_dtypes */
 	char backend[64], device[128];
 	int64_t eval_every; /* steps; 0: no evaluation */
 	int32_t cuts[OMT_TRAIN_CUTS];
@@ -54,6 +53,8 @@ typedef struct omt_train_settings {
 	size_t data_count, eval_count;
 	omt_yaml yaml;
 } omt_train_settings;
+
+extern const char *const omt_train_dtypes[]; /* ended by NULL */
 
 /* `sets`: "key=value" that go over the file's (omt_yaml_set). */
 omt_status omt_train_settings_load(const char *path, const char *const *sets, size_t set_count,

@@ -77,8 +77,8 @@ static void drop_records(omt_step *step)
 void omt_step_close(omt_step *step)
 {
 	drop_records(step);
-	for (int32_t i = step->worker_count;
-	     i--;) { /* the first one's weights are used by others */
+	/* The first one's weights are used by others: it goes last. */
+	for (int32_t i = step->worker_count; i--;) {
 		omt_step_worker *worker = &step->workers[i];
 		omt_tape_close(worker->tape);
 		omt_batch_close(&worker->batch);

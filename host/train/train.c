@@ -38,13 +38,6 @@ static void skipped(void *user, omt_item_key key, const omt_error *why)
 	omt_training_skipped(&run->training, key, why);
 }
 
-static void note(const omt_train_run *run, const char *text)
-{
-	const omt_progress *progress = &run->options->progress;
-	if (progress->note)
-		progress->note(progress->user, text);
-}
-
 /* ---- lines of the log ---------------------------------------------------------------------- */
 
 static omt_status log_begin(omt_train_run *run, omt_error *err)
@@ -154,14 +147,14 @@ static omt_status export_path(const omt_train_settings *s, char **path, omt_erro
 /* Whose path is the caller's to free. */
 static omt_status export(const omt_train_run *run, char **path, omt_error *err)
 {
-	static const char *const dtypes[] = {"bf16", "f32"};
 	const omt_train_settings *s = &run->settings;
 	const omt_training *t = &run->training;
 	const omt_lora lora = {s->lora_rank, s->lora_alpha, s->targets};
 	const bool full = s->method == OMT_TRAIN_FULL;
 	OMT_TRY(export_path(s, path, err));
 	return full ? omt_trainable_save_model(&t->step.trainable, t->model, *path,
-	                                       dtypes[s->dtype], &run->options->progress, err)
+	                                       omt_train_dtypes[s->dtype], &run->options->progress,
+	                                       err)
 	            : omt_trainable_save_adapter(&t->step.trainable, &lora, t->model, *path, err);
 }
 
@@ -184,17 +177,20 @@ static omt_status stop(omt_train_run *run, omt_error *err)
 	                (long long)t->at, (long long)run->settings.steps);
 }
 
+/* A stop while it evaluates keeps the run, too. */
+static omt_status evaluate_or_stop(omt_train_run *run, omt_error *err)
+{
+	const omt_status status = evaluate(run, err);
+	return status == OMT_STOPPED ? stop(run, err) : status;
+}
+
 static omt_status loop(omt_train_run *run, omt_error *err)
 {
 	const omt_train_settings *s = &run->settings;
 	omt_training *t = &run->training;
 	while (t->at < s->steps) {
-		if (t->evaluated < t->at && is_due(t->at, s->eval_every, s->steps)) {
-			const omt_status status = evaluate(run, err);
-			if (status == OMT_STOPPED)
-				return stop(run, err);
-			OMT_TRY(status);
-		}
+		if (t->evaluated < t->at && is_due(t->at, s->eval_every, s->steps))
+			OMT_TRY(evaluate_or_stop(run, err));
 		if (stops(run))
 			return stop(run, err);
 		OMT_TRY(omt_training_step(t, err));
@@ -204,10 +200,7 @@ static omt_status loop(omt_train_run *run, omt_error *err)
 			OMT_TRY(omt_training_save(t, err));
 	}
 	if (s->eval_every && t->evaluated < t->at) {
-		const omt_status status = evaluate(run, err);
-		if (status == OMT_STOPPED)
-			return stop(run, err);
-		OMT_TRY(status);
+		OMT_TRY(evaluate_or_stop(run, err));
 		OMT_TRY(omt_training_save(t, err));
 	}
 	return finish(run, err);
@@ -272,7 +265,7 @@ static omt_status check_export(const omt_train_run *run, omt_error *err)
 static omt_status take_up(omt_train_run *run, omt_error *err)
 {
 	omt_training *t = &run->training;
-	char text[160], *path = omt_cache_path(run->settings.output, "log.jsonl"); /* and folders */
+	char *path = omt_cache_path(run->settings.output, "log.jsonl"); /* and folders */
 	bool found = false;
 	if (!path)
 		return OMT_FAIL(err, NO_MEMORY, "%s", run->settings.output);
@@ -292,9 +285,8 @@ static omt_status take_up(omt_train_run *run, omt_error *err)
 		OMT_TRY(log_begin(run, err));
 	if (!found)
 		return OMT_OK;
-	snprintf(text, sizeof text, "goes on after step %lld of %lld", (long long)t->at,
+	omt_note(&run->options->progress, "goes on after step %lld of %lld", (long long)t->at,
 	         (long long)run->settings.steps);
-	note(run, text);
 	return OMT_OK;
 }
 

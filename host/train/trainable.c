@@ -10,9 +10,16 @@
 #include "model/loader.h"
 #include "train/tape_private.h"
 
-static const char *const projections[] = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
-                                          "gate_proj", "up_proj", "down_proj"};
-#define PROJECTIONS (sizeof projections / sizeof *projections)
+const char *const omt_lora_projections[OMT_LORA_TARGETS + 1] = {
+	"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", NULL};
+
+const char *omt_lora_projection(const char *name)
+{
+	const char *const *known = omt_lora_projections;
+	while (*known && (!name || strcmp(*known, name) != 0))
+		known++;
+	return *known;
+}
 
 /* The walk over the model that lists what is trained. */
 typedef struct listing {
@@ -110,16 +117,11 @@ static omt_status check_lora(const omt_lora *lora, omt_error *err)
 		return OMT_FAIL(err, BAD_ARGUMENT, "LoRA's alpha is %g", lora->alpha);
 	if (!lora->targets || !lora->targets[0])
 		return OMT_FAIL(err, BAD_ARGUMENT, "LoRA has no target");
-	for (size_t i = 0; lora->targets[i]; i++) {
-		size_t known = 0;
-		while (known < PROJECTIONS && strcmp(projections[known], lora->targets[i]) != 0)
-			known++;
-		if (known == PROJECTIONS)
+	for (size_t i = 0; lora->targets[i]; i++)
+		if (!omt_lora_projection(lora->targets[i]))
 			return OMT_FAIL(err, BAD_ARGUMENT,
-			                "LoRA's target \"%s\" is none of q_proj, k_proj, v_proj, "
-			                "o_proj, gate_proj, up_proj, down_proj",
+			                "LoRA's target \"%s\" is none of " OMT_LORA_PROJECTIONS,
 			                lora->targets[i]);
-	}
 	return OMT_OK;
 }
 

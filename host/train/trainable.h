@@ -29,10 +29,17 @@ typedef struct omt_trainable {
 typedef struct omt_lora {
 	int32_t rank; /* 0: full training */
 	double alpha;
-	/* Last parts of the names of the text model's projections, ended by NULL: "q_proj",
-	 * "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj". */
+	/* Last parts of the names of the text model's projections (omt_lora_projections), ended by
+	 * NULL. */
 	const char *const *targets;
 } omt_lora;
+
+/* Ended by NULL, and the same names in a sentence. */
+#define OMT_LORA_TARGETS 7
+extern const char *const omt_lora_projections[OMT_LORA_TARGETS + 1];
+#define OMT_LORA_PROJECTIONS "q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj"
+/* The projection of this name, static; NULL: none. name NULL is none. */
+const char *omt_lora_projection(const char *name);
 
 /* A: uniform in +-1/sqrt(in) (PEFT's kaiming_uniform_ with a = sqrt(5)), B: zeros; the same on
  * every machine for a seed. Full training starts from the checkpoint and needs none of it. */

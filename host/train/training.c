@@ -110,8 +110,7 @@ void omt_training_skipped(void *user, omt_item_key key, const omt_error *why)
 	                  omt_dataset_id(&t->dataset, key), "reason", omt_json_text(why->text));
 	const omt_status status = omt_train_log_add(&t->log, line, NULL);
 	t->failed = t->failed ? t->failed : status;
-	if (t->progress && t->progress->note)
-		t->progress->note(t->progress->user, why->text);
+	omt_note(t->progress, "%s", why->text);
 }
 
 static omt_status draw(omt_training *t, omt_error *err)
@@ -289,9 +288,9 @@ static omt_status take_state(omt_training *t, const json_t *state, omt_error *er
 	OMT_TRY(omt_json_real(window, "accuracy", 0, INFINITY, &t->window.accuracy, err));
 	OMT_TRY(omt_sampler_resume(&t->sampler, sampler, err));
 	OMT_TRY(omt_train_log_keep(&t->log, (uint64_t)log_bytes, err));
-	if (t->log.bytes < (uint64_t)log_bytes && t->progress && t->progress->note)
-		t->progress->note(t->progress->user, "lines of the log are lost: it is shorter "
-		                                     "than when the checkpoint was written");
+	if (t->log.bytes < (uint64_t)log_bytes)
+		omt_note(t->progress, "lines of the log are lost: it is shorter than when the "
+		                      "checkpoint was written");
 	return OMT_OK;
 }
 
